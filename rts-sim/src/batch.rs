@@ -40,10 +40,11 @@ impl Batch {
     }
 }
 
-/// Plays these seeds on `threads` threads. `watch` sees each outcome as it comes, and returns
-/// whether to continue.
+/// Plays these seeds on `threads` threads. `shards` overrides the drawn number of shards. `watch`
+/// sees each outcome as it comes, and returns whether to continue.
 pub fn batch(
     seeds: Range<u64>,
+    shards: Option<usize>,
     threads: usize,
     mut watch: impl FnMut(&Outcome, &Batch) -> bool,
 ) -> Batch {
@@ -57,7 +58,7 @@ pub fn batch(
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || tell.send(run(seed)).is_err() {
+                    if seed >= seeds.end || tell.send(run(seed, shards)).is_err() {
                         return;
                     }
                 }

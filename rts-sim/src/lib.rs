@@ -11,9 +11,9 @@
 //! Oracles judge the trace of calls and callbacks, against a model that knows nothing of the core.
 //!
 //! ```
-//! let outcome = rts_sim::run(42);
+//! let outcome = rts_sim::run(42, None);
 //! assert_eq!(outcome.failure, None);
-//! assert_eq!(outcome.trace_hash, rts_sim::run(42).trace_hash);
+//! assert_eq!(outcome.trace_hash, rts_sim::run(42, None).trace_hash);
 //! ```
 
 #![forbid(unsafe_code)]
@@ -31,10 +31,12 @@ mod oracles;
 mod payload;
 mod plan;
 mod run;
+mod shape;
 mod shrink;
 mod situations;
 mod spotter;
 mod swarm;
+mod told;
 mod trace;
 mod wires;
 
@@ -44,6 +46,7 @@ use std::time::Duration;
 pub use batch::{Batch, batch};
 #[cfg(rts_planted)]
 pub use hunt::{Bug, Hunt, hunt};
+pub use shape::Shape;
 pub use situations::{Situation, Situations};
 pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
 pub use trace::Print;
@@ -70,15 +73,15 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
-/// Plays one seed.
+/// Plays one seed. `shards` overrides the number of shards that the seed draws.
 #[must_use]
-pub fn run(seed: u64) -> Outcome {
-    outcome(seed, run::play(&Plan::draw(seed), None))
+pub fn run(seed: u64, shards: Option<usize>) -> Outcome {
+    outcome(seed, run::play(&Plan::draw(seed, shards), None))
 }
 
 /// Plays one seed and prints its configuration, and its trace as it goes.
-pub fn show(seed: u64, print: Print) -> Outcome {
-    let plan = Plan::draw(seed);
+pub fn show(seed: u64, shards: Option<usize>, print: Print) -> Outcome {
+    let plan = Plan::draw(seed, shards);
     print(&format_args!("seed {seed}\n{}", plan.swarm));
     outcome(seed, run::play(&plan, Some(print)))
 }
@@ -98,8 +101,8 @@ fn outcome(seed: u64, played: Played) -> Outcome {
 /// A report on a failed seed: its configuration, the smallest run that fails in the same way, and
 /// the last lines of that run. Plays up to 400 runs.
 #[must_use]
-pub fn explain(seed: u64) -> String {
-    let plan = Plan::draw(seed);
+pub fn explain(seed: u64, shards: Option<usize>) -> String {
+    let plan = Plan::draw(seed, shards);
     let played = run::play(&plan, None);
     let mut text = format!("seed {seed}\n{}\n", plan.swarm);
     let Some(violation) = played.violation else {

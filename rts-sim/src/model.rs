@@ -86,6 +86,8 @@ impl Engine {
 /// The state of every engine of a run, and the reports to the back ends.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
+    /// Whether the server has several shards, so that entries are under way between them.
+    pub(crate) has_mailboxes: bool,
     pub(crate) engines: Vec<Engine>,
     pub(crate) reported: BTreeMap<usize, Reported>,
     /// `None` during the faults.
@@ -123,6 +125,10 @@ impl Reported {
 }
 
 impl Model {
+    pub(crate) fn new(has_mailboxes: bool) -> Self {
+        Self { has_mailboxes, ..Self::default() }
+    }
+
     /// The engines in which a user of an app is logged in.
     pub(crate) fn live(&self, app: usize) -> impl Iterator<Item = (EngineIndex, &str)> {
         self.engines.iter().enumerate().filter_map(move |(who, engine)| {
@@ -172,6 +178,10 @@ impl Model {
             | Entry::AppServerSaid { .. }
             | Entry::PostAbandoned { .. }
             | Entry::Unknown { .. }
+            | Entry::HandedOver { .. }
+            | Entry::Told { .. }
+            | Entry::MailboxCongested { .. }
+            | Entry::Homes(_)
             | Entry::Fault(_)
             | Entry::Gauges { .. } => {}
         }

@@ -11,6 +11,7 @@ use rts_proto::server;
 use rts_testkit::Side;
 
 use super::names::app_id;
+use super::shape::Shape;
 
 /// The most engines of a run without a crowd.
 pub const ENGINES_MAX: usize = 24;
@@ -163,6 +164,8 @@ pub struct Swarm {
     pub newer: Option<Side>,
     /// The engines whose links change bytes, if any.
     pub harm: Option<Harm>,
+    /// The shards of the server.
+    pub shape: Shape,
 }
 
 /// Links that change bytes in transit.
@@ -184,7 +187,7 @@ impl Harm {
 impl Swarm {
     /// The configuration of a seed. `rng` then draws the steps. Draws from `apart` do not affect
     /// the steps.
-    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng, shape: Shape) -> Self {
         let apps = 1 + rng.usize(0..APPS_MAX);
         let engines = match rng.u32(0..20) {
             0 => rng.usize(12..=ENGINES_MAX),
@@ -221,6 +224,7 @@ impl Swarm {
             room_members_max: if rng.u32(0..10) == 0 { 2 } else { 10_000 },
             newer: (apart.u32(0..8) == 0).then(|| Side::BOTH[apart.usize(0..2)]),
             harm: None,
+            shape,
         };
         if apart.u32(0..CROWD_IN) == 0 {
             return swarm.crowded(apart);
@@ -340,6 +344,7 @@ impl fmt::Display for Swarm {
         if let Some(Harm { engines, per_million }) = self.harm {
             writeln!(f, "{engines} more whose links change {per_million} bytes of a million")?;
         }
+        writeln!(f, "{}", self.shape)?;
         writeln!(f, "calls: {:?}", self.call_weights)?;
         write!(f, "faults: {:?}", self.fault_weights)
     }

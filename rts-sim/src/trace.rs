@@ -14,6 +14,7 @@ use rts_testkit::{EngineIndex, Side};
 
 use super::newer::Unknown;
 use super::plan::{Command, ParamsKind, Step};
+use super::told::Told;
 
 /// Lines that a report shows.
 pub(crate) const LINES_SHOWN: usize = 200;
@@ -119,6 +120,17 @@ pub(crate) enum Answer {
     Members(Option<Vec<String>>),
 }
 
+/// A user with a session, or a room, that a shard knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) app: usize,
+    pub(crate) name: String,
+    pub(crate) is_room: bool,
+    pub(crate) shard: usize,
+    /// The shard where it has its place.
+    pub(crate) place: usize,
+}
+
 /// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
@@ -216,6 +228,26 @@ pub(crate) enum Entry {
         at: Side,
         what: Unknown,
     },
+    /// The link of an engine moves to another shard.
+    HandedOver {
+        who: EngineIndex,
+        from: usize,
+        to: usize,
+    },
+    /// The entries of a shard arrived at another.
+    Told {
+        from: usize,
+        to: usize,
+        told: Vec<Told>,
+    },
+    /// A mailbox became congested, or is no longer congested.
+    MailboxCongested {
+        from: usize,
+        to: usize,
+        on: bool,
+    },
+    /// The users with a session, and the rooms, of all shards.
+    Homes(Vec<Home>),
     /// A new server without any state took the place of the last one.
     Restarted,
     Fault(Step),

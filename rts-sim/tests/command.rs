@@ -19,7 +19,8 @@ fn last_line_has_counts_and_trace_hash() {
     let said = String::from_utf8(output.stdout).expect("text");
     let last = said.lines().last().expect("a line");
     assert!(last.starts_with("2 seeds from 3: ") && last.contains(", 0 failed, in "), "{last}");
-    let [first, second] = [3, 4].map(|seed| rts_sim::run(seed).trace_hash.rotate_left(seed as u32));
+    let [first, second] =
+        [3, 4].map(|seed| rts_sim::run(seed, None).trace_hash.rotate_left(seed as u32));
     assert!(last.ends_with(&format!("; trace {:016x}", first ^ second)), "{last}");
     assert_eq!(output.status.code(), Some(0));
 }

@@ -2,10 +2,10 @@
 
 #[test]
 fn few_seeds_break_no_law() {
-    let batch = rts_sim::batch(0..12, 2, |_, _| true);
+    let batch = rts_sim::batch(0..12, None, 2, |_, _| true);
     // A small failing plan takes hundreds of runs, so one failure is explained.
     if let Some((seed, _)) = batch.failures.first() {
-        println!("{}", rts_sim::explain(*seed));
+        println!("{}", rts_sim::explain(*seed, None));
     }
     assert_eq!(batch.failures, []);
     assert_eq!(batch.seeds, 12);
@@ -13,7 +13,8 @@ fn few_seeds_break_no_law() {
 
 #[test]
 fn seed_alone_decides_the_run() {
-    let (first, again, other) = (rts_sim::run(3), rts_sim::run(3), rts_sim::run(4));
+    let (first, again, other) =
+        (rts_sim::run(3, None), rts_sim::run(3, None), rts_sim::run(4, None));
     assert_eq!((first.trace_hash, first.lines), (again.trace_hash, again.lines));
     assert_ne!(first.trace_hash, other.trace_hash);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rts_proto::server::{Command, Shards as _};
 use rts_proto::{AppId, Instant, LinkId, LoginCode, UserId};
 
 use crate::net::{Break, Side};
@@ -101,9 +102,7 @@ impl World {
     /// delay of up to `retry_after_max`. [`restart_server`](Self::restart_server) starts the next
     /// server.
     pub fn shut_down_server(&mut self, retry_after_max: Duration) {
-        let now = self.now();
-        self.server.shutdown(now, retry_after_max);
-        self.drain_server();
+        self.command(Command::Shutdown { retry_after_max });
     }
 
     /// Makes the server refuse logins of this user with `code`. [`LoginCode::Ok`] ends that.

@@ -7,8 +7,10 @@ mod clock;
 mod engine;
 mod faults;
 mod gate;
+mod mailboxes;
 mod middlebox;
 mod net;
+mod node;
 mod stale_links;
 mod story;
 mod stranger;
@@ -18,6 +20,7 @@ mod wake_flag;
 mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};
+pub use mailboxes::Mailboxes;
 pub use middlebox::{Middlebox, Piece};
 pub use net::{Break, Net, Side};
 pub use world::{APP_ID, DriverOptions, EngineIndex, Happening, World};

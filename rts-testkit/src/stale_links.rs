@@ -29,19 +29,24 @@ impl World {
             let (who, own) = owner(link);
             for frame in frames.map(Bytes::from_static) {
                 if side == Side::Server {
-                    self.server.handle_input(now, server::Input::Received(link, frame));
+                    let received = server::Input::Received(link, frame);
+                    self.tell_every_shard(&received);
                 } else if !self.engines[who].is_frozen {
                     self.engines[who].handle(now, client::Input::Received(own, frame));
                 }
             }
             if side == Side::Server {
-                self.server.handle_input(now, server::Input::Disconnected(link));
-                self.drain_server();
+                self.tell_every_shard(&server::Input::Disconnected(link));
+                self.node.ids().for_each(|shard| self.drain_shard(shard));
             } else if !self.engines[who].is_frozen {
                 self.engines[who].handle(now, client::Input::Connected(own));
                 self.engines[who].handle(now, client::Input::Disconnected(own));
                 self.drain_engine(who);
             }
         }
+    }
+    fn tell_every_shard(&mut self, input: &server::Input) {
+        let now = self.now();
+        self.node.ids().for_each(|shard| self.node.handle(now, shard, input.clone()));
     }
 }

@@ -14,6 +14,7 @@ mod resources;
 mod resume;
 mod rooms;
 mod sends;
+mod shards;
 mod waiting;
 
 use rts_proto::Payload;
@@ -38,7 +39,7 @@ pub(crate) struct Oracles {
 }
 
 impl Oracles {
-    pub(crate) fn new(has_rates: bool) -> Self {
+    pub(crate) fn new(has_rates: bool, has_mailboxes: bool) -> Self {
         let mut all: Vec<Box<dyn Oracle>> = vec![
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
@@ -52,11 +53,12 @@ impl Oracles {
             Box::new(put_out::PutOut::default()),
             Box::new(waiting::Waiting),
             Box::new(dead_ends::DeadEnds::default()),
+            Box::new(shards::Shards::default()),
         ];
         if has_rates {
             all.push(Box::new(rates::Rates::default()));
         }
-        Self { model: Model::default(), all }
+        Self { model: Model::new(has_mailboxes), all }
     }
 
     pub(crate) fn see(&mut self, line: &Line) -> Result<(), Violation> {

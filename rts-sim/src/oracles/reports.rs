@@ -2,6 +2,7 @@
 //! I42).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rts_proto::limits::LOGIN_DEADLINE;
 use rts_proto::server::{Report, Stats};
@@ -13,12 +14,17 @@ use crate::names::MALLORY;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Call, Entry, Line, Phase};
 
+/// The time that an entry of a shard may be under way.
+const UNDER_WAY: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     /// The last accepted login as this user of this app.
     judged: BTreeMap<(usize, String), Instant>,
     /// Users of an app that logged out at least once.
     left: BTreeSet<(usize, String)>,
+    /// When this user of this app was last reported offline.
+    offline: BTreeMap<(usize, String), Instant>,
     /// The previous line, if it was a report.
     before: Option<(usize, Report)>,
 }
@@ -35,7 +41,10 @@ impl Oracle for Reports {
                 ensure(*app < APPS_REPORTED, || {
                     format!("I46: app {app} was told, and wants no reports: {report:?}")
                 })?;
-                let can_be = self.can_be(known, line.at, *app, before.as_ref(), report);
+                let can_be = self.can_be(model, known, line.at, *app, before.as_ref(), report);
+                if let Report::UserOffline { uid, .. } = report {
+                    self.offline.insert((*app, uid.as_str().to_owned()), line.at);
+                }
                 ensure(can_be, || {
                     format!(
                         "I27: app {app} was told {report:?} after {before:?}, and knew {known:?}"
@@ -65,6 +74,7 @@ impl Oracle for Reports {
 impl Reports {
     fn can_be(
         &self,
+        model: &Model,
         known: &Reported,
         now: Instant,
         app: usize,
@@ -105,7 +115,12 @@ impl Reports {
                 let can_join = members(room).is_some_and(|members| {
                     members.is_empty() == is_new && !members.contains(uid.as_str())
                 });
-                can_join && known.online.contains(uid.as_str()) && tag.is_none_or(|t| t == "a.tag")
+                // The join of a session that ended may be under way to the room's shard.
+                let offline = self.offline.get(&(app, uid.as_str().to_owned()));
+                let was_online =
+                    model.has_mailboxes && offline.is_some_and(|at| now.since(*at) <= UNDER_WAY);
+                let is_online = known.online.contains(uid.as_str()) || was_online;
+                can_join && is_online && tag.is_none_or(|tag| tag == "a.tag")
             }
             Report::MemberLeft { room, uid, .. } => {
                 members(room).is_some_and(|members| members.contains(uid.as_str()))

@@ -18,6 +18,7 @@ use rts_testkit::{Break, Manner, Side};
 pub(crate) use command::{Banned, Command};
 pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
 
+use super::shape::Shape;
 use super::swarm::Swarm;
 use draw::Draw;
 
@@ -139,9 +140,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn draw(seed: u64) -> Self {
+    pub(crate) fn draw(seed: u64, shards: Option<usize>) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed));
+        let shape = Shape::draw(seed, shards);
+        let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed), shape);
         let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
         draw.opening();
         for _ in 0..swarm.calls {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::UserId;
-use rts_proto::server::{Ban, CommandError};
+use rts_proto::server::{self, Ban, Returned, Shards as _};
 
 use super::Run;
 use crate::names::{BACK_END, app_id, room_name, user_id};
@@ -29,63 +29,87 @@ impl Run<'_> {
     }
 
     fn obeyed(&mut self, number: usize, serial: u64, command: Command) -> Answer {
-        let app = &app_id(number);
-        let from = UserId::new(BACK_END).expect("a user id");
+        let app_id = &app_id(number);
+        let from = &UserId::new(BACK_END).expect("a user id");
         let make = |bytes, is_binary| payload::make(number, serial, bytes, is_binary);
         let issued_before = self.token_second();
         if let Command::Revoke { user } = command {
-            self.world.revoke(app, user.map(user_id).as_ref(), issued_before);
+            self.world.revoke(app_id, user.map(user_id).as_ref(), issued_before);
         }
-        let queued = |sent: Result<usize, CommandError>| match sent {
-            Ok(count) => Answer::Queued(count),
-            Err(why) => Answer::Refused(why),
+        let banned = |whom| match whom {
+            Banned::Room(room) => Ban::Room(room_name(room)),
+            Banned::UserInRoom(room, user) => Ban::UserInRoom(room_name(room), user_id(user)),
+            Banned::User(user) => Ban::User(user_id(user)),
+            Banned::Login(user) => Ban::Login(user_id(user)),
         };
-        self.world.backend(|server, now| match command {
+        let world = &mut self.world;
+        match command {
             Command::Unicast { to, bytes, is_binary } => {
-                let content = make(bytes, is_binary);
-                queued(server.unicast(now, app, from, &user_id(to), content))
+                let (to, payload) = (&user_id(to), &make(bytes, is_binary));
+                queued(world.command(server::Command::Unicast { app_id, from, to, payload }))
             }
             Command::Broadcast { room, bytes, is_binary } => {
-                let content = make(bytes, is_binary);
-                queued(server.broadcast_to_room(now, app, &room_name(room), from, content))
+                let (room_id, payload) = (&room_name(room), &make(bytes, is_binary));
+                let command = server::Command::BroadcastToRoom { app_id, room_id, from, payload };
+                queued(world.command(command))
             }
             Command::RoomUnicast { room, first, count, bytes, is_binary } => {
-                let to: Vec<UserId> = (first..first + count).map(user_id).collect();
-                let content = make(bytes, is_binary);
-                queued(server.unicast_in_room(now, app, &room_name(room), from, &to, content))
+                let to: &[UserId] = &(first..first + count).map(user_id).collect::<Vec<_>>();
+                let (room_id, payload) = (&room_name(room), &make(bytes, is_binary));
+                let command = server::Command::UnicastInRoom { app_id, room_id, from, to, payload };
+                queued(world.command(command))
             }
             Command::Kick { room, user } => {
-                let was_there = server.kick(now, app, &room_name(room), &user_id(user));
-                Answer::Ended(was_there.into())
+                let (room_id, uid) = (&room_name(room), &user_id(user));
+                ended(world.command(server::Command::Kick { app_id, room_id, uid }))
             }
-            Command::Dismiss { room } => Answer::Ended(server.dismiss(now, app, &room_name(room))),
+            Command::Dismiss { room } => {
+                let room_id = &room_name(room);
+                ended(world.command(server::Command::Dismiss { app_id, room_id }))
+            }
             Command::Ban { whom, seconds } => {
-                let whom = match whom {
-                    Banned::Room(room) => Ban::Room(room_name(room)),
-                    Banned::UserInRoom(room, user) => {
-                        Ban::UserInRoom(room_name(room), user_id(user))
-                    }
-                    Banned::User(user) => Ban::User(user_id(user)),
-                    Banned::Login(user) => Ban::Login(user_id(user)),
-                };
-                match server.ban(now, app, &whom, Duration::from_secs(seconds)) {
-                    Ok(ended) => Answer::Ended(ended),
-                    Err(why) => Answer::Refused(why),
-                }
+                let (ban, interval) = (&banned(whom), Duration::from_secs(seconds));
+                ended(world.command(server::Command::Ban { app_id, ban, interval }))
             }
             Command::Disconnect { user } => {
-                Answer::Ended(server.put_out(now, app, &user_id(user)).into())
+                let uid = &user_id(user);
+                ended(world.command(server::Command::PutOut { app_id, uid }))
             }
             Command::Revoke { user } => {
                 let uid = user.map(user_id);
-                let ended = server.revoke(now, app, uid.as_ref(), issued_before);
-                Answer::Revoked { issued_before, ended }
+                let uid = uid.as_ref();
+                let command = server::Command::Revoke { app_id, uid, issued_before };
+                match world.command(command) {
+                    Returned::Count(ended) => Answer::Revoked { issued_before, ended },
+                    other => unreachable!("a revocation returns a count, not {other:?}"),
+                }
             }
-            Command::Status { of } => Answer::Status(server.online_status(now, app, &user_id(of))),
+            Command::Status { of } => Answer::Status(world.online_status(app_id, &user_id(of))),
             Command::Members { room } => {
-                let members = server.room_members(app, &room_name(room));
-                Answer::Members(members.map(|all| all.map(|uid| uid.as_str().to_owned()).collect()))
+                let members = world.room_members(app_id, &room_name(room));
+                let names =
+                    |all: Vec<UserId>| all.iter().map(|uid| uid.as_str().to_owned()).collect();
+                Answer::Members(members.map(names))
             }
-        })
+        }
+    }
+}
+
+/// The answer to a command that sends.
+fn queued(returned: Returned) -> Answer {
+    match returned {
+        Returned::Result(Ok(count)) => Answer::Queued(count),
+        Returned::Result(Err(why)) => Answer::Refused(why),
+        other => unreachable!("a send returns a result, not {other:?}"),
+    }
+}
+
+/// The answer to a command that removes.
+fn ended(returned: Returned) -> Answer {
+    match returned {
+        Returned::Whether(was_there) => Answer::Ended(was_there.into()),
+        Returned::Count(count) | Returned::Result(Ok(count)) => Answer::Ended(count),
+        Returned::Result(Err(why)) => Answer::Refused(why),
+        Returned::Nothing => unreachable!("only a shutdown returns nothing"),
     }
 }

@@ -38,6 +38,7 @@ impl Run<'_> {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.attackers.leave(&mut self.world, &mut self.spotter)?;
         self.set_weather(Weather::FAIR);
+        self.plan.swarm.shape.healed().set(&mut self.world.mailboxes);
         self.world.end_half_open();
         self.world.break_nothing();
         self.world.net.is_silent = false;

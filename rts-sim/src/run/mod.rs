@@ -4,6 +4,7 @@ mod back_end;
 mod calls;
 mod faults;
 mod healing;
+mod homes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,7 @@ use super::oracles::{Oracles, Violation};
 use super::plan::{Banned, Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
+use super::told::told;
 use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use super::wires::Wires;
 
@@ -103,7 +105,9 @@ fn posted(post: &Post) -> Posted {
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, print: Option<Print>) -> Self {
-        let mut world = World::new(plan.swarm.server(), 0, plan.seed);
+        let shape = plan.swarm.shape;
+        let mut world = World::new(plan.swarm.server(), 0, plan.seed).shards(shape.shards);
+        shape.set(&mut world.mailboxes);
         let wires = Wires::new(plan.swarm.newer.map(|side| Newer::new(side, plan.seed)));
         world.middlebox = Some(Box::new(wires.clone()));
         Self {
@@ -111,7 +115,7 @@ impl<'a> Run<'a> {
             world,
             places: Vec::new(),
             trace: Trace::new(print),
-            oracles: Oracles::new(plan.swarm.has_rates()),
+            oracles: Oracles::new(plan.swarm.has_rates(), shape.has_mailboxes()),
             spotter: Spotter::default(),
             attackers: Attackers::new(plan.swarm.has_rates()),
             harmed: Harmed::new(wires),
@@ -224,6 +228,20 @@ impl<'a> Run<'a> {
                 Happening::AppServerSaid(call, progress) => Entry::AppServerSaid { call, progress },
                 Happening::PostAbandoned(call) => Entry::PostAbandoned { call },
                 Happening::Marked(at, mark) => Entry::Unknown { at, what: Unknown::of(mark) },
+                Happening::HandedOver(who, ..)
+                    if self.harmed.is_one(who) || self.attackers.is_one(who) =>
+                {
+                    continue;
+                }
+                Happening::HandedOver(who, from, to) => {
+                    Entry::HandedOver { who, from: from.number(), to: to.number() }
+                }
+                Happening::Told(from, to, entries) => {
+                    Entry::Told { from: from.number(), to: to.number(), told: told(&entries) }
+                }
+                Happening::MailboxCongested(from, to, on) => {
+                    Entry::MailboxCongested { from: from.number(), to: to.number(), on }
+                }
                 Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {
@@ -286,6 +304,10 @@ impl<'a> Run<'a> {
         let server = self.world.stats();
         let open_links = self.world.net.open_links();
         let waiting_bytes_most = self.world.waiting_bytes_most();
-        self.note(Entry::Gauges { server, open_links, open_questions, waiting_bytes_most })
+        self.note(Entry::Gauges { server, open_links, open_questions, waiting_bytes_most })?;
+        match self.plan.swarm.shape.has_mailboxes() {
+            true => self.note_homes(),
+            false => Ok(()),
+        }
     }
 }

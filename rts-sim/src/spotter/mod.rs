@@ -113,6 +113,10 @@ impl Spotter {
             | Entry::Commanded { .. }
             | Entry::Reported { .. }
             | Entry::Restarted
+            | Entry::HandedOver { .. }
+            | Entry::Told { .. }
+            | Entry::MailboxCongested { .. }
+            | Entry::Homes(_)
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)
             | Entry::Phase(_)

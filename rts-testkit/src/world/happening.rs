@@ -1,7 +1,7 @@
 //! The log of a world.
 
 use rts_proto::client::Event;
-use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
+use rts_proto::server::{Credentials, Entry, Post, PostProgress, Report, ShardId, Target, Verdict};
 use rts_proto::{AppId, CallId, CloseCode};
 
 use crate::{EngineIndex, Side};
@@ -33,6 +33,12 @@ pub enum Happening {
     PostAbandoned(CallId),
     /// Bytes that a [`Middlebox`](crate::Middlebox) marked with this number arrived at this side.
     Marked(Side, u32),
+    /// The link of an engine, or of a stranger, moves from one shard to another.
+    HandedOver(EngineIndex, ShardId, ShardId),
+    /// The entries of one shard arrived at another.
+    Told(ShardId, ShardId, Vec<Entry>),
+    /// The mailbox from one shard to another became congested (true), or is no longer congested.
+    MailboxCongested(ShardId, ShardId, bool),
     /// A new server without any state took the place of the last one.
     Restarted,
 }

@@ -1,8 +1,9 @@
 //! The links of engines, and the owner of each link.
 
 use bytes::Bytes;
+use rts_proto::LinkId;
+use rts_proto::server::{Input, ShardId};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{LinkId, server};
 
 use super::{Happening, World};
 use crate::{EngineIndex, Side};
@@ -12,7 +13,8 @@ const CONGESTED_BYTES: usize = 786_432;
 
 impl World {
     /// Tells the server if this change of the link's waiting bytes begins or ends congestion.
-    pub(super) fn look_at_congestion(&mut self, link: LinkId) {
+    /// Returns the shard that was told.
+    pub(super) fn look_at_congestion(&mut self, link: LinkId) -> Option<ShardId> {
         let waiting_bytes = self.net.waiting_bytes(link, Side::Client);
         self.waiting_bytes_most = self.waiting_bytes_most.max(waiting_bytes);
         let was_congested = self.congested.contains(&link);
@@ -21,7 +23,7 @@ impl World {
             false => waiting_bytes >= CONGESTED_BYTES,
         };
         if is_congested == was_congested {
-            return;
+            return None;
         }
         match is_congested {
             true => self.congested.insert(link),
@@ -29,7 +31,7 @@ impl World {
         };
         let now = self.now();
         self.log.push((now, Happening::Congested(owner(link).0, is_congested)));
-        self.server.handle_input(now, server::Input::Congested(link, is_congested));
+        self.node.handle_of(now, link, Input::Congested(link, is_congested))
     }
 
     pub(super) fn open_link(&mut self, who: EngineIndex, own: LinkId) {

@@ -4,6 +4,7 @@ mod app;
 mod happening;
 mod links;
 mod serving;
+mod shards;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 #[cfg(feature = "tokio")]
@@ -15,7 +16,7 @@ use rts_client::Engine;
 #[cfg(feature = "tokio")]
 use rts_client::TokenRequest;
 use rts_proto::client::{self, Client, Parameters};
-use rts_proto::server::{self, Credentials, Server};
+use rts_proto::server::{self, Credentials, Server, ShardId};
 use rts_proto::{AppId, Instant, LinkId, LoginId};
 
 pub use happening::Happening;
@@ -25,8 +26,10 @@ use crate::app_server::AppServer;
 use crate::clock::Clock;
 use crate::engine::{Core, SimulatedEngine};
 use crate::gate::Gate;
+use crate::mailboxes::Mailboxes;
 use crate::middlebox::Middlebox;
 use crate::net::{Arrival, Net, Side};
+use crate::node::Node;
 use crate::stranger::Stranger;
 use crate::tasks::Tasks;
 use crate::timers::Timers;
@@ -56,7 +59,7 @@ pub type EngineIndex = usize;
 /// A core with a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Party {
-    Server,
+    Shard(ShardId),
     Engine(EngineIndex),
 }
 
@@ -66,6 +69,8 @@ pub struct World {
     pub(crate) clock: Clock,
     /// The network between engines and server.
     pub net: Net,
+    /// The mailboxes between the shards of the server.
+    pub mailboxes: Mailboxes,
     /// Options of the drivers.
     pub driver_options: DriverOptions,
     /// The app server.
@@ -77,8 +82,7 @@ pub struct World {
     pub verdict_delay: Duration,
     verdicts: BTreeSet<(Instant, LoginId)>,
     judged: BTreeMap<LoginId, Credentials>,
-    pub(crate) server: Server,
-    server_deadline: Option<Instant>,
+    pub(crate) node: Node,
     pub(crate) engines: Vec<SimulatedEngine>,
     deadlines: BTreeSet<(Instant, Party)>,
     pub(crate) strangers: Vec<Stranger>,
@@ -108,6 +112,7 @@ impl World {
         let mut world = Self {
             clock: Clock::new(),
             net: Net::new(seed),
+            mailboxes: Mailboxes::new(seed),
             driver_options: DriverOptions::default(),
             app_server: AppServer::new(),
             gate: Gate::new(),
@@ -115,8 +120,7 @@ impl World {
             verdict_delay: Duration::ZERO,
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),
-            server: Server::new(config, seed),
-            server_deadline: None,
+            node: Node::new(config, 1, seed, seed),
             engines: Vec::new(),
             deadlines: BTreeSet::new(),
             strangers: Vec::new(),
@@ -209,7 +213,7 @@ impl World {
     /// The server's counts.
     #[must_use]
     pub fn stats(&self) -> server::Stats {
-        self.server.stats()
+        self.node.ids().map(|shard| self.node.shard(shard).core.stats()).sum()
     }
 
     /// The most bytes that ever waited on one link towards a client.
@@ -233,12 +237,15 @@ impl World {
         returned
     }
 
-    /// Runs a command of an app's back end on the server core.
+    /// Runs a command of an app's back end on the only shard of the server. A server of several
+    /// shards runs commands through [`Shards`](server::Shards).
+    ///
+    /// # Panics
+    ///
+    /// If the server has several shards.
     pub fn backend<R>(&mut self, command: impl FnOnce(&mut Server, Instant) -> R) -> R {
-        let now = self.now();
-        let returned = command(&mut self.server, now);
-        self.drain_server();
-        returned
+        assert_eq!(self.node.len(), 1, "commands go to several shards through `Shards`");
+        server::Shards::shard(self, ShardId::FIRST, command)
     }
 
     /// Moves the clock on by `time`, and runs everything that is due in between.
@@ -276,6 +283,8 @@ impl World {
         }
         self.give_verdicts();
         self.let_app_server_answer();
+        self.move_links();
+        self.deliver_entries();
         self.tick();
         self.send_on_stale_links();
         self.settle();
@@ -286,12 +295,14 @@ impl World {
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         let verdict = self.verdicts.first().map(|(at, _)| *at);
         let answer = self.app_server.next_answer();
-        [deadline, verdict, answer, self.net.next_arrival()].into_iter().flatten().min()
+        let (entries, moved) = (self.mailboxes.next_arrival(), self.node.next_move());
+        let arrival = self.net.next_arrival();
+        [deadline, verdict, answer, arrival, entries, moved].into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
         if self.driver_options.ticks_always {
-            self.tick_server();
+            self.node.ids().for_each(|shard| self.tick_shard(shard));
             (0..self.engines.len()).for_each(|who| self.tick_engine(who));
             return;
         }
@@ -300,7 +311,7 @@ impl World {
                 return;
             }
             match party {
-                Party::Server => self.tick_server(),
+                Party::Shard(shard) => self.tick_shard(shard),
                 Party::Engine(who) => self.tick_engine(who),
             }
         }
@@ -326,23 +337,27 @@ impl World {
             self.remember_stale_link(side, link);
         }
         if side == Side::Client && self.congested.contains(&link) {
-            self.look_at_congestion(link);
-            self.drain_server();
+            let shard = self.look_at_congestion(link);
+            shard.into_iter().for_each(|shard| self.drain_shard(shard));
         }
         if side == Side::Server {
             if arrival == Arrival::End {
                 self.congested.remove(&link);
             }
             let input = match arrival {
-                Arrival::Open => server::Input::Accepted(link, self.resume_key(link)),
+                Arrival::Open => {
+                    let (shard, key) = (self.node.accept(link), self.resume_key(link));
+                    self.node.handle(now, shard, server::Input::Accepted(link, key));
+                    return self.drain_shard(shard);
+                }
                 Arrival::Bytes(bytes) => server::Input::Received(link, bytes),
                 Arrival::End => server::Input::Disconnected(link),
                 Arrival::Marked(mark) => {
                     return self.log.push((now, Happening::Marked(side, mark)));
                 }
             };
-            self.server.handle_input(now, input);
-            return self.drain_server();
+            let shard = self.node.handle_of(now, link, input);
+            return shard.into_iter().for_each(|shard| self.drain_shard(shard));
         }
         if Self::is_stranger(who) {
             return self.stranger_received(who, arrival);

@@ -1,19 +1,22 @@
 //! The server core and its driver: verdicts, posts, deadlines.
 
-use rts_proto::LinkId;
-use rts_proto::server::{self, Server};
+use std::collections::BTreeSet;
+
+use rts_proto::server::{self, ShardId};
 use rts_proto::wire::ResumeKey;
+use rts_proto::{CallId, LinkId, LoginId};
 
 use super::{Happening, Party, World, move_deadline, owner};
 use crate::Side;
+use crate::node::{Node, Shard};
 
 impl World {
-    pub(super) fn tick_server(&mut self) {
+    pub(super) fn tick_shard(&mut self, shard: ShardId) {
         let now = self.now();
-        self.server.handle_input(now, server::Input::Tick);
-        self.drain_server();
-        let next = self.server_deadline;
-        assert!(next.is_none_or(|next| next > now), "{:?}", self.server.wake_reason());
+        self.node.handle(now, shard, server::Input::Tick);
+        self.drain_shard(shard);
+        let Shard { core, deadline } = self.node.shard(shard);
+        assert!(deadline.is_none_or(|next| next > now), "{:?}", core.wake_reason());
     }
 
     /// A resume key that differs from all others. It is not secret in a simulation.
@@ -24,10 +27,11 @@ impl World {
         ResumeKey(key)
     }
 
-    pub(crate) fn drain_server(&mut self) {
+    /// Executes the outputs of a shard.
+    pub(crate) fn drain_shard(&mut self, shard: ShardId) {
         let now = self.now();
         let deadline = loop {
-            match self.server.poll_output() {
+            match self.node.shard_mut(shard).core.poll_output() {
                 server::Output::Transmit(link, bytes) => {
                     self.transmit(link, Side::Client, bytes);
                     self.look_at_congestion(link);
@@ -37,8 +41,12 @@ impl World {
                     self.remember_stale_link(Side::Server, link);
                     self.net.close(now, link, Side::Server);
                     self.congested.remove(&link);
+                    self.node.forget(link);
                 }
+                server::Output::HandOver(link, to, opened) => self.hand_over(link, to, opened),
+                server::Output::Peer(to, entries) => self.send_entries(shard, to, entries),
                 server::Output::Authenticate(login, credentials) => {
+                    let login = LoginId(of_shard(shard, login.0));
                     self.judged.insert(login, *credentials);
                     self.verdicts.insert((now + self.verdict_delay, login));
                     self.give_verdicts();
@@ -47,13 +55,15 @@ impl World {
                     let is_allowed = self.app_server.allows(&asked);
                     self.log.push((now, Happening::TargetChecked(asked, is_allowed)));
                     let input = server::Input::TargetChecked(target, is_allowed);
-                    self.server.handle_input(now, input);
+                    self.node.handle(now, shard, input);
                 }
                 server::Output::PostToAppServer(call, post) => {
+                    let call = CallId(of_shard(shard, call.0));
                     self.log.push((now, Happening::Posted(call, post.clone())));
                     self.app_server.post(now, call, *post);
                 }
                 server::Output::AbandonPost(call) => {
+                    let call = CallId(of_shard(shard, call.0));
                     self.log.push((now, Happening::PostAbandoned(call)));
                     self.app_server.abandon(call);
                 }
@@ -64,37 +74,37 @@ impl World {
                 server::Output::Wait(deadline) => break deadline,
             }
         };
-        let before = std::mem::replace(&mut self.server_deadline, deadline);
-        move_deadline(&mut self.deadlines, Party::Server, before, deadline);
+        let before = std::mem::replace(&mut self.node.shard_mut(shard).deadline, deadline);
+        move_deadline(&mut self.deadlines, Party::Shard(shard), before, deadline);
     }
 
     pub(super) fn let_app_server_answer(&mut self) {
         while let Some((call, progress)) = self.app_server.take(self.now()) {
             let said = Happening::AppServerSaid(call, progress.clone());
             self.log.push((self.now(), said));
-            let input = server::Input::AppServerReplied(call, progress);
-            self.server.handle_input(self.now(), input);
-            self.drain_server();
+            let (shard, call) = own_number(call.0);
+            let input = server::Input::AppServerReplied(CallId(call), progress);
+            self.node.handle(self.now(), shard, input);
+            self.drain_shard(shard);
         }
     }
 
     pub(super) fn give_verdicts(&mut self) {
         let now = self.now();
-        let mut gave = false;
+        let mut shards = BTreeSet::new();
         while let Some((_, login)) = self.verdicts.first().copied().filter(|(at, _)| *at <= now) {
             self.verdicts.pop_first();
             let Some(credentials) = self.judged.remove(&login) else { continue };
             let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
             self.log.push((now, Happening::Judged(credentials, verdict)));
-            self.server.handle_input(now, server::Input::Verdict(login, verdict));
-            gave = true;
+            let (shard, login) = own_number(login.0);
+            self.node.handle(now, shard, server::Input::Verdict(LoginId(login), verdict));
+            shards.insert(shard);
         }
-        if gave {
-            self.drain_server();
-        }
+        shards.into_iter().for_each(|shard| self.drain_shard(shard));
     }
 
-    /// Replaces the server by a new one without any state.
+    /// Replaces the server by a new one without any state, with as many shards.
     pub fn restart_server(&mut self, config: server::Config) {
         self.cut_all();
         self.restarts += 1;
@@ -104,8 +114,33 @@ impl World {
         self.gate.restart();
         self.app_server.forget_callers();
         self.congested.clear();
+        self.mailboxes.clear();
         self.log.push((self.now(), Happening::Restarted));
-        self.server = Server::new(config, self.seed.wrapping_add(self.restarts));
-        self.drain_server();
+        self.replace_node(config, self.node.len());
     }
+
+    /// Puts a new server in the place of the last one.
+    pub(super) fn replace_node(&mut self, config: server::Config, shards: usize) {
+        for shard in self.node.ids() {
+            let deadline = self.node.shard(shard).deadline;
+            move_deadline(&mut self.deadlines, Party::Shard(shard), deadline, None);
+        }
+        let seed = self.seed.wrapping_add(self.restarts);
+        self.node = Node::new(config, shards, self.seed, seed);
+        self.node.ids().for_each(|shard| self.drain_shard(shard));
+    }
+}
+
+/// Bits of a world's number of a login or a post that hold the shard's own number.
+const OWN_BITS: u32 = 48;
+
+/// The world's number of a login or a post that the shard counts for itself.
+fn of_shard(shard: ShardId, own: u64) -> u64 {
+    (shard.number() as u64) << OWN_BITS | own
+}
+
+/// The shard and its own number of a login or a post.
+fn own_number(number: u64) -> (ShardId, u64) {
+    let shard = usize::try_from(number >> OWN_BITS).ok().and_then(ShardId::new);
+    (shard.expect("made from a shard"), number & ((1 << OWN_BITS) - 1))
 }

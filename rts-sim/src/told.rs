@@ -1,0 +1,121 @@
+//! What the shards of the server tell each other, as far as oracles and situations need it.
+
+use rts_proto::server::{Entered, Entry, Outcome, SessionNumber};
+use rts_proto::{MessageId, RoomId};
+
+use super::names::app_number;
+
+/// Something that one shard asks another, and that has one answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Question {
+    Send { session: u64, id: u64 },
+    Broadcast { session: u64, room: String, id: u64 },
+    Join { session: u64, room: String, ticket: u64 },
+    Leave { session: u64, room: String, ticket: u64 },
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Asked(Question),
+    /// A user of an app asks to join.
+    AskedToJoin {
+        question: Question,
+        app: usize,
+        uid: String,
+    },
+    Answered(Question),
+    /// A session is a member. Its user's membership may have waited for it.
+    Joined {
+        question: Question,
+        is_back: bool,
+    },
+    /// A session ended that is in a room, or has asked to join it.
+    Gone {
+        session: u64,
+        room: String,
+    },
+    /// A session was removed from a room by force.
+    Removed,
+    /// Frames for sessions of the other shard.
+    Frames,
+    NamesAsked,
+    Names,
+    StatusAsked,
+    OrphanGone,
+}
+
+/// The entries of one burst.
+pub(crate) fn told(entries: &[Entry]) -> Vec<Told> {
+    let mut app = usize::MAX;
+    entries.iter().flat_map(|entry| one(entry, &mut app)).collect()
+}
+
+fn one(entry: &Entry, app: &mut usize) -> Vec<Told> {
+    let told = match entry {
+        Entry::InApp(app_id) => {
+            *app = app_number(app_id);
+            return Vec::new();
+        }
+        Entry::Outcomes(outcomes) => {
+            let answered = |(session, outcome): &(SessionNumber, Outcome)| {
+                Told::Answered(match outcome {
+                    Outcome::Send(_, id) => send(session.number(), *id),
+                    Outcome::Broadcast(room, _, id) => broadcast(session.number(), room, *id),
+                })
+            };
+            return outcomes.iter().map(answered).collect();
+        }
+        Entry::Deliver { session, id, .. } => Told::Asked(send(session.number(), *id)),
+        Entry::NotDelivered { session, id, .. } => Told::Answered(send(session.number(), *id)),
+        Entry::Broadcast { session, room, id, .. } => {
+            Told::Asked(broadcast(session.number(), room, *id))
+        }
+        Entry::NotBroadcast { session, room, id, .. } => {
+            Told::Answered(broadcast(session.number(), room, *id))
+        }
+        Entry::Join { session, room, ticket, uid, .. } => {
+            let question = join(session.number(), room, *ticket);
+            Told::AskedToJoin { question, app: *app, uid: uid.as_str().to_owned() }
+        }
+        Entry::Joined { session, room, ticket, entered, .. } => Told::Joined {
+            question: join(session.number(), room, *ticket),
+            is_back: *entered == Entered::Back,
+        },
+        Entry::JoinRefused { session, room, ticket, .. } => {
+            Told::Answered(join(session.number(), room, *ticket))
+        }
+        Entry::Leave { session, room, ticket, .. } => {
+            Told::Asked(leave(session.number(), room, *ticket))
+        }
+        Entry::Left { session, room, ticket } => {
+            Told::Answered(leave(session.number(), room, *ticket))
+        }
+        Entry::Gone { session, room, .. } => {
+            Told::Gone { session: session.number(), room: room.as_str().to_owned() }
+        }
+        Entry::Removed { .. } => Told::Removed,
+        Entry::Push { .. } | Entry::PushToEach { .. } => Told::Frames,
+        Entry::AskNames { .. } => Told::NamesAsked,
+        Entry::Names { .. } => Told::Names,
+        Entry::QueryStatus { .. } => Told::StatusAsked,
+        Entry::OrphanGone { .. } => Told::OrphanGone,
+    };
+    vec![told]
+}
+
+fn send(session: u64, id: MessageId) -> Question {
+    Question::Send { session, id: id.0 }
+}
+
+fn broadcast(session: u64, room: &RoomId, id: MessageId) -> Question {
+    Question::Broadcast { session, room: room.as_str().to_owned(), id: id.0 }
+}
+
+fn join(session: u64, room: &RoomId, ticket: u64) -> Question {
+    Question::Join { session, room: room.as_str().to_owned(), ticket }
+}
+
+fn leave(session: u64, room: &RoomId, ticket: u64) -> Question {
+    Question::Leave { session, room: room.as_str().to_owned(), ticket }
+}
