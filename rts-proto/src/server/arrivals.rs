@@ -8,10 +8,11 @@ use bytes::Bytes;
 use super::io::{Opened, Output};
 use super::keys::SessionNumber;
 use super::links::Expects;
+use super::placement::ShardId;
 use super::shard::Server;
 use crate::limits::{BUSY_RETRY_AFTER_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MAX_BEFORE_LOGIN};
 use crate::planted::{Bug, planted};
-use crate::wire::{self, Frame, Piece, ResumeKey, VERSION};
+use crate::wire::{self, Frame, Login, Piece, ResumeKey, VERSION};
 use crate::{CloseCode, LinkId, ProtocolError};
 
 impl Server {
@@ -66,8 +67,8 @@ impl Server {
                 None if self.links.contains(id) => carried = self.links.session_of(id),
                 None => return,
             }
-            if carried.is_none() && self.hand_over(id, rest) {
-                return;
+            if let Some(to) = self.links.take_move() {
+                return self.hand_over(id, *to, rest);
             }
         }
         if !cutter.is_empty() {
@@ -75,19 +76,16 @@ impl Server {
         }
     }
 
-    /// Gives the link to the shard of its user, if its login belongs there. `rest` came behind the
-    /// login.
+    /// Gives the link to the shard of its user. `rest` came behind the login.
     #[cold]
-    fn hand_over(&mut self, id: LinkId, rest: &[u8]) -> bool {
-        let Some((shard, login)) = self.links.moving(id) else { return false };
+    fn hand_over(&mut self, id: LinkId, (shard, login): (ShardId, Login), rest: &[u8]) {
         let Some((key, login_deadline)) = self.links.hand_over(&mut self.shared, id) else {
-            return false;
+            return;
         };
-        let login = Frame::Login(*login).encode();
+        let login = Frame::Login(login).encode();
         let bytes = [&login[..], rest].concat().into();
         let opened = Box::new(Opened { key, login_deadline, bytes });
         self.shared.outbox.put(Output::HandOver(id, shard, opened));
-        true
     }
 
     /// A link of another shard, whose login belongs to this one.
@@ -144,7 +142,7 @@ impl Server {
                 let placement = self.shared.config.placement;
                 match placement.other_of_user(&login.app_id, login.uid.as_str()) {
                     None => self.login_asked(id, login),
-                    Some(shard) => self.links.begin_move(id, shard, login),
+                    Some(shard) => self.links.begin_move(shard, login),
                 }
                 Ok(())
             }

@@ -41,8 +41,13 @@ fn kept(server: &Server) -> Kept {
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 4] =
-    ["bundles", "entries for other shards", "acknowledged sends", "overrun sessions"];
+const EMPTY_BETWEEN_INPUTS: [&str; 5] = [
+    "bundles",
+    "entries for other shards",
+    "acknowledged sends",
+    "overrun sessions",
+    "moving links",
+];
 
 /// A shard, and a driver that answers nothing by itself.
 struct World {

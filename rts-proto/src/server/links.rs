@@ -27,6 +27,8 @@ pub(super) struct Links {
     /// Logins that wait for their verdict.
     logins: BTreeMap<LoginId, LinkId>,
     last_login: u64,
+    /// The latest frame was a login that belongs to another shard.
+    moving: Option<Box<(ShardId, Login)>>,
 }
 
 /// Lets this part alone set the link of a session.
@@ -60,7 +62,7 @@ struct Opening {
 ///                        |                       |                      ^
 ///                        +----- resume ----------|----------------------+
 ///                        |                       +--> Queued -----------+
-///                        +--> Moving --> a shard where it is Waiting
+///                        +--> another shard, where it is Waiting
 /// ```
 #[derive(Debug)]
 enum Phase {
@@ -74,11 +76,6 @@ enum Phase {
     Queued {
         asked: Box<Login>,
         pass: Pass,
-    },
-    /// The login belongs to another shard. The link goes there at the end of the frame.
-    Moving {
-        shard: ShardId,
-        login: Box<Login>,
     },
 }
 
@@ -107,6 +104,7 @@ impl Links {
             congested: BTreeSet::new(),
             logins: BTreeMap::new(),
             last_login: 0,
+            moving: None,
         }
     }
 
@@ -148,23 +146,16 @@ impl Links {
         self.before_login += 1;
     }
 
-    /// The login on the link belongs to another shard.
-    pub(super) fn begin_move(&mut self, id: LinkId, shard: ShardId, login: Login) {
-        self.set_phase(id, Phase::Moving { shard, login: Box::new(login) });
+    /// The login on the link belongs to another shard. [`take_move`](Self::take_move) follows at the
+    /// end of the frame.
+    pub(super) fn begin_move(&mut self, shard: ShardId, login: Login) {
+        self.moving = Some(Box::new((shard, login)));
     }
 
-    /// Takes the login of a link that goes to another shard.
-    pub(super) fn moving(&mut self, id: LinkId) -> Option<(ShardId, Box<Login>)> {
-        let Link::Opening(opening) = self.table.get_mut(&id)? else { return None };
-        if !matches!(opening.phase, Phase::Moving { .. }) {
-            return None;
-        }
-        match core::mem::replace(&mut opening.phase, Phase::Waiting) {
-            Phase::Moving { shard, login } => Some((shard, login)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
-                None
-            }
-        }
+    /// The move that the latest frame began, if it was such a login.
+    #[inline]
+    pub(super) fn take_move(&mut self) -> Option<Box<(ShardId, Login)>> {
+        self.moving.take()
     }
 
     /// Removes a link that goes to another shard. Returns its key and its login deadline.
@@ -196,7 +187,7 @@ impl Links {
         self.before_login -= 1;
         shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
         match opening.phase {
-            Phase::Greeting | Phase::Waiting | Phase::Moving { .. } => None,
+            Phase::Greeting | Phase::Waiting => None,
             Phase::Checking { login, .. } => {
                 self.logins.remove(&login);
                 None
@@ -259,9 +250,7 @@ impl Links {
         Some(match self.opening(id)?.phase {
             Phase::Greeting => Expects::Hello,
             Phase::Waiting => Expects::Login,
-            Phase::Checking { .. } | Phase::Queued { .. } | Phase::Moving { .. } => {
-                Expects::Nothing
-            }
+            Phase::Checking { .. } | Phase::Queued { .. } => Expects::Nothing,
         })
     }
 
@@ -289,7 +278,7 @@ impl Links {
         let id = self.logins.remove(&login)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Checking { .. }))? {
             Phase::Checking { asked, .. } => Some((id, asked)),
-            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } | Phase::Moving { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } => None,
         }
     }
 
@@ -302,9 +291,7 @@ impl Links {
     pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
         match self.take_phase(id, |phase| matches!(phase, Phase::Queued { .. }))? {
             Phase::Queued { asked, pass } => Some((asked, pass)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Moving { .. } => {
-                None
-            }
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
         }
     }
 
@@ -312,16 +299,14 @@ impl Links {
     pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
         match self.opening(id)?.phase {
             Phase::Queued { pass, .. } => Some(pass),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Moving { .. } => {
-                None
-            }
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
         }
     }
 
     /// The login that was asked for on the link and not answered.
     pub(super) fn asked(&self, id: LinkId) -> Option<&Login> {
         match &self.opening(id)?.phase {
-            Phase::Greeting | Phase::Waiting | Phase::Moving { .. } => None,
+            Phase::Greeting | Phase::Waiting => None,
             Phase::Checking { asked, .. } | Phase::Queued { asked, .. } => Some(asked),
         }
     }
@@ -378,12 +363,13 @@ impl Links {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { table, before_login, congested, logins, last_login: _ } = self;
+        let Self { table, before_login, congested, logins, last_login: _, moving } = self;
         alloc::vec![
             ("links", table.len()),
             ("links before login", *before_login),
             ("congested links", congested.len()),
             ("logins without a verdict", logins.len()),
+            ("moving links", moving.iter().len()),
         ]
     }
 }
