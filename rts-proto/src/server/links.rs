@@ -146,8 +146,8 @@ impl Links {
         self.before_login += 1;
     }
 
-    /// The login on the link belongs to another shard. [`take_move`](Self::take_move) follows at the
-    /// end of the frame.
+    /// The login belongs to another shard. [`take_move`](Self::take_move) follows at the end of the
+    /// frame.
     pub(super) fn begin_move(&mut self, shard: ShardId, login: Login) {
         self.moving = Some(Box::new((shard, login)));
     }
