@@ -345,7 +345,7 @@ impl Server {
         uid: &UserId,
         ticket: u64,
     ) {
-        // Whoever is no member has been told so, and waits no more.
+        // A session that is not a member was told so, and does not wait.
         if self.is_member(app_id, &room, session, uid)
             && let Some(shard) = self.shared.sessions.other_shard_of(session)
         {

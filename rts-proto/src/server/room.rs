@@ -63,7 +63,7 @@ impl Room {
         others.take(NOTICE_MEMBERS_MAX)
     }
 
-    /// §6.7: whether it has so many members that no notices are sent.
+    /// §6.7: whether it has more than 500 members, so that no notices are sent.
     pub(super) fn has_no_notices(&self) -> bool {
         self.len() > NOTICE_MEMBERS_MAX
     }

@@ -291,6 +291,6 @@ pub enum MemberEnd {
 pub struct Names {
     /// The names.
     pub names: Vec<UserId>,
-    /// The room has so many members that no notices are sent.
+    /// The room has more than 500 members, so no notices are sent.
     pub has_no_notices: bool,
 }
