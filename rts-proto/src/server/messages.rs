@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::allowance::Paced;
 use super::io::{Detail, Entry, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
+use super::peer::Unreliable;
 use super::placement::ShardId;
 use super::room::Room;
 use super::session::Session;
@@ -99,8 +100,12 @@ impl Server {
         to: UserId,
         frame: Bytes,
         config: MessageConfig,
+        unreliable: &mut Unreliable,
     ) {
         let code = match self.users.receiver(app_id, to.as_str()) {
+            Some(receiver) if !config.is_reliable() && !unreliable.takes(receiver, frame.len()) => {
+                Some(SendCode::Broken)
+            }
             Some(receiver) => self.deliver_to(receiver, origin, frame, config),
             None => Some(self.why_no_receiver(to.as_str())),
         };

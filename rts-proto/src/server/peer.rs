@@ -1,12 +1,14 @@
 //! What the other shards of the node tell this one.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::io::{Entry, MemberEnd};
-use super::keys::Origin;
+use super::keys::{Origin, SessionNumber};
 use super::membership::JoinAsked;
 use super::placement::ShardId;
 use super::shard::Server;
+use crate::limits::UNRELIABLE_BURST_BYTES_MAX;
 use crate::{AppId, LeaveReason};
 
 impl Server {
@@ -15,6 +17,7 @@ impl Server {
     #[inline(never)]
     pub(super) fn peer_told(&mut self, from: ShardId, entries: Vec<Entry>) {
         let mut app_id = None;
+        let mut unreliable = Unreliable::default();
         for entry in entries {
             match entry {
                 Entry::InApp(named) => app_id = Some(named),
@@ -22,7 +25,7 @@ impl Server {
                     if let Some(entry) = self.session_entry(entry)
                         && let Some(app_id) = &app_id
                     {
-                        self.app_entry(from, app_id, entry);
+                        self.app_entry(from, app_id, entry, &mut unreliable);
                     }
                 }
             }
@@ -65,10 +68,17 @@ impl Server {
     }
 
     /// Handles an entry about a user or a room of this shard.
-    fn app_entry(&mut self, from: ShardId, app_id: &AppId, entry: Entry) {
+    fn app_entry(
+        &mut self,
+        from: ShardId,
+        app_id: &AppId,
+        entry: Entry,
+        unreliable: &mut Unreliable,
+    ) {
         match entry {
             Entry::Deliver { session, id, config, to, frame } => {
-                self.deliver_for_peer(app_id, Origin { session, id }, to, frame, config);
+                let origin = Origin { session, id };
+                self.deliver_for_peer(app_id, origin, to, frame, config, unreliable);
             }
             Entry::QueryStatus { session, query, uid } => {
                 self.query_status_for_peer(session, query, app_id, &uid);
@@ -103,5 +113,19 @@ impl Server {
             // The others are about sessions.
             _ => {}
         }
+    }
+}
+
+/// The bytes of unreliable messages to each session in one input.
+#[derive(Debug, Default)]
+pub(super) struct Unreliable(BTreeMap<SessionNumber, usize>);
+
+impl Unreliable {
+    /// Counts a message, if it fits.
+    pub(super) fn takes(&mut self, receiver: SessionNumber, len: usize) -> bool {
+        let sum = self.0.entry(receiver).or_default();
+        let fits = *sum + len <= UNRELIABLE_BURST_BYTES_MAX;
+        *sum += if fits { len } else { 0 };
+        fits
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rts_proto::limits::{LOGIN_DEADLINE, SESSION_GRACE};
+use rts_proto::limits::{LOGIN_DEADLINE, SESSION_GRACE, UNRELIABLE_BURST_BYTES_MAX};
 use rts_proto::server::{Ban, Command, Config, Input, ShardId, Shards as _};
 use rts_proto::wire::{Frame, Login, LoginAnswer, Resume};
 use rts_proto::{
-    BroadcastCode, CloseCode, LeaveReason, MessageId, OnlineStatus, RoomState, SendCode,
+    BroadcastCode, CloseCode, LeaveReason, MessageConfig, MessageId, OnlineStatus, Payload,
+    RoomState, SendCode,
 };
 
 use crate::support::{Node, app, broadcast, delivery, join, leave, login, message, room_delivery};
@@ -148,6 +149,58 @@ fn congested_shard_gets_no_more_messages_and_all_that_must_arrive() {
 }
 
 #[test]
+fn broadcast_comes_before_the_notice_that_its_sender_left() {
+    let mut node = two();
+    let (alice, bob) = (node.user_at(0, "a"), node.user_at(0, "b"));
+    let room = node.room_at(1);
+    let links = [node.enter(&alice), node.enter(&bob)];
+    for link in links {
+        node.say(link, join(&room, 1));
+        node.end_burst();
+    }
+    let [at_alice, at_bob] = links;
+    node.frames_to(at_bob);
+    node.say(at_alice, broadcast(&room, 2, "m"));
+    node.say(at_alice, leave(&room, 3));
+    let (uid, reason) = (alice.clone(), LeaveReason::Left);
+    let left = Frame::MemberLeft { room: room.clone(), uid, reason };
+    let expected = [room_delivery(&alice, &room, "m"), left];
+    assert_eq!(without_acks(node.frames_to(at_bob)), expected);
+}
+
+#[test]
+fn burst_of_unreliable_messages_to_one_link_has_a_bound() {
+    let mut node = two();
+    let (alice, bob) = (node.user_at(0, "a"), node.user_at(1, "b"));
+    let (at_alice, at_bob) = (node.enter(&alice), node.enter(&bob));
+    // Shard 1 is busy, so it gets the messages as one input.
+    node.holds_entries = true;
+    let to = Bytes::copy_from_slice(bob.as_str().as_bytes());
+    let payload = Payload::Binary(vec![0; 4_000].into());
+    let config = MessageConfig::UnreliableUnordered;
+    for id in (1..=90).map(MessageId) {
+        let (to, payload) = (to.clone(), payload.clone());
+        node.say(at_alice, Frame::Send { id, to, payload, config });
+    }
+    node.holds_entries = false;
+    let received = node.frames_to(at_bob).len();
+    assert!((30..=UNRELIABLE_BURST_BYTES_MAX / 4_000).contains(&received), "{received}");
+    let count = |frames: &[Frame], wanted| -> usize {
+        let ids = |frame: &Frame| match frame {
+            Frame::SendResults { code, ids } if *code == wanted => ids.len(),
+            _ => 0,
+        };
+        frames.iter().map(ids).sum()
+    };
+    let frames = node.frames_to(at_alice);
+    let counts = [SendCode::Ok, SendCode::Broken].map(|code| count(&frames, code));
+    assert_eq!(counts, [received, 90 - received]);
+    // The next input has space again.
+    node.say(at_alice, Frame::Send { id: MessageId(91), to, payload, config });
+    assert_eq!(node.frames_to(at_bob).len(), 1);
+}
+
+#[test]
 fn results_of_broadcasts_come_before_the_answer_to_the_leave() {
     let mut node = two();
     let alice = node.user_at(0, "a");
@@ -282,7 +335,7 @@ fn rate_of_a_back_end_counts_whichever_shards_its_users_have() {
     let mut node = Node::new(4, &config);
     let users: Vec<_> = (0..4).map(|shard| node.user_at(shard, "u")).collect();
     let (app_id, from) = (&app(), &crate::support::user("shop"));
-    let payload = &rts_proto::Payload::text("m");
+    let payload = &Payload::text("m");
     let mut sent = 0;
     for number in 0..1_000 {
         let to = &users[number % 4];

@@ -122,6 +122,8 @@ impl Outbox {
             }
         }
         if !elsewhere.is_empty() {
+            // Earlier broadcasts go first, also if all receivers are in other shards.
+            self.settle(sessions, now);
             self.ready.begin(now);
             self.peers.push_to_each(elsewhere, || alloc::vec![(None, frame.clone())]);
         }
