@@ -1,5 +1,8 @@
 //! Peers that break the rules of the protocol, without harm to anybody else.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::wire::{Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey, VERSION};
@@ -8,7 +11,6 @@ use rts_proto::{
     UserId,
 };
 use rts_testkit::{EngineIndex, World};
-use std::time::Duration;
 
 use super::names::MALLORY;
 use super::oracles::Violation;
@@ -29,7 +31,11 @@ const LOGINS_LET_IN_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Attackers {
     has_rates: bool,
+    /// Whether links move from shard to shard.
+    has_mailboxes: bool,
     links: Vec<LinkId>,
+    /// The links on which a second login came with the first one, in one piece.
+    hasty: Vec<LinkId>,
     /// The links of a first and of a second login that both used up the rate of joins.
     over_rate: Vec<[LinkId; 2]>,
     /// The links of simultaneous logins of one user.
@@ -37,8 +43,15 @@ pub(crate) struct Attackers {
 }
 
 impl Attackers {
-    pub(crate) fn new(has_rates: bool) -> Self {
-        Self { has_rates, links: Vec::new(), over_rate: Vec::new(), together: Vec::new() }
+    pub(crate) fn new(has_rates: bool, has_mailboxes: bool) -> Self {
+        Self {
+            has_rates,
+            has_mailboxes,
+            links: Vec::new(),
+            hasty: Vec::new(),
+            over_rate: Vec::new(),
+            together: Vec::new(),
+        }
     }
 
     pub(crate) fn is_one(&self, who: EngineIndex) -> bool {
@@ -62,6 +75,11 @@ impl Attackers {
             let let_in = links.into_iter().filter(|link| is_let_in(world, *link)).count();
             if self.has_rates && let_in > LOGINS_LET_IN_MAX {
                 return Err(format!("§3.9: {let_in} logins of one user were let in at once"));
+            }
+        }
+        for link in self.hasty.drain(..) {
+            if is_let_in(world, link) {
+                return Err("§3.1: a peer was let in that did not wait for its answer".to_owned());
             }
         }
         for link in self.links.drain(..) {
@@ -123,7 +141,14 @@ impl Attackers {
             }
             Attack::LoginTwice => {
                 let login = login(world, app, None);
-                say(world, link, [hello, login.clone(), login]);
+                let frames = [hello, login.clone(), login];
+                // The bytes behind a login move with their link.
+                if self.has_mailboxes && arrives_in_one_piece(world) {
+                    self.hasty.push(link);
+                    let bytes: Vec<u8> = frames.into_iter().flat_map(Frame::encode).collect();
+                    return world.say(link, bytes.into());
+                }
+                say(world, link, frames);
             }
             Attack::FutureAck => self.after_login(world, link, app, [Frame::Ack { received: 7 }]),
             Attack::FallingAck => {
@@ -206,6 +231,10 @@ impl Attackers {
         world.run_for(LOGGED_IN_AFTER);
         say(world, link, frames);
     }
+}
+
+fn arrives_in_one_piece(world: &World) -> bool {
+    world.net.chunk_bytes == NonZeroUsize::MAX && !world.net.is_ragged
 }
 
 /// The number of joins that the server refused on a link.

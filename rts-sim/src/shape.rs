@@ -9,6 +9,8 @@ use rts_testkit::Mailboxes;
 
 /// The shards of a server with more than one.
 const SEVERAL: RangeInclusive<usize> = 2..=4;
+/// The longest time that an entry is under way.
+pub(crate) const UNDER_WAY_MAX: Duration = Duration::from_secs(1);
 /// The entries at which a mailbox is congested, in runs without congestion.
 const ENTRIES_MAX: usize = 65_536;
 
@@ -33,7 +35,7 @@ impl Shape {
         let mut rng = Rng::with_seed(seed.rotate_left(32) ^ 0x5AAD_5AAD_5AAD_5AAD);
         let drawn = if rng.bool() { 1 } else { rng.usize(SEVERAL) };
         let delay_micros = [0, 100, 1_000, 5_000, 30_000][rng.usize(0..5)];
-        let tail_millis = [0, 10, 100, 1_000][rng.usize(0..4)];
+        let tail_millis = [0, 10, 100, UNDER_WAY_MAX.as_millis() as u64][rng.usize(0..4)];
         let is_narrow = rng.u32(0..3) == 0;
         Self {
             shards: shards.unwrap_or(drawn),

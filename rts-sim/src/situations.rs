@@ -325,6 +325,26 @@ situations! {
     UnknownKindAtEngine,
     /// A frame of a kind of a newer version arrived at the server.
     UnknownKindAtServer,
+    /// A link moved to the shard of its user.
+    LinkHandedOver,
+    /// A message reached another shard.
+    SentOverShards,
+    /// A user joined a room of another shard.
+    JoinedOverShards,
+    /// A broadcast reached a room of another shard.
+    BroadcastOverShards,
+    /// A session ended while its join was under way to another shard.
+    EndedWhileJoiningOverShards,
+    /// A membership in a room of another shard waited for its user's next session, which came.
+    BackOverShards,
+    /// The back end removed members of a room, or a user, while a join of them was under way.
+    RemovalCrossedJoin,
+    /// The members of a room of another shard were asked for again.
+    NamesAskedAgain,
+    /// A mailbox between shards was congested.
+    MailboxCongested,
+    /// A message or a broadcast was refused while a mailbox was congested.
+    RefusedByMailbox,
 }
 
 /// The number of times that each situation was met.

@@ -19,6 +19,7 @@ use crate::model::{Login, Model};
 use crate::names::{BACK_END, room_id, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
+use crate::shape::UNDER_WAY_MAX;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Answer, Call, Entry, Line, Phase};
 
@@ -63,7 +64,7 @@ impl Oracle for BackEnd {
                 self.is_true(model, *app, *command, answer)?;
                 self.commanded(model, line.at, *app, *serial, *command, answer)
             }
-            Entry::Reported { app, report } => self.reported(line.at, *app, report),
+            Entry::Reported { app, report } => self.reported(model, line.at, *app, report),
             Entry::Event { who, event } => self.told(model, line.at, *who, event),
             Entry::Call { who, call, returned } => {
                 match call {
@@ -234,7 +235,13 @@ impl BackEnd {
         Ok(())
     }
 
-    fn reported(&mut self, now: Instant, app: usize, report: &Report) -> Result<(), Violation> {
+    fn reported(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        app: usize,
+        report: &Report,
+    ) -> Result<(), Violation> {
         match report {
             Report::MemberLeft { room, uid, reason: LeaveReason::Kicked } => {
                 let place = number(room.as_str()).zip(number(uid.as_str()));
@@ -242,6 +249,9 @@ impl BackEnd {
                     (*at, *of) == (now, app)
                         && place.is_some_and(|(room, user)| command.removes(room, user))
                 });
+                if !is_meant && model.has_mailboxes && self.has_crossed(now, app, place) {
+                    return Ok(());
+                }
                 let due = self.kicks_due.checked_sub(1).filter(|_| is_meant);
                 self.kicks_due = due.ok_or_else(|| {
                     format!("I27: {uid} was kicked out of {room}, and nobody wanted that")
@@ -266,9 +276,11 @@ impl BackEnd {
             }
             Report::MemberJoined { room, uid, .. } => {
                 let place = number(room.as_str()).zip(number(uid.as_str()));
+                let has_crossed = model.has_mailboxes && self.has_crossed(now, app, place);
                 let ban = self.bans.iter().find(|ban| {
                     let covers = place.is_some_and(|(room, user)| ban.whom.covers(room, user));
-                    ban.app == app && covers && ban.until > now
+                    let is_late = has_crossed && matches!(ban.whom, Banned::Login(_));
+                    ban.app == app && covers && ban.until > now && !is_late
                 });
                 ensure(ban.is_none(), || {
                     format!("I27: at {now} {uid} joined {room} in spite of {ban:?}")
@@ -276,6 +288,15 @@ impl BackEnd {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the user was put out while its join was under way to the room's shard.
+    fn has_crossed(&self, now: Instant, app: usize, place: Option<(usize, usize)>) -> bool {
+        let Some((_, user)) = place else { return false };
+        let recent = self.removals.iter().rev();
+        recent
+            .take_while(|(at, ..)| now.since(*at) <= UNDER_WAY_MAX)
+            .any(|(_, of, command)| *of == app && command.puts_out(user))
     }
 
     fn told(

@@ -2,7 +2,6 @@
 //! I42).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use rts_proto::limits::LOGIN_DEADLINE;
 use rts_proto::server::{Report, Stats};
@@ -11,11 +10,9 @@ use rts_proto::{Instant, LeaveReason, LoginCode};
 use super::{Oracle, Violation, ensure};
 use crate::model::{Login, Model, Reported};
 use crate::names::MALLORY;
+use crate::shape::UNDER_WAY_MAX;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Call, Entry, Line, Phase};
-
-/// The time that an entry of a shard may be under way.
-const UNDER_WAY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Reports {
@@ -117,8 +114,8 @@ impl Reports {
                 });
                 // The join of a session that ended may be under way to the room's shard.
                 let offline = self.offline.get(&(app, uid.as_str().to_owned()));
-                let was_online =
-                    model.has_mailboxes && offline.is_some_and(|at| now.since(*at) <= UNDER_WAY);
+                let was_online = model.has_mailboxes
+                    && offline.is_some_and(|at| now.since(*at) <= UNDER_WAY_MAX);
                 let is_online = known.online.contains(uid.as_str()) || was_online;
                 can_join && is_online && tag.is_none_or(|tag| tag == "a.tag")
             }

@@ -49,6 +49,12 @@ impl Draw<'_> {
                 let soon = at + Duration::from_millis(self.rng.u64(0..20_000));
                 self.steps.push((soon, Step::Refresh { who, token: TokenKind::Good }));
             }
+            // A join that is under way to another shard crosses the removal.
+            if self.swarm.shape.has_mailboxes() && self.swarm.engines[who] == (app, user) {
+                let just_before = at.saturating_sub(Duration::from_millis(self.rng.u64(0..60)));
+                self.steps.push((just_before, Step::Leave { who, room }));
+                self.steps.push((just_before, Step::Join { who, room }));
+            }
             if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
                 if command.puts_out(user) {
                     let again = at + Duration::from_millis(self.rng.u64(0..60_000));

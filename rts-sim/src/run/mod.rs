@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
             trace: Trace::new(print),
             oracles: Oracles::new(plan.swarm.has_rates(), shape.has_mailboxes()),
             spotter: Spotter::default(),
-            attackers: Attackers::new(plan.swarm.has_rates()),
+            attackers: Attackers::new(plan.swarm.has_rates(), shape.has_mailboxes()),
             harmed: Harmed::new(wires),
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),

@@ -3,6 +3,7 @@
 mod app_server;
 mod back_end;
 mod rooms;
+mod shards;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use rts_testkit::{EngineIndex, Side};
 
 use app_server::AppServer;
 use back_end::BackEnd;
+use shards::Shards;
 use waiting::Waiting;
 
 use super::model::{Engine, Login, Model, RoomPhase};
@@ -57,6 +59,7 @@ pub(crate) struct Spotter {
     app_server: AppServer,
     back_end: BackEnd,
     waiting: Waiting,
+    shards: Shards,
     /// The times of the last seconds at which engines reported that they are connected again.
     returned: Vec<Instant>,
 }
@@ -70,6 +73,7 @@ impl Spotter {
         self.see_app_server(model, line);
         self.see_back_end(model, line);
         self.see_waiting(model, line);
+        self.see_shards(line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);

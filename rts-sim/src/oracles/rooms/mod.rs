@@ -11,6 +11,7 @@ use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::{Model, RoomPhase, ends_membership};
+use crate::names::BACK_END;
 use crate::trace::{Answer, Call, Entry, Line, Phase};
 use broadcasts::{Broadcast, one_order};
 use members::Members;
@@ -160,6 +161,7 @@ impl Rooms {
             }
             RoomEvent::MessageReceived { from, payload } => {
                 ensure(is_in, || format!("I24: #{who} received a broadcast, and is {phase:?}"))?;
+                self.is_of_member(handle, from.as_str())?;
                 self.received(model, handle, from.as_str(), payload, false)
             }
             RoomEvent::UserMessageReceived { from, payload } => {
@@ -185,6 +187,16 @@ impl Rooms {
                 })
             }
         }
+    }
+
+    /// I27: broadcasts of members come between the notices of their join and of their leave.
+    fn is_of_member(&self, handle: Handle, from: &str) -> Result<(), Violation> {
+        let members = self.members.get(&handle);
+        let is_member =
+            members.is_some_and(|members| members.notices_stopped || members.uids.contains(from));
+        ensure(is_member || from == BACK_END, || {
+            format!("I27: {handle:?} received a broadcast of {from}, which is no member")
+        })
     }
 
     /// The membership is broken: broadcasts may be missing from here on.

@@ -1,0 +1,112 @@
+//! Situations between the shards of a server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rts_proto::client::{Event, RoomEvent};
+use rts_proto::{BroadcastCode, SendCode};
+
+use super::Spotter;
+use crate::names::{room_id, uid};
+use crate::plan::{Banned, Command};
+use crate::situations::Situation;
+use crate::told::{Question, Told};
+use crate::trace::{Answer, Entry, Line};
+
+#[derive(Debug, Default)]
+pub(super) struct Shards {
+    /// Joins whose answer is under way, with the app and the user.
+    joining: BTreeMap<Question, (usize, String)>,
+    /// Congested mailboxes.
+    congested: BTreeSet<(usize, usize)>,
+}
+
+impl Spotter {
+    pub(super) fn see_shards(&mut self, line: &Line) {
+        match &line.entry {
+            Entry::HandedOver { .. } => self.met(Situation::LinkHandedOver),
+            Entry::Told { told, .. } => told.iter().for_each(|told| self.told_of_shards(told)),
+            Entry::MailboxCongested { from, to, on: true } => {
+                self.shards.congested.insert((*from, *to));
+                self.met(Situation::MailboxCongested);
+            }
+            Entry::MailboxCongested { from, to, on: false } => {
+                self.shards.congested.remove(&(*from, *to));
+            }
+            Entry::Event {
+                event:
+                    Event::MessageSendResult { code: SendCode::Broken, .. }
+                    | Event::Room {
+                        event: RoomEvent::MessageSendResult { code: BroadcastCode::OverRate, .. },
+                        ..
+                    },
+                ..
+            } if !self.shards.congested.is_empty() => self.met(Situation::RefusedByMailbox),
+            Entry::Commanded { app, command, answer: Answer::Ended(_), .. }
+                if self.shards.crosses(*app, *command) =>
+            {
+                self.met(Situation::RemovalCrossedJoin);
+            }
+            Entry::Restarted => self.shards = Shards::default(),
+            _ => {}
+        }
+    }
+
+    fn told_of_shards(&mut self, told: &Told) {
+        let joining = &mut self.shards.joining;
+        match told {
+            Told::Asked(Question::Send { .. }) => self.met(Situation::SentOverShards),
+            Told::Asked(Question::Broadcast { .. }) => self.met(Situation::BroadcastOverShards),
+            Told::AskedToJoin { question, app, uid } => {
+                joining.insert(question.clone(), (*app, uid.clone()));
+            }
+            Told::Joined { question, is_back } => {
+                joining.remove(question);
+                self.met(match is_back {
+                    true => Situation::BackOverShards,
+                    false => Situation::JoinedOverShards,
+                });
+            }
+            Told::Answered(question) => drop(joining.remove(question)),
+            Told::Gone { session, room } => {
+                let is_it = |question: &Question| {
+                    matches!(
+                        question,
+                        Question::Join { session: of, room: into, .. } if (of, into) == (session, room)
+                    )
+                };
+                if joining.keys().any(is_it) {
+                    self.met(Situation::EndedWhileJoiningOverShards);
+                }
+            }
+            Told::Names => self.met(Situation::NamesAskedAgain),
+            Told::Asked(_)
+            | Told::Removed
+            | Told::Frames
+            | Told::NamesAsked
+            | Told::StatusAsked
+            | Told::OrphanGone => {}
+        }
+    }
+}
+
+impl Shards {
+    /// Whether the command removes someone whose join is answered and does not know it yet.
+    fn crosses(&self, app: usize, command: Command) -> bool {
+        let removes = |room: &str, user: &str| match command {
+            Command::Dismiss { room: of }
+            | Command::Ban { whom: Banned::Room(of), seconds: 1.. } => room == room_id(of),
+            Command::Kick { room: of, user: whom }
+            | Command::Ban { whom: Banned::UserInRoom(of, whom), seconds: 1.. } => {
+                room == room_id(of) && user == uid(whom)
+            }
+            Command::Disconnect { user: whom }
+            | Command::Ban { whom: Banned::User(whom) | Banned::Login(whom), seconds: 1.. } => {
+                user == uid(whom)
+            }
+            _ => false,
+        };
+        self.joining.iter().any(|(question, (of, user))| {
+            matches!(question, Question::Join { room, .. } if *of == app && removes(room, user))
+        })
+    }
+}
