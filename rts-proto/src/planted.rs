@@ -195,6 +195,26 @@ bugs! {
     RoomTrusted,
     /// A frame of an unknown kind that is skipped is counted.
     UnknownKindCounted,
+    /// An entry for another shard overtakes the one before it.
+    EntryOvertakes,
+    /// The shard of a room is not told that a session ended which it made a member.
+    JoinedOfGoneUnanswered,
+    /// The result of a message from another shard is forgotten.
+    OutcomeForgotten,
+    /// The result of a message from another shard is told twice.
+    OutcomeToldTwice,
+    /// A broadcast from another shard is accepted from sessions that are no members.
+    BroadcasterTrusted,
+    /// A membership in another shard that waits for its user is counted for ever.
+    OrphanCountKept,
+    /// Only one shard has a ban.
+    BanOfOneShard,
+    /// A link moves to another shard without the bytes behind its login.
+    BytesBehindLoginLost,
+    /// The receiver's shard is looked up without the app.
+    PlaceOfAnyApp,
+    /// Broadcasts do not reach members of other shards.
+    BroadcastStaysInShard,
 }
 
 #[cfg(not(rts_planted))]

@@ -27,6 +27,8 @@ const LOGINS: usize = 20;
 /// The most of those that may be let in: 5 at once, 5 that were queued, and a few more because the
 /// network spreads them over time.
 const LOGINS_LET_IN_MAX: usize = 16;
+/// The number of sessions that end while they join.
+const SHORT_SESSIONS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Attackers {
@@ -142,6 +144,9 @@ impl Attackers {
             Attack::LoginTwice => {
                 let login = login(world, app, None);
                 let frames = [hello, login.clone(), login];
+                if self.has_mailboxes {
+                    self.joins_and_is_gone(world, now, app);
+                }
                 // The bytes behind a login move with their link.
                 if self.has_mailboxes && arrives_in_one_piece(world) {
                     self.hasty.push(link);
@@ -217,6 +222,28 @@ impl Attackers {
         self.after_login(world, link, app, frames);
         world.run_for(LOGGED_IN_AFTER);
         link
+    }
+
+    /// Sessions that join, leave and join again without waiting for answers, and end before the
+    /// last answer is there. Only peers that break rules do so.
+    fn joins_and_is_gone(&mut self, world: &mut World, now: Instant, app: &str) {
+        let mut random = fastrand::Rng::with_seed(now.as_micros());
+        let rooms = ["door-1", "door-2", "door-3", "door-4"];
+        let rooms = rooms.map(|id| RoomId::new(id).expect("a room id"));
+        for _ in 0..SHORT_SESSIONS {
+            let link = world.stranger();
+            self.links.push(link);
+            let join = |ticket| {
+                let of = move |room: RoomId| Frame::Join { room, ticket, business_id: None };
+                rooms.clone().map(of)
+            };
+            let leaves = rooms.clone().map(|room| Frame::Leave { room, ticket: 2 });
+            self.after_login(world, link, app, join(1).into_iter().chain(leaves));
+            world.run_for(Duration::from_micros(random.u64(1..1_000)));
+            say(world, link, join(3));
+            world.run_for(Duration::from_micros(random.u64(1..40_000)));
+            say(world, link, [Frame::Logout]);
+        }
     }
 
     fn after_login(

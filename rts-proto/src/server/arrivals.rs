@@ -83,6 +83,7 @@ impl Server {
             return;
         };
         let login = Frame::Login(login).encode();
+        let rest = if planted(Bug::BytesBehindLoginLost) { &[][..] } else { rest };
         let bytes = [&login[..], rest].concat().into();
         let opened = Box::new(Opened { key, login_deadline, bytes });
         self.shared.outbox.put(Output::HandOver(id, shard, opened));

@@ -60,7 +60,12 @@ impl Server {
             return Some(SendCode::Unknown);
         }
         let to = core::str::from_utf8(to).unwrap_or("");
-        if let Some(shard) = shared.config.placement.other_of_user(sender.app_id(), to) {
+        let placement = shared.config.placement;
+        let elsewhere = match planted(Bug::PlaceOfAnyApp) {
+            true => placement.other_of_name(to),
+            false => placement.other_of_user(sender.app_id(), to),
+        };
+        if let Some(shard) = elsewhere {
             return self.deliver_elsewhere(shard, number, id, to, payload, config);
         }
         let Some(receiver) = self.users.receiver(sender.app_id(), to) else {
@@ -245,7 +250,10 @@ impl Server {
     ) {
         let Origin { session, id } = origin;
         let room = self.rooms.find_mut(app_id, &room_id);
-        let code = match room.filter(|room| room.session_of(uid) == Some(session)) {
+        let is_member = |room: &&mut Room| {
+            room.session_of(uid) == Some(session) || planted(Bug::BroadcasterTrusted)
+        };
+        let code = match room.filter(is_member) {
             Some(room) => broadcast_in(&mut self.shared, room, session, frame),
             None => BroadcastCode::NotInRoom,
         };

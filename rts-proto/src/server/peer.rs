@@ -9,6 +9,7 @@ use super::membership::JoinAsked;
 use super::placement::ShardId;
 use super::shard::Server;
 use crate::limits::UNRELIABLE_BURST_BYTES_MAX;
+use crate::planted::{Bug, planted};
 use crate::{AppId, LeaveReason};
 
 impl Server {
@@ -83,6 +84,7 @@ impl Server {
             Entry::QueryStatus { session, query, uid } => {
                 self.query_status_for_peer(session, query, app_id, &uid);
             }
+            Entry::OrphanGone { .. } if planted(Bug::OrphanCountKept) => {}
             Entry::OrphanGone { uid } => self.tallies.count_orphan_out(app_id, &uid),
             Entry::Join { room, session, uid, ticket, business_id, permit } => {
                 let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
@@ -103,7 +105,7 @@ impl Server {
             Entry::Joined { room, session, uid, ticket, entered, names, is_charged } => {
                 if self.shared.session(session).is_some() {
                     self.joined(session, room, ticket, entered, Some(names), is_charged);
-                } else {
+                } else if !planted(Bug::JoinedOfGoneUnanswered) {
                     // Its end may have been told before the room's shard knew of the member.
                     let end = MemberEnd::Ends(LeaveReason::Dropped);
                     let entry = Entry::Gone { room, session, uid, end };

@@ -150,6 +150,12 @@ impl Placement {
         Some(self.of_user(app_id, uid)).filter(|shard| *shard != self.own)
     }
 
+    /// The shard of a user of some other app, for planted bugs.
+    pub(super) fn other_of_name(&self, uid: &str) -> Option<ShardId> {
+        let app_id = AppId::new("000000000000000000000000").ok()?;
+        self.other_of_user(&app_id, uid)
+    }
+
     /// The shard of a room, if it is another one.
     #[inline]
     pub(super) fn other_of_room(&self, app_id: &AppId, room: &RoomId) -> Option<ShardId> {

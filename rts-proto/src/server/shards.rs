@@ -9,6 +9,7 @@ use super::command_error::CommandError;
 use super::lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
 use super::placement::{Placement, ShardId};
 use super::shard::Server;
+use crate::planted::{Bug, planted};
 use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
 
 /// The shards of a node. Drivers implement the two required methods.
@@ -44,6 +45,9 @@ pub trait Shards {
             Command::Ban { app_id, ban: Ban::Login(uid), .. } | Command::PutOut { app_id, uid } => {
                 // The user's session ends before its memberships do.
                 self.command_to_all(placement.of_user(app_id, uid.as_str()), command)
+            }
+            Command::Ban { .. } if planted(Bug::BanOfOneShard) => {
+                self.command_to(ShardId::FIRST, command)
             }
             Command::Shutdown { .. }
             | Command::Ban { .. }

@@ -90,7 +90,9 @@ impl Reports {
                 !known.online.contains(uid.as_str()) && is_let_in
             }
             Report::UserOffline { uid, reason } => {
-                let has_left = self.left.contains(&(app, uid.as_str().to_owned()));
+                // Calls of peers that break rules are not in the trace.
+                let has_left =
+                    self.left.contains(&(app, uid.as_str().to_owned())) || uid.as_str() == MALLORY;
                 let is_reason = match reason {
                     LeaveReason::Left => has_left,
                     LeaveReason::Dropped => true,

@@ -3,9 +3,27 @@
 use std::time::Duration;
 
 use super::draw::Draw;
-use super::{Banned, Command, Step, TokenKind};
+use super::{Banned, Command, Slot, Step, TokenKind};
+
+/// Broadcasts of a user around its removal.
+const CROSSINGS: usize = 6;
 
 impl Draw<'_> {
+    /// Broadcasts and a join that are under way to another shard cross the removal of their user.
+    fn crossings(&mut self, removed_at: Duration, who: Slot, room: usize) {
+        let just_before = removed_at.saturating_sub(Duration::from_millis(60));
+        for _ in 0..CROSSINGS {
+            let at = just_before + Duration::from_millis(self.rng.u64(0..80));
+            let step = Step::Broadcast { who, room, bytes: 40, is_binary: false };
+            self.steps.push((at, step));
+        }
+        if self.rng.bool() {
+            let at = just_before + Duration::from_millis(self.rng.u64(0..60));
+            self.steps.push((at, Step::Leave { who, room }));
+            self.steps.push((at, Step::Join { who, room }));
+        }
+    }
+
     /// A removed user mostly tries to return, during a ban and after it.
     pub(super) fn removal(
         &mut self,
@@ -49,11 +67,8 @@ impl Draw<'_> {
                 let soon = at + Duration::from_millis(self.rng.u64(0..20_000));
                 self.steps.push((soon, Step::Refresh { who, token: TokenKind::Good }));
             }
-            // A join that is under way to another shard crosses the removal.
             if self.swarm.shape.has_mailboxes() && self.swarm.engines[who] == (app, user) {
-                let just_before = at.saturating_sub(Duration::from_millis(self.rng.u64(0..60)));
-                self.steps.push((just_before, Step::Leave { who, room }));
-                self.steps.push((just_before, Step::Join { who, room }));
+                self.crossings(at, who, room);
             }
             if self.swarm.engines[who] == (app, user) && self.rng.u32(0..4) > 0 {
                 if command.puts_out(user) {

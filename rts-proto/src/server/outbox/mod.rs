@@ -31,6 +31,7 @@ use super::placement::ShardId;
 use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
+use crate::planted::{Bug, planted};
 use crate::wire::Frame;
 use crate::{AppId, Instant, LinkId, ProtocolError, SendCode};
 use bundle::Bundler;
@@ -172,7 +173,7 @@ impl Outbox {
                 self.overrun_by(member, &mut session.flow);
             }
         }
-        if !elsewhere.is_empty() {
+        if !elsewhere.is_empty() && !planted(Bug::BroadcastStaysInShard) {
             self.ready.begin(now);
             self.peers.push_to_each(elsewhere, || fan_out.frames());
         }

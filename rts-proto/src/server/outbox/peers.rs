@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::AppId;
+use crate::planted::{Bug, planted};
 use crate::server::io::{Entry, Output};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::server::placement::ShardId;
@@ -46,7 +47,12 @@ impl Congested {
 impl Peers {
     /// Adds an entry about a session of the other shard.
     pub(super) fn tell(&mut self, to: ShardId, entry: Entry) {
-        self.waiting.entry(to).or_default().entries.push(entry);
+        let entries = &mut self.waiting.entry(to).or_default().entries;
+        entries.push(entry);
+        if planted(Bug::EntryOvertakes) && entries.len() > 1 {
+            let last = entries.len() - 1;
+            entries.swap(last - 1, last);
+        }
     }
 
     /// Adds an entry about an app.
@@ -61,6 +67,12 @@ impl Peers {
 
     /// Adds a result for a session of the other shard. Consecutive results share an entry.
     pub(super) fn add_outcome(&mut self, to: ShardId, session: SessionNumber, outcome: Outcome) {
+        if planted(Bug::OutcomeForgotten) {
+            return;
+        }
+        if planted(Bug::OutcomeToldTwice) {
+            self.tell(to, Entry::Outcomes(alloc::vec![(session, outcome.clone())]));
+        }
         if let Some(waiting) = self.waiting.get_mut(&to)
             && let Some(Entry::Outcomes(outcomes)) = waiting.entries.last_mut()
         {
