@@ -48,6 +48,15 @@ impl Log {
         }
     }
 
+    /// Waits for a line with each of these words, in any order: threads write them.
+    fn until_each(&mut self, wanted: &[&[&str]]) {
+        let mut missing: Vec<&[&str]> = wanted.to_vec();
+        while !missing.is_empty() {
+            let line = self.until(&[]);
+            missing.retain(|words| !words.iter().all(|word| line.contains(word)));
+        }
+    }
+
     /// All lines up to the end of the server.
     fn rest(mut self) -> Vec<String> {
         self.read.extend(self.lines.iter());
@@ -143,8 +152,10 @@ fn end_of_login_is_explained_at_level_info() {
     told.log.until(&["INFO rts::users: logged in elsewhere", &whose, "former=127.0.0.1:"]);
     told.admin(&["disconnect", "alice"]);
     let room = "lobby";
-    told.log.until(&["INFO rts::openapi: OpenAPI", "DisconnectUser", &whose, "code=\"done\""]);
-    told.log.until(&["INFO rts::links: link closed", &whose, "code=PutOut"]);
+    told.log.until_each(&[
+        &["INFO rts::openapi: OpenAPI", "DisconnectUser", &whose, "code=\"done\""],
+        &["INFO rts::links: link closed", &whose, "code=PutOut"],
+    ]);
     assert_eq!(second.until("onLogout")["reason"], json!(2));
     second.log_in("alice");
     second.join(room);
