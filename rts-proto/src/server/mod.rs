@@ -21,6 +21,7 @@ mod allowance;
 mod deadlines;
 mod keys;
 mod placement;
+mod unreliable;
 
 // Parts, each with its own fields.
 mod outbox;

@@ -1,14 +1,13 @@
 //! What the other shards of the node tell this one.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::io::{Entry, MemberEnd};
-use super::keys::{Origin, SessionNumber};
+use super::keys::Origin;
 use super::membership::JoinAsked;
 use super::placement::ShardId;
 use super::shard::Server;
-use crate::limits::UNRELIABLE_BURST_BYTES_MAX;
+use super::unreliable::Unreliable;
 use crate::planted::{Bug, planted};
 use crate::{AppId, LeaveReason};
 
@@ -115,19 +114,5 @@ impl Server {
             // The others are about sessions.
             _ => {}
         }
-    }
-}
-
-/// The bytes of unreliable messages to each session in one input.
-#[derive(Debug, Default)]
-pub(super) struct Unreliable(BTreeMap<SessionNumber, usize>);
-
-impl Unreliable {
-    /// Counts a message, if it fits.
-    pub(super) fn takes(&mut self, receiver: SessionNumber, len: usize) -> bool {
-        let sum = self.0.entry(receiver).or_default();
-        let fits = *sum + len <= UNRELIABLE_BURST_BYTES_MAX;
-        *sum += if fits { len } else { 0 };
-        fits
     }
 }
