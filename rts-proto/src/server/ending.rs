@@ -1,6 +1,7 @@
 //! The end of a session, and its effect on messages, memberships and rates.
 
 use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeSet;
 use alloc::string::ToString as _;
 
 use super::closing::reason_for;
@@ -11,7 +12,8 @@ use super::session::Remains;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
 use crate::{
-    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, ProtocolError, RoomId, SendCode, UserId,
+    AppId, CloseCode, Instant, LeaveReason, LinkId, MessageConfig, ProtocolError, RoomId, SendCode,
+    UserId,
 };
 
 /// Why a session ended.
@@ -50,6 +52,22 @@ impl Server {
         self.posts.forget(shared, &app_id, number);
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
         let away_until = last_heard + shared.config.session_grace;
+        if !memberships.is_empty() {
+            self.end_memberships(&app_id, number, &uid, memberships, end, away_until);
+        }
+        self.report_offline(&app_id, &uid, end);
+    }
+
+    /// The rooms that the session was in, or had asked to join.
+    fn end_memberships(
+        &mut self,
+        app_id: &AppId,
+        session: SessionNumber,
+        uid: &UserId,
+        memberships: BTreeSet<RoomId>,
+        end: End,
+        away_until: Instant,
+    ) {
         for room in memberships {
             let end = match end {
                 End::Logout => MemberEnd::Ends(LeaveReason::Left),
@@ -58,9 +76,8 @@ impl Server {
                 End::Superseded => MemberEnd::WaitsUntil(away_until),
                 End::PutOut => MemberEnd::Ends(LeaveReason::Kicked),
             };
-            self.end_membership(&app_id, number, &uid, room, end);
+            self.end_membership(app_id, session, uid, room, end);
         }
-        self.report_offline(&app_id, &uid, end);
     }
 
     /// The session that is in this room, or has asked to join it, ended.
