@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use rts_load::{Connect, Idle, Job, P2p, Pace, Report, Room, ServerProcess, Storm, Target};
-use rts_server::{DEV_APP_ID, DEV_APP_KEY};
+use rts_server::{DEV_APP_ID, DEV_APP_KEY, ShardCount};
 
 use crate::dev_token::unix_now;
 use crate::out::say;
@@ -55,6 +55,10 @@ pub(crate) struct Common {
     /// The process id of the server on this machine, to read its CPU time and memory
     #[arg(long, requires = "url")]
     server_pid: Option<u32>,
+    /// The number of shards of the server that this command starts [default: one for each processor
+    /// that the server may use]
+    #[arg(long, conflicts_with = "url")]
+    shards: Option<ShardCount>,
     /// The core to pin the server to
     #[arg(long)]
     server_cpu: Option<usize>,
@@ -224,7 +228,7 @@ impl Common {
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let started = match self.url {
             Some(_) => None,
-            None => Some(StartedServer::start(self.server_cpu, &self.app_id, &self.app_key)?),
+            None => Some(StartedServer::start(&self)?),
         };
         let pid = self.server_pid.or_else(|| started.as_ref().map(|server| server.child.id()));
         let process = match pid {
@@ -266,28 +270,24 @@ struct StartedServer {
 }
 
 impl StartedServer {
-    fn start(cpu: Option<usize>, app_id: &str, app_key: &str) -> anyhow::Result<Self> {
+    fn start(options: &Common) -> anyhow::Result<Self> {
+        let Common { app_id, app_key, .. } = options;
         let config = std::env::temp_dir().join(format!("rts-bench-{}.toml", std::process::id()));
         let text = format!(
             "listen = \"127.0.0.1:0\"\n\n[apps.{app_id}]\nkeys = [{app_key:?}]\n\n[limits]\n\
              sends_per_second = 0\nbroadcasts_per_second = 0\nstatus_queries_per_second = 0\n\
-             joins_per_second = 0
-logins_per_second = 0
-\
-             room_broadcasts_per_second = 0
-large_room_broadcasts_per_second = 0
-\
-             exempt_networks = [\"127.0.0.0/8\"]
-"
+             joins_per_second = 0\nlogins_per_second = 0\nroom_broadcasts_per_second = 0\n\
+             large_room_broadcasts_per_second = 0\nexempt_networks = [\"127.0.0.0/8\"]\n"
         );
         std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
-        if let Some(cpu) = cpu {
+        if let Some(cpu) = options.server_cpu {
             // Pinned here, so that the server starts as many threads as it has cores.
             rts_load::pin_this_thread(cpu).with_context(|| format!("core {cpu}"))?;
         }
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--config"])
             .arg(&config)
+            .args(options.shards.iter().flat_map(|shards| ["--shards".into(), shards.to_string()]))
             // The default log level would warn about the public key.
             .env("RTS_LOG", std::env::var("RTS_LOG").unwrap_or_else(|_| "error".to_owned()))
             .stdout(Stdio::piped())

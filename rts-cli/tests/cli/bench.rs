@@ -44,6 +44,16 @@ fn broadcast_counts_a_delivery_for_each_member() {
 }
 
 #[test]
+fn started_server_has_wanted_shards() {
+    check(&bench("room --members 5 --shards 2 --window 2 --warm-up 0 --duration 0.2"), "200");
+    let output = rts(&["bench", "room", "--shards", "65"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("from 1 to 64"), "{output:?}");
+    let output = rts(&["bench", "room", "--shards", "2", "--url", "rts://127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(2), "the number is the other server's own: {output:?}");
+}
+
+#[test]
 fn clients_connect_idle_and_reconnect() {
     for work in ["connect", "storm", "storm --resume", "idle --duration 0.1"] {
         let report = bench(&format!("{work} --clients 20"));

@@ -50,6 +50,16 @@ impl Default for ShardCount {
     }
 }
 
+/// As [`FromStr`] reads it.
+impl fmt::Display for ShardCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("cores"),
+            Some(count) => count.fmt(f),
+        }
+    }
+}
+
 /// `cores`, or a number.
 impl FromStr for ShardCount {
     type Err = ShardCountError;
@@ -117,6 +127,13 @@ mod tests {
             let error = parsed(line).expect_err(line);
             assert!(error.contains(ALLOWED), "{error}");
             assert!(error.starts_with("line 1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn shards_are_shown_as_they_are_read() {
+        for text in ["cores", "1", "64"] {
+            assert_eq!(text.parse::<ShardCount>().map(|count| count.to_string()), Ok(text.into()));
         }
     }
 
