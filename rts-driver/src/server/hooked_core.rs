@@ -114,7 +114,7 @@ impl HookedCore {
                 Output::AbandonPost(call) => self.posts.remove(call),
                 Output::Report(app_id, report) => {
                     if let Some(watcher) = &self.watcher {
-                        watcher.happened(app_id, report);
+                        watcher.happened(self.server.placement().own(), app_id, report);
                     }
                 }
                 Output::Notice(notice) => self.notices.push(notice),

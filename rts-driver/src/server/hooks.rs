@@ -1,11 +1,11 @@
-//! The hooks of a shard, through which it asks its embedder: who may log in, where reports of users
-//! go, and how to post to app servers.
+//! The hooks of a node's shards, through which they ask the embedder: who may log in, where reports
+//! of users go, and how to post to app servers.
 
 use std::fmt;
 use std::pin::Pin;
 
 use rts_proto::AppId;
-use rts_proto::server::{Credentials, Post, PostProgress, Report, Target, Verdict};
+use rts_proto::server::{Credentials, Post, PostProgress, Report, ShardId, Target, Verdict};
 
 /// Decides on logins. Called under the shard's lock: it must be quick, and must not block or call
 /// the shard.
@@ -26,11 +26,13 @@ pub trait Authenticate: Send + Sync {
     }
 }
 
-/// Gets reports about users and rooms. Called under the shard's lock: it must be quick, and must
-/// not panic, block or call the shard.
+/// Gets reports about users and rooms: those about a user from the user's shard, and those about a
+/// room from the room's. Called under the shard's lock: it must be quick, and must not panic, block
+/// or call the node.
 pub trait Watch: Send + Sync {
-    /// Gets one report. Calls come in the order of the events.
-    fn happened(&self, app_id: AppId, report: Report);
+    /// Gets one report of this shard. The calls of a shard come in the order of its events. Several
+    /// shards call at the same time.
+    fn happened(&self, from: ShardId, app_id: AppId, report: Report);
 }
 
 /// Posts to app servers.

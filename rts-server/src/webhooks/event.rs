@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rts_proto::AppId;
 use rts_proto::server::Report;
-use rts_proto::{AppId, UserId};
 use serde_json::{Value, json};
 
 /// An event with its number in the queue.
@@ -50,20 +50,6 @@ impl Event {
 }
 
 impl What {
-    /// The user of the event. A room becomes empty by the leave reported just before.
-    pub(super) fn user(&self) -> Option<&UserId> {
-        match self {
-            Self::Reported(
-                Report::UserOnline { uid }
-                | Report::UserOffline { uid, .. }
-                | Report::MemberJoined { uid, .. }
-                | Report::MemberLeft { uid, .. },
-            ) => Some(uid),
-            Self::Reported(Report::RoomCreated { .. } | Report::RoomEmptied { .. })
-            | Self::ServerStarted => None,
-        }
-    }
-
     fn json(&self) -> Value {
         match self {
             Self::ServerStarted => json!({"type": "server.started"}),

@@ -22,12 +22,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rts_proto::AppId;
-use rts_proto::server::Report;
+use rts_proto::server::{Report, ShardId};
 use rts_transport_tokio::server::Watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError};
-use event::What;
 use post::{Poster, TIMING, Timing};
 use queue::Queue;
 
@@ -56,7 +55,7 @@ impl Webhooks {
             let Some(webhook) = &app.webhook else { continue };
             let queue = Arc::new(Queue::new(run));
             // Users of an earlier run are no longer logged in.
-            queue.push(SystemTime::now(), What::ServerStarted);
+            queue.server_started(SystemTime::now());
             let poster = Poster::new(app_id, webhook, timing)?;
             hooks.insert(app_id.clone(), Hook { queue, poster });
         }
@@ -94,9 +93,9 @@ struct Watcher {
 }
 
 impl Watch for Watcher {
-    fn happened(&self, app_id: AppId, report: Report) {
+    fn happened(&self, from: ShardId, app_id: AppId, report: Report) {
         if let Some(queue) = self.queues.get(&app_id) {
-            queue.push(SystemTime::now(), What::Reported(report));
+            queue.report(SystemTime::now(), from, report);
         }
     }
 }

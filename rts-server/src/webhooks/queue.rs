@@ -1,11 +1,13 @@
 //! The queue of an app's events that its back end has not taken.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
-use rts_proto::server::Report;
+use rts_proto::UserId;
+use rts_proto::server::{Report, ShardId};
 
 use super::event::{Batch, Event, What};
 use super::shares::{Owner, Shares};
@@ -29,13 +31,20 @@ pub(super) struct Queue {
 struct State {
     waiting: Shares,
     last_number: u64,
+    /// Shards report at the same time. All reports about a room come from one shard.
+    of_shards: BTreeMap<ShardId, OfShard>,
+    /// Events dropped since the last batch that was taken.
+    lost: u64,
+}
+
+/// What the earlier reports of a shard mean for its next one.
+#[derive(Debug, Default)]
+struct OfShard {
     /// The user who caused the last event.
     last_owner: Owner,
     /// A created room, whose event waits for the join that follows at once: only the join names the
     /// user.
-    created: Option<(SystemTime, What)>,
-    /// Events dropped since the last batch that was taken.
-    lost: u64,
+    created: Option<(SystemTime, Report)>,
 }
 
 impl Queue {
@@ -43,21 +52,29 @@ impl Queue {
         Self { run, state: Mutex::default(), pushed: Notify::new() }
     }
 
-    /// Adds an event without waiting. A full queue drops the oldest event of the user with most
-    /// events. No user can therefore displace the events of others.
-    pub(super) fn push(&self, at: SystemTime, what: What) {
+    /// Adds the event that the server has started.
+    pub(super) fn server_started(&self, at: SystemTime) {
+        self.lock().add(at, What::ServerStarted, None);
+        self.pushed.notify_one();
+    }
+
+    /// Adds the event of a report without waiting. A full queue drops the oldest event of the user
+    /// with most events. No user can therefore displace the events of others.
+    pub(super) fn report(&self, at: SystemTime, from: ShardId, report: Report) {
         let mut state = self.lock();
-        if matches!(what, What::Reported(Report::RoomCreated { .. })) {
-            state.created = Some((at, what));
-            return;
+        let of_shard = state.of_shards.entry(from).or_default();
+        let is_created = matches!(report, Report::RoomCreated { .. });
+        if !is_created && !matches!(report, Report::RoomEmptied { .. }) {
+            of_shard.last_owner = user_of(&report).cloned();
         }
-        if !matches!(what, What::Reported(Report::RoomEmptied { .. })) {
-            state.last_owner = what.user().cloned();
+        let owner = of_shard.last_owner.clone();
+        let (earlier, now) = match is_created {
+            true => (of_shard.created.replace((at, report)), None),
+            false => (of_shard.created.take(), Some((at, report))),
+        };
+        for (at, report) in earlier.into_iter().chain(now) {
+            state.add(at, What::Reported(report), owner.clone());
         }
-        if let Some((at, what)) = state.created.take() {
-            state.add(at, what);
-        }
-        state.add(at, what);
         drop(state);
         self.pushed.notify_one();
     }
@@ -107,20 +124,31 @@ impl Queue {
 }
 
 impl State {
-    fn add(&mut self, at: SystemTime, what: What) {
+    fn add(&mut self, at: SystemTime, what: What, owner: Owner) {
         if self.waiting.len() >= EVENTS_MAX {
             self.waiting.drop_of_largest();
             self.lost += 1;
         }
         self.last_number += 1;
         let event = Event { number: self.last_number, at, what };
-        self.waiting.push(event, self.last_owner.clone());
+        self.waiting.push(event, owner);
+    }
+}
+
+/// The user of the event. A room becomes empty by the leave reported just before.
+fn user_of(report: &Report) -> Option<&UserId> {
+    match report {
+        Report::UserOnline { uid }
+        | Report::UserOffline { uid, .. }
+        | Report::MemberJoined { uid, .. }
+        | Report::MemberLeft { uid, .. } => Some(uid),
+        Report::RoomCreated { .. } | Report::RoomEmptied { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rts_proto::{LeaveReason, RoomId, UserId};
+    use rts_proto::{LeaveReason, RoomId};
 
     use super::*;
 
@@ -132,7 +160,7 @@ mod tests {
 
     fn queue(events: usize) -> Queue {
         let queue = Queue::new(1);
-        (0..events).for_each(|_| queue.push(START, What::ServerStarted));
+        (0..events).for_each(|_| queue.server_started(START));
         queue
     }
 
@@ -154,7 +182,7 @@ mod tests {
         let queue = queue(EVENTS_MAX);
         let full = queue.batch_at(START).expect("events");
         assert_eq!((full.lost, full.events[0].number), (0, 1));
-        queue.push(START, What::ServerStarted);
+        queue.server_started(START);
         let over = queue.batch_at(START).expect("events");
         assert_eq!((over.lost, over.events[0].number), (1, 2));
         // The first batch is still under way.
@@ -165,20 +193,49 @@ mod tests {
         assert_eq!(queue.batch_at(START).expect("events").lost, 0);
     }
 
-    fn reported(queue: &Queue, report: Report) {
-        queue.push(START, What::Reported(report));
+    /// The reports of a user who joins an empty room and leaves it.
+    fn stay(uid: &str, room: &str) -> [Report; 4] {
+        let uid = UserId::new(uid).expect("well formed");
+        let room = RoomId::new(room).expect("well formed");
+        [
+            Report::RoomCreated { room: room.clone() },
+            Report::MemberJoined { room: room.clone(), uid: uid.clone(), business_id: None },
+            Report::MemberLeft { room: room.clone(), uid, reason: LeaveReason::Left },
+            Report::RoomEmptied { room },
+        ]
     }
 
     /// Joins an empty room and leaves it: four events.
     fn come_and_go(queue: &Queue, uid: &str, room: &str) {
-        let uid = UserId::new(uid).expect("well formed");
-        let room = RoomId::new(room).expect("well formed");
-        reported(queue, Report::RoomCreated { room: room.clone() });
-        let (whose, who) = (room.clone(), uid.clone());
-        reported(queue, Report::MemberJoined { room: whose, uid: who, business_id: None });
-        let (whose, reason) = (room.clone(), LeaveReason::Left);
-        reported(queue, Report::MemberLeft { room: whose, uid, reason });
-        reported(queue, Report::RoomEmptied { room });
+        for report in stay(uid, room) {
+            queue.report(START, ShardId::FIRST, report);
+        }
+    }
+
+    #[test]
+    fn reports_of_shards_at_the_same_time_are_kept_apart() {
+        let queue = Queue::new(1);
+        let shards = [0, 1, 2].map(|number| ShardId::new(number).expect("valid"));
+        let stays = [stay("alice", "a"), stay("bob", "b"), stay("carol", "c")];
+        for step in 0..4 {
+            for (shard, reports) in shards.iter().zip(&stays) {
+                queue.report(START, *shard, reports[step].clone());
+            }
+        }
+        let batch = queue.batch_at(START).expect("events");
+        for reports in &stays {
+            let events = batch.events.iter().filter_map(|event| match &event.what {
+                What::Reported(report) if reports.contains(report) => Some(report.clone()),
+                What::Reported(_) | What::ServerStarted => None,
+            });
+            assert_eq!(events.collect::<Vec<_>>(), reports);
+        }
+        let state = queue.lock();
+        for uid in ["alice", "bob", "carol"] {
+            let owner = UserId::new(uid).ok();
+            let owned = state.waiting.owners().filter(|of| **of == owner).count();
+            assert_eq!(owned, 4, "events of {uid}");
+        }
     }
 
     /// Takes all events, and counts those of rooms with this prefix.
@@ -222,14 +279,14 @@ mod tests {
         assert_eq!(queue.batch_at(START + AGE_MAX).expect("both").events.len(), 2);
         let late = START + AGE_MAX + Duration::from_millis(1);
         assert!(queue.batch_at(late).is_none());
-        queue.push(late, What::ServerStarted);
+        queue.server_started(late);
         assert_eq!(queue.batch_at(late).expect("the new one").lost, 2);
     }
 
     #[test]
     fn clock_that_goes_back_expires_nothing() {
         let queue = Queue::new(1);
-        queue.push(START + Duration::from_secs(100), What::ServerStarted);
+        queue.server_started(START + Duration::from_secs(100));
         assert!(queue.batch_at(START).is_some());
     }
 }

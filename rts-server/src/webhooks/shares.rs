@@ -31,6 +31,11 @@ impl Shares {
         self.events.values().map(|(event, _)| event)
     }
 
+    #[cfg(test)]
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Owner> {
+        self.events.values().map(|(_, owner)| owner)
+    }
+
     pub(super) fn first(&self) -> Option<&Event> {
         self.events.first_key_value().map(|(_, (event, _))| event)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rts_proto::AppId;
-use rts_proto::server::{Command, Report, Returned, Shards as _};
+use rts_proto::server::{Command, Report, Returned, ShardId, Shards as _};
 use rts_transport_tokio::{Engine, Events, Room};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -172,7 +172,7 @@ fn happen(back_end: &BackEnd, users: usize) {
     tokio::spawn(hooks.run());
     for number in 0..users {
         let uid = format!("user-{number}").parse().expect("well formed");
-        watcher.happened(app(), Report::UserOnline { uid });
+        watcher.happened(ShardId::FIRST, app(), Report::UserOnline { uid });
     }
 }
 
@@ -261,7 +261,7 @@ async fn dropped_events_are_counted() {
     let watcher = hooks.watcher().expect("there is a webhook");
     for number in 0..10_010 {
         let uid = format!("user-{number}").parse().expect("well formed");
-        watcher.happened(app(), Report::UserOnline { uid });
+        watcher.happened(ShardId::FIRST, app(), Report::UserOnline { uid });
     }
     tokio::spawn(hooks.run());
     let post = back_end.next().await;

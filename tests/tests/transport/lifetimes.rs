@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rts_driver::client::*;
 use rts_driver::server::*;
-use rts_proto::server::Report;
+use rts_proto::server::{Report, ShardId};
 use rts_tests::without_rates;
 use smol::future::zip;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -174,7 +174,7 @@ pub(crate) async fn panicking_authenticator_refuses_one_login_only<G: Ground>(wa
 pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
     struct PanicsOnce(AtomicBool);
     impl Watch for PanicsOnce {
-        fn happened(&self, _: AppId, _: Report) {
+        fn happened(&self, _: ShardId, _: AppId, _: Report) {
             assert!(self.0.swap(true, Ordering::SeqCst), "a watcher that panics, on purpose");
         }
     }

@@ -37,7 +37,7 @@ impl PostToAppServer for Allows {
 struct Seen(Mutex<Vec<Report>>);
 
 impl Watch for Seen {
-    fn happened(&self, _: AppId, report: Report) {
+    fn happened(&self, _: ShardId, _: AppId, report: Report) {
         self.0.lock().expect("no panic").push(report);
     }
 }

@@ -342,7 +342,7 @@ fn slow_reader_gets_a_megabyte_until_it_reads() {
 struct Panics;
 
 impl Watch for Panics {
-    fn happened(&self, _: AppId, report: Report) {
+    fn happened(&self, _: ShardId, _: AppId, report: Report) {
         panic!("of {report:?}");
     }
 }
