@@ -14,7 +14,7 @@ await build({
   target: "es2022",
 });
 await build({
-  entryPoints: ["src/frames.ts", "src/window.ts"],
+  entryPoints: ["src/acks.ts", "src/frames.ts", "src/window.ts"],
   outdir: "dist/node",
   bundle: true,
   format: "esm",

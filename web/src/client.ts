@@ -1,7 +1,9 @@
 // One user's connection: login, messages with one result each, and reconnecting. Section numbers
 // (§) refer to docs/protocol.md.
 
+import { Acks } from "./acks.ts";
 import { BadFrame, Decoder, FRAME_BYTES_MAX, encode, type Kind, type KindInit } from "./frames.ts";
+import { Result, type Account, type Listener, type State } from "./listener.ts";
 import { Window } from "./window.ts";
 
 const VERSION = 1;
@@ -20,22 +22,7 @@ const BACKOFF_MS = [0, 500, 1_000, 2_000, 4_000, 5_000];
 /** Interval of the timer check, and longest delay of an acknowledgement (§4.4). */
 const TICK_MS = 250;
 
-/** Acknowledge immediately after N frames or bytes (§4.4). */
-const ACK_FRAMES = 64n;
-const ACK_BYTES = 128 * 1_024;
-
 const PAYLOAD_BYTES_MAX = 65_536;
-
-/** Results of a message (§5.3 to §5.5): 0 is "the receiver has it". */
-export const Result = {
-  Ok: 0,
-  Timeout: 1,
-  Broken: 2,
-  NoSuchUser: 3,
-  NotLoggedIn: 4,
-  TooFast: 5,
-  TooBig: 103,
-} as const;
 
 /** Close codes after which the client does not simply reconnect and resume (§9). */
 const UNSUPPORTED_VERSION = 5;
@@ -44,30 +31,6 @@ const PUT_OUT = 15;
 const ABNORMAL = 12;
 /** Close codes that keep the session. */
 const KEEPS_SESSION = new Set([6, 8, 11, 14]);
-
-export type State = "out" | "connecting" | "online" | "reconnecting";
-
-export interface Account {
-  /** `ws://HOST:PORT` or `wss://HOST:PORT`. */
-  server: string;
-  appId: string;
-  uid: string;
-  token: string;
-}
-
-/** The callbacks of the page. */
-export interface Listener {
-  stateChanged(state: State): void;
-  /** 0, or the cause of the failure: -1000 token, -1002 user id, -1003 and -1001 server. */
-  loginResult(code: number): void;
-  /** The user logged in elsewhere, the back end ended the session, or the server refuses the
-   * client. */
-  loggedOut(reason: string): void;
-  message(from: string, payload: string | Uint8Array): void;
-  /** Exactly once for each message. */
-  result(id: number, code: number): void;
-  status(uid: string, status: number): void;
-}
 
 interface Session {
   number: bigint;
@@ -98,12 +61,8 @@ export class Client {
   #link: Link | undefined;
   /** Unacknowledged frames. */
   #window = new Window();
-  /** Sequenced frames received in this session, and those of them that are acknowledged. */
-  #received = 0n;
-  #acknowledged = 0n;
-  /** Whether an acknowledgement is due, and the bytes received since the last one. */
-  #isAckDue = false;
-  #bytesSince = 0;
+  /** Received frames. */
+  #acks = new Acks();
   #failures = 0;
   #reconnectAt: number | undefined;
   #lastId = 0;
@@ -189,7 +148,7 @@ export class Client {
     const { appId, uid, token } = this.#account;
     const session = this.#session;
     const resume = session?.isResumable
-      ? { session: session.number, key: session.key, received: this.#received }
+      ? { session: session.number, key: session.key, received: this.#acks.received }
       : undefined;
     this.#attempt += 1n;
     this.#transmit({ case: "hello", value: { version: VERSION } });
@@ -269,7 +228,7 @@ export class Client {
     link.lastHeard = Date.now();
     try {
       if (!(data instanceof ArrayBuffer)) throw new BadFrame("a text message");
-      this.#bytesSince += data.byteLength;
+      this.#acks.addBytes(data.byteLength);
       link.decoder.push(new Uint8Array(data));
       for (let kind = link.decoder.next(); kind !== undefined; kind = link.decoder.next()) {
         this.#take(link, kind);
@@ -281,9 +240,8 @@ export class Client {
       this.#lost();
       return;
     }
-    const isMuch = this.#received - this.#acknowledged >= ACK_FRAMES || this.#bytesSince >= ACK_BYTES;
     // One acknowledgement covers everything that arrives in this turn of the event loop.
-    if (this.#isAckDue || isMuch) setTimeout(() => this.#acknowledge());
+    if (this.#acks.isDue) setTimeout(() => this.#acknowledge());
   }
 
   #take(link: Link, kind: Kind): void {
@@ -301,21 +259,18 @@ export class Client {
         if (!this.#window.acknowledge(kind.value.received)) throw new BadFrame("a wrong Ack");
         return;
       case "delivery":
-        if (kind.value.config === 0) {
-          this.#received += 1n;
-          this.#isAckDue = true;
-        }
+        if (kind.value.config === 0) this.#acks.addMessage();
         return this.#delivered(kind.value);
       case "sendResults":
-        this.#received += 1n;
+        this.#acks.addFrame();
         for (const id of kind.value.ids) this.#settle(Number(id), kind.value.code);
         return;
       case "statusAnswer":
-        this.#received += 1n;
+        this.#acks.addFrame();
         return this.#statusAnswered(kind.value);
       default:
         // This client does not use rooms and app servers. Their frames are sequenced (§4.1).
-        this.#received += 1n;
+        this.#acks.addFrame();
     }
   }
 
@@ -336,11 +291,11 @@ export class Client {
       if (!canServe) throw new BadFrame("a wrong count of frames");
     } else {
       // §4.12
-      this.#received = 0n;
+      this.#acks = new Acks();
       this.#queries.clear();
       for (const id of this.#window.restart(answer.sendsPerSecond)) this.#settle(id, Result.Timeout);
     }
-    this.#setAcknowledged();
+    this.#acks.acknowledged();
     if (isFirst) this.#listener.loginResult(0);
     this.#enter("online");
     this.#release();
@@ -390,16 +345,9 @@ export class Client {
   // Sent frames.
 
   #acknowledge(): void {
-    if (this.#link?.phase !== "online" || this.#acknowledged === this.#received) return;
-    this.#setAcknowledged();
-    this.#transmit({ case: "ack", value: { received: this.#received } });
-  }
-
-  /** Records that all received frames are acknowledged. */
-  #setAcknowledged(): void {
-    this.#acknowledged = this.#received;
-    this.#isAckDue = false;
-    this.#bytesSince = 0;
+    if (this.#link?.phase !== "online" || !this.#acks.isOwed) return;
+    this.#acks.acknowledged();
+    this.#transmit({ case: "ack", value: { received: this.#acks.received } });
   }
 
   /** Sends the frames that the window allows. */

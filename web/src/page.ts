@@ -1,6 +1,7 @@
 // The page: a login form, then a chat. It shows the callbacks of the client.
 
-import { Client, Result, type Listener, type State } from "./client.ts";
+import { Client } from "./client.ts";
+import { Result, type Listener, type State } from "./listener.ts";
 
 /** The address and the app of `rts serve --dev`. */
 const DEV_SERVER = "ws://127.0.0.1:7680";
