@@ -5,6 +5,7 @@ mod client;
 mod digest;
 mod explain;
 mod file;
+mod filler;
 mod format;
 #[cfg(test)]
 mod golden;
