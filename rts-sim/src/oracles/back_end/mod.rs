@@ -1,22 +1,20 @@
 //! Commands of back ends: their answers are true, their messages arrive once and in order, and
 //! removed users are out (I14 to I17, I27).
 
+mod answers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::limits::{
-    BAN_MIN, PAYLOAD_BYTES_MAX, ROOM_UNICAST_PAYLOAD_BYTES_MAX, ROOM_UNICAST_RECEIVERS_MAX,
-};
-use rts_proto::server::{CommandError, Report};
-use rts_proto::{
-    Instant, LeaveReason, LoginCode, LogoutReason, OnlineStatus, Payload, RoomKey, RoomState,
-};
+use rts_proto::limits::BAN_MIN;
+use rts_proto::server::Report;
+use rts_proto::{Instant, LeaveReason, LoginCode, LogoutReason, Payload, RoomKey, RoomState};
 use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure, own_serial};
 use crate::model::{Login, Model};
-use crate::names::{BACK_END, room_id, uid};
+use crate::names::{BACK_END, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
 use crate::shape::UNDER_WAY_MAX;
@@ -61,7 +59,7 @@ impl Oracle for BackEnd {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
             Entry::Commanded { app, serial, command, answer } => {
-                self.is_true(model, *app, *command, answer)?;
+                answers::is_true(model, *app, *command, answer)?;
                 self.commanded(model, line.at, *app, *serial, *command, answer)
             }
             Entry::Reported { app, report } => self.reported(model, line.at, *app, report),
@@ -101,89 +99,6 @@ impl Oracle for BackEnd {
 }
 
 impl BackEnd {
-    /// The answer agrees with the reports, and the command was accepted if no limit forbids it.
-    fn is_true(
-        &self,
-        model: &Model,
-        app: usize,
-        command: Command,
-        answer: &Answer,
-    ) -> Result<(), Violation> {
-        let known = model.reported.get(&app).cloned().unwrap_or_default();
-        let knows = app < APPS_REPORTED;
-        let members = |room| known.rooms.get(&room_id(room));
-        let is_member = |room, user| members(room).is_some_and(|all| all.contains(&uid(user)));
-        let is_long = |bytes, max| bytes > max;
-        let holds = match (command, answer) {
-            (Command::Unicast { bytes, .. } | Command::Broadcast { bytes, .. }, answer)
-                if is_long(bytes, PAYLOAD_BYTES_MAX) =>
-            {
-                matches!(answer, Answer::Refused(CommandError::TooLong { .. }))
-            }
-            (Command::RoomUnicast { bytes, .. }, answer)
-                if is_long(bytes, ROOM_UNICAST_PAYLOAD_BYTES_MAX) =>
-            {
-                matches!(answer, Answer::Refused(CommandError::TooLong { .. }))
-            }
-            (Command::RoomUnicast { count, .. }, answer) if count > ROOM_UNICAST_RECEIVERS_MAX => {
-                matches!(answer, Answer::Refused(CommandError::TooManyReceivers { .. }))
-            }
-            (
-                Command::Unicast { .. } | Command::RoomUnicast { .. },
-                Answer::Refused(CommandError::OverAppRate { .. }),
-            )
-            | (
-                Command::Broadcast { .. },
-                Answer::Refused(CommandError::OverAppRate { .. } | CommandError::OverRoomRate),
-            ) => true,
-            (Command::Unicast { to, .. }, Answer::Queued(count)) => {
-                *count <= 1 && (*count == 0 || !knows || known.online.contains(&uid(to)))
-            }
-            (Command::Broadcast { room, .. }, Answer::Queued(count)) => {
-                !knows || *count <= members(room).map_or(0, BTreeSet::len)
-            }
-            (Command::RoomUnicast { room, first, count, .. }, Answer::Queued(queued)) => {
-                let there = (first..first + count).filter(|user| is_member(room, *user)).count();
-                !knows || *queued <= there
-            }
-            (Command::Kick { room, user }, Answer::Ended(count)) => {
-                !knows || *count == usize::from(is_member(room, user))
-            }
-            (Command::Dismiss { room }, Answer::Ended(count)) => {
-                !knows || *count == members(room).map_or(0, BTreeSet::len)
-            }
-            (Command::Disconnect { user }, Answer::Ended(count)) => {
-                !knows || *count == usize::from(known.online.contains(&uid(user)))
-            }
-            // `oracles/put_out.rs` checks these.
-            (Command::Revoke { .. }, Answer::Revoked { .. }) => true,
-            (Command::Ban { whom, seconds }, Answer::Ended(count)) => {
-                let ended = match whom {
-                    Banned::Room(room) => members(room).map_or(0, BTreeSet::len),
-                    Banned::UserInRoom(room, user) => is_member(room, user).into(),
-                    Banned::User(user) => {
-                        let rooms = known.rooms.values();
-                        rooms.filter(|members| members.contains(&uid(user))).count()
-                    }
-                    Banned::Login(user) => {
-                        (seconds > 0 && known.online.contains(&uid(user))).into()
-                    }
-                };
-                !knows || *count == ended
-            }
-            (Command::Status { of }, Answer::Status(status)) => {
-                let is_online = known.online.contains(&uid(of));
-                !knows || is_online == (*status != OnlineStatus::Offline)
-            }
-            (Command::Members { room }, Answer::Members(told)) => {
-                let told = told.as_ref().map(|told| told.iter().cloned().collect());
-                !knows || told.as_ref() == members(room)
-            }
-            _ => false,
-        };
-        ensure(holds, || format!("app {app} got {answer:?} for {command:?}, and knew {known:?}"))
-    }
-
     fn commanded(
         &mut self,
         model: &Model,
