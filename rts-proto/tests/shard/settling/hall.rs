@@ -1,145 +1,16 @@
-//! Broadcasts of a burst wait before they go into the members' windows. This is not observable:
-//! while windows have space, the output equals that of a shard that does not wait.
+//! A shard with users of two apps, who are all in two rooms.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::test_runner::TestRunner;
-use rts_proto::limits::{
-    MEMBER_LISTS_WINDOW_BYTES_MAX, SERVER_WINDOW_FRAMES_MAX, UNRELIABLE_MARK_BYTES,
-    WINDOW_BYTES_MAX,
-};
-use rts_proto::server::{Ban, CommandError, Config, Input, Notice, NoticeLevel, Stats};
+use rts_proto::server::{Ban, CommandError, Config, Input, Notice, Stats};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer};
-use rts_proto::{
-    AppId, CloseCode, LeaveReason, LinkId, MessageConfig, MessageId, Payload, RoomId, SendCode,
-    UserId,
-};
+use rts_proto::{AppId, CloseCode, LeaveReason, LinkId, MessageId, Payload, RoomId, UserId};
 
+use super::step::{Command, NAMES, ROOMS, Step, USERS};
 use crate::support::{APP, Shard, login, resume, user};
 
-/// In both apps: messages of one must not reach the other.
-const NAMES: [&str; 3] = ["alice", "bob", "carol"];
-const ROOMS: [&str; 2] = ["room", "other"];
 const OTHER_APP: &str = "876543218765432187654321";
-const USERS: usize = 2 * NAMES.len();
-const STEPS_MAX: usize = 120;
-/// Windows are filled up to these sizes, and to just below.
-const MARKS: [usize; 3] = [UNRELIABLE_MARK_BYTES, MEMBER_LISTS_WINDOW_BYTES_MAX, WINDOW_BYTES_MAX];
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Broadcast {
-        who: usize,
-        room: &'static str,
-        bytes: usize,
-    },
-    Send {
-        who: usize,
-        to: &'static str,
-        bytes: usize,
-        config: MessageConfig,
-    },
-    /// Messages of the back end, until about this number of bytes is in the user's window.
-    Fill {
-        who: usize,
-        bytes: usize,
-    },
-    /// Messages of the back end, until this number of frames is in the user's window.
-    FillWithFrames {
-        who: usize,
-        frames: usize,
-    },
-    Ping {
-        who: usize,
-    },
-    /// A frame that clients may not send.
-    Pong {
-        who: usize,
-    },
-    Join {
-        who: usize,
-        room: &'static str,
-    },
-    Leave {
-        who: usize,
-        room: &'static str,
-    },
-    Logout {
-        who: usize,
-    },
-    /// Acknowledges all received frames but this number.
-    Ack {
-        who: usize,
-        but: u64,
-    },
-    HangUp {
-        who: usize,
-    },
-    /// Resumes over another link, in the middle of the burst.
-    Resume {
-        who: usize,
-    },
-    LogIn {
-        who: usize,
-    },
-    /// A command of the first app's back end.
-    Command {
-        command: Command,
-        room: &'static str,
-        whom: &'static str,
-    },
-    Wait {
-        ms: u64,
-    },
-    /// The burst ends, and all clients read.
-    Hear,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Command {
-    Unicast,
-    Broadcast,
-    UnicastInRoom,
-    Kick,
-    Ban,
-    Dismiss,
-}
-
-impl Command {
-    const ALL: [Self; 6] =
-        [Self::Unicast, Self::Broadcast, Self::UnicastInRoom, Self::Kick, Self::Ban, Self::Dismiss];
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let (who, room, name) = (|| 0..USERS, || select(&ROOMS), || select(&NAMES));
-    let (bytes, config) = (|| select(&[0_usize, 3, 900, 9_000]), || select(MessageConfig::ALL));
-    let step = prop_oneof![
-        20 => (who(), room(), bytes())
-            .prop_map(|(who, room, bytes)| Step::Broadcast { who, room, bytes }),
-        4 => (who(), name(), bytes(), config())
-            .prop_map(|(who, to, bytes, config)| Step::Send { who, to, bytes, config }),
-        4 => (who(), select(&MARKS), 0..30_000_usize)
-            .prop_map(|(who, mark, less)| Step::Fill { who, bytes: mark - less }),
-        1 => who().prop_map(|who| Step::Ping { who }),
-        1 => who().prop_map(|who| Step::Pong { who }),
-        3 => (who(), room()).prop_map(|(who, room)| Step::Join { who, room }),
-        2 => (who(), room()).prop_map(|(who, room)| Step::Leave { who, room }),
-        1 => who().prop_map(|who| Step::Logout { who }),
-        3 => (who(), 0..4_u64).prop_map(|(who, but)| Step::Ack { who, but }),
-        1 => who().prop_map(|who| Step::HangUp { who }),
-        3 => who().prop_map(|who| Step::Resume { who }),
-        1 => who().prop_map(|who| Step::LogIn { who }),
-        4 => (select(&Command::ALL), room(), name())
-            .prop_map(|(command, room, whom)| Step::Command { command, room, whom }),
-        1 => (0..40_000_u64).prop_map(|ms| Step::Wait { ms }),
-        3 => Just(Step::Hear),
-    ];
-    prop::collection::vec(step, 0..STEPS_MAX)
-}
 
 struct User {
     login: Login,
@@ -148,8 +19,8 @@ struct User {
     received: u64,
 }
 
-struct Hall {
-    shard: Shard,
+pub(super) struct Hall {
+    pub(super) shard: Shard,
     /// Broadcasts never wait.
     at_once: bool,
     users: Vec<User>,
@@ -161,10 +32,10 @@ struct Hall {
 }
 
 /// Everything that is observable.
-type Told = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
+pub(super) type Told = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
 
 impl Hall {
-    fn new(at_once: bool) -> Self {
+    pub(super) fn new(at_once: bool) -> Self {
         let mut config = Config::default();
         config.sends_per_second = 0;
         config.broadcasts_per_second = 0;
@@ -187,13 +58,13 @@ impl Hall {
         Self { shard, at_once, users, spare, heard: Vec::new(), answers: Vec::new() }
     }
 
-    fn play(&mut self, steps: &[Step]) {
+    pub(super) fn play(&mut self, steps: &[Step]) {
         for (number, step) in (1..).zip(steps) {
             self.step(number, *step);
         }
     }
 
-    fn step(&mut self, number: u64, step: Step) {
+    pub(super) fn step(&mut self, number: u64, step: Step) {
         let id = MessageId(number);
         match step {
             Step::Broadcast { who, room: name, bytes } => {
@@ -284,14 +155,14 @@ impl Hall {
     }
 
     /// Bytes in all windows, without waiting broadcasts.
-    fn window_bytes(&self) -> usize {
+    pub(super) fn window_bytes(&self) -> usize {
         self.shard.server.stats().window_bytes
     }
 
     /// Whether a session ended since the last call because it had no space for a frame that it must
     /// get. A session without a link that was silent for too long counts too: neither has a
     /// `Close`.
-    fn has_overrun(&mut self) -> bool {
+    pub(super) fn has_overrun(&mut self) -> bool {
         let noticed = self.shard.noticed();
         let is_closed = |app_id: &AppId, uid: &UserId| {
             noticed.iter().any(|notice| match notice {
@@ -333,7 +204,7 @@ impl Hall {
         self.spare = self.shard.link();
     }
 
-    fn end(mut self) -> Told {
+    pub(super) fn end(mut self) -> Told {
         (0..USERS).for_each(|who| self.receive(who));
         (self.heard, self.answers, self.shard.server.stats())
     }
@@ -345,85 +216,4 @@ fn room(name: &str) -> RoomId {
 
 fn sequenced(frames: &[Frame]) -> u64 {
     frames.iter().filter(|frame| frame.is_sequenced()).count() as u64
-}
-
-/// One hall in which broadcasts wait, and one in which they do not.
-fn halls() -> [Hall; 2] {
-    [false, true].map(Hall::new)
-}
-
-/// The number of steps before a window has no space for a frame that its session must get. Then it
-/// is observable whether that session ends now or after more broadcasts of the burst.
-fn steps_with_room(steps: &[Step]) -> usize {
-    let mut hall = Hall::new(true);
-    hall.shard.server.take_notice(NoticeLevel::Sessions);
-    let with_room = (1..).zip(steps).take_while(|(number, step)| {
-        hall.step(*number, **step);
-        !hall.has_overrun()
-    });
-    with_room.count()
-}
-
-#[test]
-fn waiting_broadcasts_are_not_observable() {
-    let (waits, overruns) = (Cell::new(0), Cell::new(0));
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    let outcome = TestRunner::new(config).run(&steps(), |steps| {
-        let with_room = steps_with_room(&steps);
-        overruns.set(overruns.get() + usize::from(with_room < steps.len()));
-        let [mut waiting, mut at_once] = halls();
-        for (number, step) in (1..).zip(&steps[..with_room]) {
-            waiting.step(number, *step);
-            at_once.step(number, *step);
-            let waits_now = waiting.window_bytes() < at_once.window_bytes();
-            waits.set(waits.get() + usize::from(waits_now));
-        }
-        prop_assert_eq!(waiting.end(), at_once.end());
-        Ok(())
-    });
-    if let Err(failure) = outcome {
-        panic!("{failure}");
-    }
-    // The test proves nothing without these.
-    assert!(waits.get() > 100, "a broadcast waited after {} steps only", waits.get());
-    assert!(overruns.get() > 0, "no window was ever full");
-}
-
-#[test]
-fn reference_run_fills_windows_at_once() {
-    let step = Step::Broadcast { who: 0, room: ROOMS[0], bytes: 900 };
-    let grown = halls().map(|mut hall| {
-        let before = hall.window_bytes();
-        hall.play(&[step]);
-        hall.window_bytes() - before
-    });
-    assert!(grown[0] == 0 && grown[1] > 2 * 900, "{grown:?}");
-}
-
-#[test]
-fn waiting_broadcasts_use_up_the_window() {
-    let [reliable, unreliable] = [MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered];
-    let fill = |bytes| Step::Fill { who: 1, bytes };
-    // The frames of the logins are in it too.
-    let full_of_frames = Step::FillWithFrames { who: 1, frames: SERVER_WINDOW_FRAMES_MAX - 7 };
-    for (full, config) in [
-        (fill(WINDOW_BYTES_MAX - 18_500), reliable),
-        (full_of_frames, reliable),
-        (fill(UNRELIABLE_MARK_BYTES - 17_500), unreliable),
-    ] {
-        let broadcast = Step::Broadcast { who: 0, room: ROOMS[0], bytes: 9_000 };
-        let send = |bytes| Step::Send { who: 0, to: NAMES[1], bytes, config };
-        let steps = [full, broadcast, broadcast, send(300), send(900), Step::Hear];
-        assert_eq!(steps_with_room(&steps), steps.len());
-        let [waiting, at_once] = halls().map(|mut hall| {
-            hall.play(&steps);
-            hall.end()
-        });
-        assert_eq!(waiting, at_once);
-        let is_broken = |frame: &Frame| match frame {
-            Frame::SendResults { code: SendCode::Broken, ids } => ids.contains(&MessageId(5)),
-            _ => false,
-        };
-        assert!(waiting.0.iter().flatten().any(is_broken), "{full:?}");
-    }
 }
