@@ -9,9 +9,11 @@
 //! reads its size puts waiting broadcasts into the windows first, so that no caller can forget it.
 //! Acknowledging and resuming need not: they concern frames that are in the window already.
 
+mod acks;
 mod bundle;
 mod fan_out;
 mod flow;
+mod flush;
 mod peers;
 mod ready;
 mod results;
@@ -24,16 +26,14 @@ use bytes::Bytes;
 pub(super) use fan_out::{Audience, Audiences};
 pub(super) use flow::Flow;
 
-use super::deadlines::Timer;
 use super::io::{Entry, Output};
-use super::keys::{Origin, Outcome, SessionNumber};
+use super::keys::{Origin, SessionNumber};
 use super::placement::ShardId;
 use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::planted::{Bug, planted};
-use crate::wire::Frame;
-use crate::{AppId, Instant, LinkId, ProtocolError, SendCode};
+use crate::{AppId, Instant, LinkId};
 use bundle::Bundler;
 use fan_out::FanOut;
 use peers::{Peers, Receivers};
@@ -259,211 +259,6 @@ impl Outbox {
         Some(sessions.get(number)?.flow.settled_bytes())
     }
 
-    /// Counts a sequenced frame of a session. Its acknowledgement is owed from now on.
-    pub(super) fn count_frame(
-        &mut self,
-        now: Instant,
-        number: SessionNumber,
-        flow: &mut Flow,
-    ) -> Result<(), ProtocolError> {
-        flow.count_frame()?;
-        self.owe_ack(now, number, flow);
-        Ok(())
-    }
-
-    /// The client does not wait for this acknowledgement, so it may be delayed.
-    fn owe_ack(&mut self, now: Instant, number: SessionNumber, flow: &mut Flow) {
-        if flow.owes_much() {
-            self.ready.add(now, number, flow);
-        } else {
-            self.late_acks.add(now, number, flow);
-        }
-    }
-
-    /// Sends the acknowledgements whose delay is over.
-    #[inline]
-    pub(super) fn late_acks_due(&mut self, sessions: &mut Sessions, now: Instant) {
-        while let Some((number, last_ack)) = self.late_acks.pop_due(now) {
-            let Some(session) = sessions.get_mut(number) else { continue };
-            let flow = &mut session.flow;
-            flow.set_late_ack(false);
-            if !flow.owes_ack() {
-                continue;
-            }
-            if flow.last_ack() == last_ack {
-                self.ready.add(now, number, flow);
-            } else {
-                // A frame was acknowledged in the meantime: the owed acknowledgement is younger.
-                self.owe_ack(now, number, flow);
-            }
-        }
-    }
-
-    /// §5.4: an acknowledgement of the receiver is a result for its sender.
-    pub(super) fn acknowledge(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-        received: u64,
-    ) -> Result<(), ProtocolError> {
-        self.send_results_of(sessions, now, number, |flow, news| flow.acknowledge(received, news))
-    }
-
-    /// §4.9: the session is resumed on a new link, and its client has `received` frames. Returns
-    /// the number of frames that go out again.
-    pub(super) fn resume(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-        received: u64,
-    ) -> Result<u32, ProtocolError> {
-        self.send_results_of(sessions, now, number, |flow, news| flow.resume(received, news))
-    }
-
-    /// Sends results to the senders of the messages that `read` finds acknowledged.
-    #[inline]
-    fn send_results_of<T: Default>(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-        read: impl FnOnce(&mut Flow, &mut Vec<Origin>) -> Result<T, ProtocolError>,
-    ) -> Result<T, ProtocolError> {
-        let Some(session) = sessions.get_mut(number) else { return Ok(T::default()) };
-        let found = read(&mut session.flow, &mut self.acknowledged)?;
-        // Broadcasts have no results at their acknowledgement, so mostly there are none.
-        if !self.acknowledged.is_empty() {
-            self.send_results(sessions, now);
-        }
-        Ok(found)
-    }
-
-    fn send_results(&mut self, sessions: &mut Sessions, now: Instant) {
-        let mut origins = core::mem::take(&mut self.acknowledged);
-        for origin in origins.drain(..) {
-            let outcome = Outcome::Send(SendCode::Ok, origin.id);
-            self.add_outcome(sessions, now, origin.session, outcome);
-        }
-        // The memory is used again.
-        self.acknowledged = origins;
-    }
-
-    /// A session ended: the frames in its window are never acknowledged (§5.4).
-    pub(super) fn end(&mut self, sessions: &mut Sessions, now: Instant, flow: Flow) {
-        for origin in flow.into_origins() {
-            let outcome = Outcome::Send(SendCode::Timeout, origin.id);
-            self.add_outcome(sessions, now, origin.session, outcome);
-        }
-    }
-
-    /// Adds a result. The session may have ended by now.
-    pub(super) fn add_outcome(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-        outcome: Outcome,
-    ) {
-        if let Some(session) = sessions.get_mut(number) {
-            session.flow.add_outcome(outcome);
-            self.ready.add(now, number, &mut session.flow);
-        } else if let Some(shard) = sessions.other_shard_of(number) {
-            self.ready.begin(now);
-            self.peers.add_outcome(shard, number, outcome);
-        }
-    }
-
-    /// Puts a session's results into its window, because another frame has to follow them.
-    pub(super) fn push_outcomes(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-    ) {
-        self.settle(sessions, now);
-        let Some(session) = sessions.get_mut(number) else { return };
-        if !session.flow.push_outcomes() {
-            self.overrun_by(number, &mut session.flow);
-        }
-    }
-
-    /// §2.5: one answer to all pings of a burst.
-    pub(super) fn answer_ping(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-    ) {
-        let Some(session) = sessions.get_mut(number) else { return };
-        if session.flow.add_pong(now) {
-            self.pongs.push(number);
-            self.ready.add(now, number, &mut session.flow);
-        }
-    }
-
-    /// Marks the session as ready, for example with all of its window after a resume.
-    pub(super) fn make_ready(
-        &mut self,
-        sessions: &mut Sessions,
-        now: Instant,
-        number: SessionNumber,
-    ) {
-        if let Some(session) = sessions.get_mut(number) {
-            self.ready.add(now, number, &mut session.flow);
-        }
-    }
-
-    /// Sends what the ready sessions owe. The caller ends the overrun sessions, which makes results
-    /// for others, and repeats this until no session is ready.
-    pub(super) fn flush(&mut self, sessions: &mut Sessions, now: Instant) {
-        self.settle(sessions, now);
-        let mut numbers = self.ready.take();
-        let mut bundling = self.bundler.begin();
-        for number in numbers.drain(..) {
-            let Some(session) = sessions.get_mut(number) else { continue };
-            let link = session.link();
-            let flow = &mut session.flow;
-            flow.set_ready(false);
-            if let Some(link) = link
-                && let Some(received) = flow.take_ack()
-            {
-                self.outputs.push_back(Output::Transmit(link, Frame::Ack { received }.encode()));
-            }
-            if !flow.push_outcomes() && !flow.set_lost() {
-                self.overrun.push(number);
-            }
-            if let Some(link) = link {
-                bundling.transmit(link, flow, &mut self.outputs);
-            }
-        }
-        drop(bundling);
-        self.ready.give_back(numbers);
-    }
-
-    /// The burst is over, and no session is ready.
-    pub(super) fn end_burst(
-        &mut self,
-        sessions: &mut Sessions,
-        mut is_read: impl FnMut(LinkId) -> bool,
-    ) {
-        for number in self.pongs.drain(..) {
-            let Some(session) = sessions.get_mut(number) else { continue };
-            session.flow.take_pong();
-            if let Some(link) = session.link().filter(|link| is_read(*link)) {
-                self.outputs.push_back(Output::Transmit(link, Frame::Pong.encode()));
-            }
-        }
-        self.ready.end_burst();
-        self.peers.end_burst(&mut self.outputs);
-    }
-
-    /// Whether no session has anything to send at the end of the burst.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.ready.is_empty()
-    }
-
     fn overrun_by(&mut self, number: SessionNumber, flow: &mut Flow) {
         if !flow.set_lost() {
             self.overrun.push(number);
@@ -473,13 +268,6 @@ impl Outbox {
     /// The next session that missed a frame that it must get. It has to end.
     pub(super) fn pop_overrun(&mut self) -> Option<SessionNumber> {
         self.overrun.pop()
-    }
-
-    /// The first deadline of the outbox.
-    pub(super) fn next_timer(&self) -> Option<(Instant, Timer)> {
-        let flush = self.ready.since().map(|since| (since, Timer::Flush));
-        let late_ack = self.late_acks.next_due().map(|due| (due, Timer::Acknowledge));
-        [flush, late_ack].into_iter().flatten().min()
     }
 
     /// Entries held, so that tests can check for leaks.

@@ -1,10 +1,13 @@
 use super::*;
 use crate::limits::{ACK_DELAY, WINDOW_BYTES_MAX};
+use crate::server::deadlines::Timer;
+use crate::server::keys::Outcome;
 use crate::server::shared::Shared;
 use crate::server::testing::{
     begin_linked_session, end_session, flushed_to, link_of, outputs, sent_to, shared,
 };
-use crate::{MessageConfig, MessageId, Payload, UserId};
+use crate::wire::Frame;
+use crate::{MessageConfig, MessageId, Payload, SendCode, UserId};
 
 /// A frame with this text.
 fn says(text: &str) -> Frame {
