@@ -27,16 +27,8 @@ impl Hall {
     /// A shard with this number of users.
     #[must_use]
     pub fn new(users: u64) -> Self {
-        let mut config = Config::default();
-        config.sends_per_second = 0;
-        config.broadcasts_per_second = 0;
-        config.status_queries_per_second = 0;
-        config.joins_per_second = 0;
-        config.logins_per_second = 0;
-        config.room_broadcasts_per_second = 0;
-        config.large_room_broadcasts_per_second = 0;
         let mut hall = Self {
-            server: Server::new(config, 1),
+            server: Server::new(without_rates(), 1),
             now: Instant::from_millis(1),
             app_id: AppId::new("123456781234567812345678").expect("well formed"),
             links: 0,
@@ -145,6 +137,19 @@ impl Hall {
     fn input(&mut self, input: Input) {
         self.server.handle_input(self.now, input);
     }
+}
+
+/// The configuration of a shard without rates.
+pub(crate) fn without_rates() -> Config {
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    config.broadcasts_per_second = 0;
+    config.status_queries_per_second = 0;
+    config.joins_per_second = 0;
+    config.logins_per_second = 0;
+    config.room_broadcasts_per_second = 0;
+    config.large_room_broadcasts_per_second = 0;
+    config
 }
 
 /// A message to a user.

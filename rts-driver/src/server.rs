@@ -18,6 +18,7 @@ mod hooked_core;
 mod hooks;
 mod link_end;
 mod log;
+mod mailboxes;
 mod mesh;
 mod network;
 mod node;
@@ -33,6 +34,8 @@ mod until;
 pub use admission::LinkLimits;
 pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};
 pub use log::{LogRateLimiter, LogThrottle, Sanitized};
+#[doc(hidden)]
+pub use mailboxes::Mailboxes;
 pub use node::{Commands, Node};
 pub use probes::ExpectedConnection;
 pub use rts_proto::{AppId, LoginCode, OnlineStatus, UserId};

@@ -1,0 +1,166 @@
+//! `shards`: what several shards of a server do together, without sockets, and what a mailbox
+//! between two of them costs alone. Prints tables in Markdown. `bench/shards` puts them into
+//! `docs/performance.md`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use rts_benches::figures::{Cost, median};
+use rts_benches::node::{self, Traffic};
+use rts_benches::{PAYLOAD_BYTES, mailbox};
+
+/// The allocator of the `rts` command. Much memory is freed by another thread than allocated it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Entries in a burst.
+const BURSTS: [usize; 3] = [1, 8, 64];
+/// Entries that are sent before the sender waits for an answer, so that both threads stay awake.
+const ENTRIES_PER_ANSWER: u64 = 4_096;
+
+/// Measure shards on threads, without sockets, and the mailboxes between them.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Rounds, each with all works on all numbers of shards. Figures are medians of the rounds
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Numbers of shards. Ratios are to the first
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4")]
+    shards: Vec<usize>,
+    /// Pairs of the dense work. The other works grow with them
+    #[arg(long, default_value_t = 200)]
+    pairs: u64,
+}
+
+/// A work, with its costs by round and number of shards.
+struct Measured {
+    name: String,
+    traffic: Traffic,
+    rounds: Vec<Vec<Cost>>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match measure(&options) {
+        Ok(works) => {
+            print_works(&options, &works);
+            print_mailbox(&options);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn works(pairs: u64) -> Vec<Measured> {
+    let work = |name: String, traffic| Measured { name, traffic, rounds: Vec::new() };
+    let (window, members, lanes) = (64, 10, 4);
+    let (sparse, rooms) = (5 * pairs, pairs / 2 + 1);
+    vec![
+        work(
+            format!("dense: {pairs} pairs, {window} messages under way each"),
+            Traffic::Pairs { pairs, window },
+        ),
+        work(
+            format!("sparse: {} pairs, one message under way each", thousands(sparse as f64)),
+            Traffic::Pairs { pairs: sparse, window: 1 },
+        ),
+        work("one pair, one message under way".to_owned(), Traffic::OnePair),
+        work(
+            format!("{rooms} rooms of {members}, {lanes} broadcasts under way each"),
+            Traffic::Rooms { rooms, members, window: lanes },
+        ),
+    ]
+}
+
+/// Every other round begins with the greatest number of shards.
+fn measure(options: &Options) -> Result<Vec<Measured>, String> {
+    let mut works = works(options.pairs);
+    let duration = Duration::from_secs_f64(options.seconds);
+    for round in 0..options.rounds {
+        for work in &mut works {
+            let order: Vec<usize> = match round % 2 {
+                0 => (0..options.shards.len()).collect(),
+                _ => (0..options.shards.len()).rev().collect(),
+            };
+            let mut costs = vec![None; options.shards.len()];
+            for index in order {
+                let shards = options.shards[index];
+                let cost = node::run(shards, work.traffic, duration / 4, duration);
+                let cost = cost.map_err(|error| format!("{}, {shards} shards: {error}", work.name));
+                costs[index] = Some(cost?);
+            }
+            work.rounds.push(costs.into_iter().flatten().collect());
+        }
+    }
+    Ok(works)
+}
+
+fn print_works(options: &Options, works: &[Measured]) {
+    println!("| work | shards | done per second | × | CPU ns for one | × | busy cores |");
+    println!("|---|---|---|---|---|---|---|");
+    for work in works {
+        for (index, shards) in options.shards.iter().enumerate() {
+            let of = |figure: fn(&Cost) -> f64| median(&work.rounds, |round| figure(&round[index]));
+            // Within a round, the machine is more alike than from round to round.
+            let ratio = |figure: fn(&Cost) -> f64| {
+                median(&work.rounds, |round| figure(&round[index]) / figure(&round[0]))
+            };
+            println!(
+                "| {} | {shards} | {} | {:.2} | {:.0} | {:.2} | {:.2} |",
+                if index == 0 { &work.name } else { "" },
+                thousands(of(Cost::per_second)),
+                ratio(Cost::per_second),
+                of(Cost::cpu_ns),
+                ratio(Cost::cpu_ns),
+                of(Cost::cores),
+            );
+        }
+    }
+    println!("\nA message has {PAYLOAD_BYTES} bytes.");
+}
+
+fn print_mailbox(options: &Options) {
+    let answers = (options.seconds * 20_000.0) as u64 + 1;
+    println!("\n| entries in a burst | in one thread | in a stream | one burst, with wakes |");
+    println!("|---|---|---|---|");
+    for entries in BURSTS {
+        let rounds = |measure: &dyn Fn() -> Cost| -> Vec<Cost> {
+            (0..options.rounds).map(|_| measure()).collect()
+        };
+        let bursts = ENTRIES_PER_ANSWER / entries as u64;
+        let alone = rounds(&|| mailbox::in_one_thread(answers * 16, entries));
+        let stream = rounds(&|| mailbox::between_threads(answers / 16 + 1, bursts, entries));
+        let woken = rounds(&|| mailbox::between_threads(answers, 1, entries));
+        // An answer comes the same way back.
+        let (of_stream, of_woken) = (ENTRIES_PER_ANSWER as f64, 2.0);
+        println!(
+            "| {entries} | {:.1} ns an entry | {:.1} ns an entry, {:.1} ns CPU | {:.1} µs, {:.1} µs CPU |",
+            median(&alone, Cost::ns),
+            median(&stream, Cost::ns) / of_stream,
+            median(&stream, Cost::cpu_ns) / of_stream,
+            median(&woken, Cost::ns) / of_woken / 1e3,
+            median(&woken, Cost::cpu_ns) / of_woken / 1e3,
+        );
+    }
+}
+
+/// A number with a comma before each three digits.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
