@@ -5,12 +5,14 @@ mod client;
 mod floor;
 mod machine;
 mod net;
+mod promises;
 mod report;
 mod target;
 mod work;
 
 pub use floor::{FloorError, serve_floor};
 pub use machine::{ServerProcess, pin_this_thread};
+pub use promises::{Law, Promises, PromisesError, Restart, Violation, check_promises};
 pub use report::{Report, Spread};
 pub use target::{Scheme, Target, TargetError};
 pub use work::{Connect, Idle, Job, P2p, Pace, Room, RunError, Storm, run};

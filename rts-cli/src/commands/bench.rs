@@ -1,8 +1,11 @@
 //! `rts bench`
 
-use std::io::{BufRead as _, BufReader};
+mod promises;
+mod seconds;
+mod started_server;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -13,6 +16,9 @@ use rts_server::{DEV_APP_ID, DEV_APP_KEY, ShardCount};
 
 use crate::dev_token::unix_now;
 use crate::out::say;
+use promises::PromisesArgs;
+use seconds::seconds;
+use started_server::{Settings, StartedServer};
 
 /// Steps of a progress bar.
 const STEPS: u64 = 1_000;
@@ -31,6 +37,10 @@ pub(crate) enum Work {
     Idle(IdleArgs),
     /// Reconnects of all clients after they lost their links at one moment
     Storm(StormArgs),
+    /// Check every promise: one result for each send, nothing lost, doubled or reordered. A server
+    /// of its own is killed, drained and restarted, users are displaced, and all join one room.
+    /// Prints a line for each phase; exits with 1 if a law is broken
+    Promises(PromisesArgs),
     /// Run a bare relay that shows the limit of the sockets; measure it as floor://ADDRESS
     Floor(FloorArgs),
 }
@@ -202,6 +212,7 @@ impl Work {
             Self::Storm(StormArgs { common, crowd: Crowd { clients, at_once }, resume }) => {
                 (common, Job::Storm(Storm { clients, at_once, resume }))
             }
+            Self::Promises(args) => return promises::run(&args),
             Self::Floor(args) => {
                 return Ok(rts_load::serve_floor(args.listen, |address| {
                     // A failure is ignored: the floor works without a reader of this line.
@@ -228,9 +239,14 @@ impl Common {
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let started = match self.url {
             Some(_) => None,
-            None => Some(StartedServer::start(&self)?),
+            None => Some(StartedServer::start(Settings {
+                app_id: self.app_id.clone(),
+                app_key: self.app_key.clone(),
+                shards: self.shards,
+                cpu: self.server_cpu,
+            })?),
         };
-        let pid = self.server_pid.or_else(|| started.as_ref().map(|server| server.child.id()));
+        let pid = self.server_pid.or_else(|| started.as_ref().map(StartedServer::process_id));
         let process = match pid {
             Some(pid) => Some(
                 ServerProcess::new(pid).with_context(|| format!("there is no process {pid}"))?,
@@ -248,7 +264,7 @@ impl Common {
             rts_load::pin_this_thread(cpu)
                 .with_context(|| format!("keeping the load on core {cpu}"))?;
         }
-        let url = self.url.or_else(|| started.as_ref().map(|server| server.url.clone()));
+        let url = self.url.or_else(|| started.as_ref().map(|server| server.url().to_owned()));
         let url = url.context("no server")?;
         let now = u32::try_from(unix_now())?;
         let target = Target::new(&url, &self.app_id, &self.app_key, now, self.anywhere)?;
@@ -260,66 +276,5 @@ impl Common {
         });
         bar.finish_and_clear();
         report.with_context(|| url.clone())
-    }
-}
-
-/// A server that this command starts, and stops at its end.
-struct StartedServer {
-    child: Child,
-    url: String,
-}
-
-impl StartedServer {
-    fn start(options: &Common) -> anyhow::Result<Self> {
-        let Common { app_id, app_key, .. } = options;
-        let config = std::env::temp_dir().join(format!("rts-bench-{}.toml", std::process::id()));
-        let text = format!(
-            "listen = \"127.0.0.1:0\"\n\n[apps.{app_id}]\nkeys = [{app_key:?}]\n\n[limits]\n\
-             sends_per_second = 0\nbroadcasts_per_second = 0\nstatus_queries_per_second = 0\n\
-             joins_per_second = 0\nlogins_per_second = 0\nroom_broadcasts_per_second = 0\n\
-             large_room_broadcasts_per_second = 0\nexempt_networks = [\"127.0.0.0/8\"]\n"
-        );
-        std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
-        if let Some(cpu) = options.server_cpu {
-            // Pinned here, so that the server starts as many threads as it has cores.
-            rts_load::pin_this_thread(cpu).with_context(|| format!("core {cpu}"))?;
-        }
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--config"])
-            .arg(&config)
-            .args(options.shards.iter().flat_map(|shards| ["--shards".into(), shards.to_string()]))
-            // The default log level would warn about the public key.
-            .env("RTS_LOG", std::env::var("RTS_LOG").unwrap_or_else(|_| "error".to_owned()))
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting a server")?;
-        let mut first = String::new();
-        if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut first)?;
-        }
-        // The server has read the file. It contains a key, and would remain if this command were
-        // killed.
-        let _ = std::fs::remove_file(&config);
-        let url = first.trim().strip_prefix("listening on ").unwrap_or_default().to_owned();
-        let server = Self { child, url };
-        if server.url.is_empty() {
-            bail!("the server did not start");
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for StartedServer {
-    fn drop(&mut self) {
-        // Both calls may fail if the process has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number of seconds is needed, from 0 to 86400".to_owned()),
     }
 }

@@ -62,6 +62,19 @@ fn clients_connect_idle_and_reconnect() {
     }
 }
 
+/// A server with two shards that is killed, drained and restarted under load.
+#[test]
+fn promises_are_kept() {
+    let args = "bench promises --users 40 --shards 2 --seconds 0.4 --rate 400 --joins 400";
+    let output = rts(&args.split(' ').collect::<Vec<_>>());
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    for phase in ["login", "steady", "kill -9", "drain", "displacement", "joins"] {
+        assert!(stdout.contains(&format!(" {phase}: ")), "{stdout}");
+    }
+    assert!(stdout.ends_with("every law holds\n"), "{stdout}");
+}
+
 #[test]
 fn reports_errors_and_no_warnings() {
     let output = rts(&["bench", "p2p", "--url", "rts://127.0.0.1:1", "--pairs", "1"]);

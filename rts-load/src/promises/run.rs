@@ -1,0 +1,295 @@
+//! The phases of a run.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rts_client::BuildError;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::figures::Figures;
+use super::fleet::{Fleet, Player};
+use super::history::{Room, User};
+use super::laws::{self, Law, Violation};
+use super::traffic::{Crowd, Traffic, flood};
+use crate::target::Target;
+
+/// Logins in progress at once.
+const LOGINS_AT_ONCE: usize = 200;
+/// One user in so many is displaced.
+const USERS_PER_DISPLACED: u32 = 10;
+/// The room that all users join, beside their standing rooms.
+const CROWDED: Room = Room(1_000_000);
+/// Members of the room while every join and leave is announced.
+const ANNOUNCED_MAX: u32 = 200;
+/// The time without a server after a crash.
+const DOWN: Duration = Duration::from_millis(500);
+/// Only a fault takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The time between two looks at something that is awaited.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Promises {
+    /// The number of users.
+    pub users: u32,
+    /// Messages a second of all users together.
+    pub rate: u32,
+    /// The duration of a phase with messages.
+    pub duration: Duration,
+    /// Joins of one room, of all users together.
+    pub joins: u32,
+    /// Repeats the random choices, but not the timing.
+    pub seed: u64,
+}
+
+/// A server that can be ended and started again at the same address.
+pub trait Restart {
+    /// Kills it, as in a crash.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    fn kill(&mut self) -> io::Result<()>;
+
+    /// Asks it to stop, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses, or the server does not end.
+    fn stop(&mut self) -> io::Result<()>;
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    fn start(&mut self) -> io::Result<()>;
+}
+
+/// Why a run has no verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PromisesError {
+    /// There are too few users for rooms and displacement.
+    #[error("at least 2 users are needed")]
+    TooFewUsers,
+    /// The server did not end or start, or the system refused.
+    #[error("the server: {0}")]
+    Server(#[source] io::Error),
+    /// There is no runtime for the clients.
+    #[error("no runtime: {0}")]
+    Runtime(#[source] io::Error),
+    /// A client cannot be made.
+    #[error("a client: {0}")]
+    Client(#[from] BuildError),
+}
+
+/// Puts load on a server, ends and restarts it, and checks all laws. Calls `say` with a line for
+/// each phase. Returns the violations.
+///
+/// # Errors
+///
+/// Fails if the server or a client cannot be started.
+pub fn check_promises(
+    job: &Promises,
+    target: &Target,
+    server: &mut dyn Restart,
+    say: &mut dyn FnMut(&str),
+) -> Result<Vec<Violation>, PromisesError> {
+    if job.users < 2 {
+        return Err(PromisesError::TooFewUsers);
+    }
+    let runtime = Runtime::new().map_err(PromisesError::Runtime)?;
+    let fleet = Arc::new(Fleet::new(target));
+    let random = Rng::with_seed(job.seed);
+    let mut run = Run { job, fleet, runtime, random, server, say, stuck: Vec::new() };
+    let done = run.phases();
+    let violations = run.verdict();
+    run.fleet.close();
+    done.map(|()| violations)
+}
+
+struct Run<'a> {
+    job: &'a Promises,
+    fleet: Arc<Fleet>,
+    runtime: Runtime,
+    random: Rng,
+    server: &'a mut dyn Restart,
+    say: &'a mut dyn FnMut(&str),
+    /// What did not happen in time.
+    stuck: Vec<Violation>,
+}
+
+impl Run<'_> {
+    fn phases(&mut self) -> Result<(), PromisesError> {
+        self.phase("login", Self::log_in)?;
+        self.phase("steady", |run| run.talk(|_| Ok(String::new())))?;
+        self.phase("kill -9", |run| {
+            run.talk(|run| {
+                run.outage(|server| {
+                    server.kill()?;
+                    std::thread::sleep(DOWN);
+                    server.start()
+                })
+            })
+        })?;
+        self.phase("drain", |run| {
+            run.talk(|run| {
+                run.outage(|server| {
+                    server.stop()?;
+                    server.start()
+                })
+            })
+        })?;
+        self.phase("displacement", |run| run.talk(Self::displace))?;
+        self.phase("joins", Self::crowd)
+    }
+
+    /// Does a phase, waits for all results, and prints its line.
+    fn phase(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(&mut Self) -> Result<String, PromisesError>,
+    ) -> Result<(), PromisesError> {
+        let (from, begun) = (self.fleet.now(), Instant::now());
+        let more = work(self)?;
+        let fleet = Arc::clone(&self.fleet);
+        self.wait_for("the results", move || fleet.has_all_results());
+        let figures = self.fleet.look(|history| Figures::since(history, from));
+        let seconds = begun.elapsed().as_secs_f64();
+        (self.say)(&format!("{name:>12}: {seconds:.1} s, {more}{figures}"));
+        Ok(())
+    }
+
+    fn log_in(&mut self) -> Result<String, PromisesError> {
+        let players = self.make((0..self.job.users).map(User))?;
+        self.enter(players);
+        Ok(String::new())
+    }
+
+    fn make(&self, users: impl Iterator<Item = User>) -> Result<Vec<Arc<Player>>, PromisesError> {
+        let _runtime = self.runtime.enter();
+        Ok(users.map(|user| self.fleet.make(user)).collect::<Result<_, _>>()?)
+    }
+
+    /// Logs clients in, and lets them join their standing rooms.
+    fn enter(&mut self, players: Vec<Arc<Player>>) {
+        let places = Arc::new(Semaphore::new(LOGINS_AT_ONCE));
+        let mut entering = JoinSet::new();
+        for player in players {
+            let (fleet, places) = (Arc::clone(&self.fleet), Arc::clone(&places));
+            let enter = async move {
+                // It is never closed.
+                let _place = places.acquire_owned().await;
+                fleet.enter(&player).await;
+                player.join(player.home());
+                player.answered(player.home(), PATIENCE).await
+            };
+            entering.spawn_on(enter, self.runtime.handle());
+        }
+        let all = async { tokio::time::timeout(PATIENCE, entering.join_all()).await };
+        if self.runtime.block_on(all).is_err() {
+            self.report_stuck("the logins");
+        }
+    }
+
+    /// Messages and broadcasts, and something else in their middle.
+    fn talk(
+        &mut self,
+        meanwhile: impl FnOnce(&mut Self) -> Result<String, PromisesError>,
+    ) -> Result<String, PromisesError> {
+        let Promises { users, rate, duration, .. } = *self.job;
+        let runtime = self.runtime.handle();
+        let traffic = Traffic::start(&self.fleet, runtime, users, rate, &mut self.random);
+        std::thread::sleep(duration / 2);
+        let more = meanwhile(self);
+        std::thread::sleep(duration / 2);
+        self.runtime.block_on(traffic.stop());
+        more
+    }
+
+    /// Ends the server and starts another one. Waits until all clients are back.
+    fn outage(
+        &mut self,
+        restart: impl FnOnce(&mut dyn Restart) -> io::Result<()>,
+    ) -> Result<String, PromisesError> {
+        let players = self.fleet.newest();
+        let sessions: Vec<u64> = players.iter().map(|player| player.sessions()).collect();
+        let (begun, from) = (Instant::now(), self.fleet.now());
+        for player in &players {
+            flood(player, self.job.users, &mut self.random);
+        }
+        restart(self.server).map_err(PromisesError::Server)?;
+        let up = begun.elapsed().as_secs_f64();
+        self.wait_for("the return of all clients", move || {
+            let mut players = players.iter().zip(&sessions);
+            players.all(|(player, before)| player.sessions() > *before && player.is_back())
+        });
+        self.fleet.outage(from..self.fleet.now());
+        let back = begun.elapsed().as_secs_f64();
+        Ok(format!("server up again after {up:.1} s, all clients after {back:.1} s, "))
+    }
+
+    /// Other clients of some users log in.
+    fn displace(&mut self) -> Result<String, PromisesError> {
+        let mut users: Vec<User> = (0..self.job.users).map(User).collect();
+        self.random.shuffle(&mut users);
+        users.truncate(self.job.users.div_ceil(USERS_PER_DISPLACED) as usize);
+        let old: Vec<_> = users.iter().filter_map(|user| self.fleet.newest_of(*user)).collect();
+        let new = self.make(users.into_iter())?;
+        self.enter(new);
+        self.wait_for("the end of displaced logins", move || {
+            old.iter().all(|player| player.is_logged_out())
+        });
+        Ok(String::new())
+    }
+
+    /// Half of the joins while every join is announced, and half with all users.
+    fn crowd(&mut self) -> Result<String, PromisesError> {
+        let Promises { users, joins, .. } = *self.job;
+        let per_user = joins.div_ceil(users);
+        for (joins_per_user, members_max) in
+            [(per_user / 2, ANNOUNCED_MAX.min(users)), (per_user - per_user / 2, users)]
+        {
+            let crowd = Crowd { room: CROWDED, joins_per_user, members_max };
+            self.runtime.block_on(crowd.run(&self.fleet, &mut self.random));
+        }
+        Ok(String::new())
+    }
+
+    /// The verdict, when everything has arrived that still comes.
+    fn verdict(&mut self) -> Vec<Violation> {
+        let until = Instant::now() + PATIENCE / 4;
+        loop {
+            let found = self.fleet.look(laws::violations);
+            let is_late = |violation: &Violation| {
+                matches!(violation.law, Law::NotLost | Law::BroadcastNotLost)
+            };
+            if !found.iter().any(is_late) || Instant::now() > until {
+                return self.stuck.drain(..).chain(found).collect();
+            }
+            std::thread::sleep(LOOK_AGAIN * 10);
+        }
+    }
+
+    fn wait_for(&mut self, what: impl fmt::Display, is_done: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !is_done() {
+            if Instant::now() > until {
+                return self.report_stuck(what);
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn report_stuck(&mut self, what: impl fmt::Display) {
+        let what = format!("{what} did not come within {} s", PATIENCE.as_secs());
+        self.stuck.push(Violation { law: Law::Progress, what });
+    }
+}
