@@ -102,7 +102,7 @@ impl Serialize for Event {
                 map.serialize_entry("id", id)?;
                 map.serialize_entry("result", &outcome(SendCode::Ok.code(), result))?;
                 if let Ok(reply) = result {
-                    let reply = Content::Base64(BASE64_STANDARD.encode(&reply.0));
+                    let reply = Content::Base64(BASE64_STANDARD.encode(&**reply));
                     map.serialize_entry("reply", &reply)?;
                 }
             }

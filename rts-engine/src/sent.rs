@@ -30,6 +30,7 @@ pub struct Sent<C> {
 
 /// The outcome of a message to the app server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerAnswer {
     /// The result of the message.
     pub code: SendCode,

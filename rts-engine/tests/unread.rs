@@ -91,7 +91,7 @@ fn kept_sends_exclude_the_bytes_of_answers() {
     let sends: Vec<_> =
         (0..count).map(|_| engine.send_server_message("hi").expect("alive")).collect();
     for sent in &sends {
-        let reply = Reply(Bytes::from(vec![0; 65_536]));
+        let reply = Reply::new(Bytes::from(vec![0; 65_536]));
         let answer = Frame::ServerSendResult { id: sent.id(), code: SendCode::Ok, reply };
         driver.handle_input(Input::Received(LinkId(1), answer.encode()));
     }

@@ -284,13 +284,24 @@ impl fmt::Debug for PayloadRef<'_> {
 /// `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Reply(pub Bytes);
+pub struct Reply(Bytes);
 
 impl Reply {
+    /// An answer with these bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(bytes.into())
+    }
+
     /// The answer as text; `None` if it is not UTF-8.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         core::str::from_utf8(&self.0).ok()
+    }
+
+    /// The bytes, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
     }
 }
 
@@ -338,8 +349,10 @@ mod tests {
 
     #[test]
     fn reply_is_text_if_it_is_utf_8() {
-        assert_eq!(Reply("hé".into()).as_text(), Some("hé"));
-        assert_eq!(Reply(b"\xff".as_slice().into()).as_text(), None);
+        assert_eq!(Reply::new("hé").as_text(), Some("hé"));
+        let reply = Reply::new(b"\xff".as_slice());
+        assert_eq!(reply.as_text(), None);
+        assert_eq!(&*reply.into_bytes(), b"\xff");
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn serialized_payload_has_its_kind() {
     check(Text::from("hé"), json!("hé"));
     check(Payload::text("hi"), json!({"text": "hi"}));
     check(Payload::binary(vec![0, 255]), json!({"binary": [0, 255]}));
-    check(Reply(vec![1].into()), json!([1]));
+    check(Reply::new(vec![1]), json!([1]));
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl AppServer {
     }
 
     pub(crate) fn post(&mut self, now: Instant, call: CallId, post: Post) {
-        let answers = |bytes| Some(PostProgress::Answered(Reply(bytes)));
+        let answers = |bytes| Some(PostProgress::Answered(Reply::new(bytes)));
         let answer = match self.manner {
             Manner::Echoes => answers(match &post.payload {
                 Payload::Text(text) => text.clone().into_bytes(),

@@ -85,7 +85,7 @@ impl<'a> Script<'a> {
     }
 
     pub(crate) fn reply(&mut self) -> Reply {
-        Reply(vec![0xFF; self.pick(&PAYLOADS[..5])].into())
+        Reply::new(vec![0xFF; self.pick(&PAYLOADS[..5])])
     }
 
     pub(crate) fn set_server_params(&mut self) -> Frame {

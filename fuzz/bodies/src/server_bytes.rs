@@ -298,7 +298,7 @@ impl World {
         let progress = match script.byte() % 5 {
             0 => PostProgress::Begun,
             1 => PostProgress::Answered(script.reply()),
-            2 => PostProgress::Answered(Reply(vec![0; REPLY_BYTES_MAX + 1].into())),
+            2 => PostProgress::Answered(Reply::new(vec![0; REPLY_BYTES_MAX + 1])),
             3 => PostProgress::AnsweredBadly,
             _ => PostProgress::NotReached,
         };

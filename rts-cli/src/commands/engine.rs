@@ -270,7 +270,7 @@ pub(crate) fn event_json(event: &Event) -> Value {
         }
         Event::ServerMessageSendResult { id, code, reply } => {
             json!({"on": "onServerMessageSendResult", "msgid": id.0, "code": code.code(),
-                "base64": BASE64_STANDARD.encode(&reply.0)})
+                "base64": BASE64_STANDARD.encode(&**reply)})
         }
         Event::CreateRoomFailed { room, error } => {
             json!({"on": "onCreateRoomStateChanged", "room": room, "code": error.code()})

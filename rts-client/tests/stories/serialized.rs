@@ -59,7 +59,7 @@ fn events_have_one_form_in_json() {
             r#"{"type":"send_result","id":3,"result":{"code":4,"name":"receiver_offline","message":"not delivered: the receiver is not logged in"}}"#,
         ),
         (
-            Event::ServerSendResult { id, result: Ok(Reply(vec![0, 255, 16].into())) },
+            Event::ServerSendResult { id, result: Ok(Reply::new(vec![0, 255, 16])) },
             r#"{"type":"server_send_result","id":3,"result":{"code":0,"name":"ok"},"reply":{"base64":"AP8Q"}}"#,
         ),
         (

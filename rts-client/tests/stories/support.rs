@@ -94,8 +94,8 @@ impl PostToAppServer for Echo {
     fn post(&self, post: Post, _: Begun) -> Posting {
         let progress = match post.payload {
             Payload::Text(text) if text == "bad" => PostProgress::AnsweredBadly,
-            Payload::Text(text) => PostProgress::Answered(Reply(text.into_bytes())),
-            Payload::Binary(bytes) => PostProgress::Answered(Reply(bytes)),
+            Payload::Text(text) => PostProgress::Answered(Reply::new(text.into_bytes())),
+            Payload::Binary(bytes) => PostProgress::Answered(Reply::new(bytes)),
         };
         Box::pin(std::future::ready(progress))
     }

@@ -99,7 +99,7 @@ impl From<Frame> for Kind {
                 Self::ServerSendResult(pb::ServerSendResult {
                     id: id.0,
                     code: code.code(),
-                    reply: reply.0,
+                    reply: reply.into_bytes(),
                 })
             }
             Frame::Logout => Self::Logout(pb::Logout {}),
@@ -279,7 +279,7 @@ fn reply(bytes: Bytes) -> Result<Reply, ProtocolError> {
     if bytes.len() > REPLY_BYTES_MAX {
         return Err(bad("reply"));
     }
-    Ok(Reply(bytes))
+    Ok(Reply::new(bytes))
 }
 
 fn binary(bytes: Bytes) -> Result<Payload, ProtocolError> {

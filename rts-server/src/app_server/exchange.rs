@@ -143,7 +143,7 @@ async fn read(response: Response<Incoming>) -> Result<Reply, ExchangeError> {
         }
         reply.extend_from_slice(&chunk);
     }
-    Ok(Reply(reply.freeze()))
+    Ok(Reply::new(reply.freeze()))
 }
 
 /// Refuses other codings: the body would still be encoded, or contain the sizes of its chunks.

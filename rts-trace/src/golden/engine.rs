@@ -153,7 +153,7 @@ fn messages_to_the_app_server(alice: &mut Alice) {
     let id = alice.core.send_server_message(alice.now, payload).expect("accepted");
     alice.drain();
     alice.wait(30);
-    let reply = Reply(b"thanks".as_slice().into());
+    let reply = Reply::new(b"thanks".as_slice());
     let result = Frame::ServerSendResult { id, code: SendCode::Ok, reply };
     alice.receive([Frame::Ack { received: 6 }, result]);
 }

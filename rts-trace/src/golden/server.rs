@@ -158,7 +158,7 @@ fn messages_to_the_app_server(shard: &mut Shard) {
     };
     shard.receive(ALICE, [Frame::SetServerParams(params)]);
     shard.input(Input::TargetChecked(shard.target, true));
-    let reply = Reply(b"thanks".as_slice().into());
+    let reply = Reply::new(b"thanks".as_slice());
     shard.post(3, [PostProgress::Begun, PostProgress::Answered(reply)]);
     shard.post(4, [PostProgress::Begun, PostProgress::AnsweredBadly]);
     shard.post(5, [PostProgress::NotReached]);

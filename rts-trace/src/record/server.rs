@@ -51,7 +51,7 @@ impl From<ServerInput> for Input {
                 Self::AppServerReplied(CallId(call), PostProgress::Begun)
             }
             ServerInput::PostAnswered { call, reply } => {
-                let reply = Reply(reply.into());
+                let reply = Reply::new(reply);
                 Self::AppServerReplied(CallId(call), PostProgress::Answered(reply))
             }
             ServerInput::PostAnsweredBadly { call } => {

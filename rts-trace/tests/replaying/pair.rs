@@ -232,7 +232,7 @@ impl Pair {
                 server::Output::PostToAppServer(call, post) => {
                     let progress = match post.payload {
                         Payload::Text(_) => {
-                            PostProgress::Answered(Reply(Bytes::from_static(b"canary")))
+                            PostProgress::Answered(Reply::new(Bytes::from_static(b"canary")))
                         }
                         Payload::Binary(_) => PostProgress::NotReached,
                     };

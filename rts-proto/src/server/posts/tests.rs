@@ -105,8 +105,8 @@ fn a_post_begins_only_with_room_for_its_reply() {
 
 #[test]
 fn accepts_longest_reply_and_refuses_one_byte_more() {
-    let longest = Reply(alloc::vec![1; REPLY_BYTES_MAX].into());
-    let too_long = Reply(alloc::vec![1; REPLY_BYTES_MAX + 1].into());
+    let longest = Reply::new(alloc::vec![1; REPLY_BYTES_MAX]);
+    let too_long = Reply::new(alloc::vec![1; REPLY_BYTES_MAX + 1]);
     for (reply, code, shown) in [
         (longest.clone(), SendCode::Ok, longest),
         (too_long, SendCode::ServerBadAnswer, Reply::default()),

@@ -15,7 +15,7 @@ async fn outcome_of(answer: impl Into<Vec<u8>>) -> Outcome {
 }
 
 fn reply(bytes: impl Into<bytes::Bytes>) -> rts_proto::server::PostProgress {
-    Answered(Reply(bytes.into()))
+    Answered(Reply::new(bytes))
 }
 
 #[tokio::test]
