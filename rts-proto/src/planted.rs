@@ -197,8 +197,8 @@ bugs! {
     UnknownKindCounted,
     /// An entry for another shard overtakes the one before it.
     EntryOvertakes,
-    /// The shard of a room is not told that a session ended which it made a member.
-    JoinedOfGoneUnanswered,
+    /// The shard of a room is not told that a session ended which waited for its answer to a join.
+    JoiningForgotten,
     /// The result of a message from another shard is forgotten.
     OutcomeForgotten,
     /// The result of a message from another shard is told twice.

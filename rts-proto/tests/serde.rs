@@ -140,13 +140,12 @@ fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
         Entry::Joined {
             room: room(),
             session,
-            uid: alice(),
             ticket: 1,
             entered: Entered::Back,
             names: Names { names: vec![alice()], has_no_notices: true },
             is_charged: true,
         },
-        json!({"joined": {"room": "lobby", "session": 5, "uid": "alice", "ticket": 1,
+        json!({"joined": {"room": "lobby", "session": 5, "ticket": 1,
             "entered": "back", "names": {"names": ["alice"], "has_no_notices": true},
             "is_charged": true}}),
     );
@@ -154,6 +153,6 @@ fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
     assert_eq!(refusal::<ShardId>(json!(64)), "no such shard");
     let nothing = refusal::<SessionNumber>(json!(0));
     assert!(nothing.contains("nonzero"), "{nothing}");
-    let nobody = json!({"orphan_gone": {"uid": ""}});
+    let nobody = json!({"orphan_gone": {"room": "lobby", "uid": ""}});
     assert_eq!(refusal::<Entry>(nobody), "the user id is empty");
 }

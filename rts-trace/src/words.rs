@@ -52,12 +52,11 @@ pub(crate) fn entry_in_words(entry: &Entry) -> String {
         Entry::QueryStatus { session, query, uid } => {
             format!("{} asks for the status of {uid}, question {query}", named(session))
         }
-        Entry::OrphanGone { uid } => {
-            format!("a membership of {uid} no longer waits for a session")
+        Entry::OrphanGone { room, uid } => {
+            format!("the membership of {uid} in room {room} no longer waits for a session")
         }
         Entry::Join { room, session, uid, ticket, business_id: _, permit } => {
             let permit = match permit {
-                JoinPermit::Free => "which it may".to_owned(),
                 JoinPermit::Charged => "which its rate allows".to_owned(),
                 JoinPermit::Refused(refusal) => format!("only to return: {refusal:?}"),
             };
@@ -107,14 +106,14 @@ pub(crate) fn entry_in_words(entry: &Entry) -> String {
             let frames: Vec<String> = frames.iter().map(pushed_in_words).collect();
             format!("for {}: {}", sessions.join(", "), frames.join("; "))
         }
-        Entry::Joined { room, session, uid, ticket, entered, names, is_charged: _ } => {
+        Entry::Joined { room, session, ticket, entered, names, is_charged: _ } => {
             let entered = match entered {
                 Entered::New => "is now in",
                 Entered::Back => "is back in",
                 Entered::Already => "was already in",
             };
             let names = names_in_words(names);
-            format!("{} of {uid} {entered} room {room}, ticket {ticket}, {names}", named(session))
+            format!("{} {entered} room {room}, ticket {ticket}, {names}", named(session))
         }
         Entry::JoinRefused { room, session, ticket, state, refusal, is_charged: _ } => format!(
             "{} may not join room {room}, ticket {ticket}: {state:?}, {refusal:?}",

@@ -1,7 +1,6 @@
 //! The end of a session, and its effect on messages, memberships and rates.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::BTreeSet;
 use alloc::string::ToString as _;
 
 use super::closing::reason_for;
@@ -9,6 +8,7 @@ use super::deadlines::Due;
 use super::io::{Detail, Entry, MemberEnd, Notice, NoticeLevel, Report};
 use super::keys::{Origin, SessionNumber};
 use super::session::Remains;
+use super::session_rooms::SessionRooms;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
 use crate::{
@@ -34,7 +34,7 @@ impl Server {
     pub(super) fn end_session(&mut self, number: SessionNumber, end: End) {
         let shared = &mut self.shared;
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
-        let Remains { app_id, uid, flow, memberships, allowance, last_heard } = remains;
+        let Remains { app_id, uid, flow, rooms, allowance, last_heard } = remains;
         if shared.takes_notice(NoticeLevel::All) {
             for Origin { session, id } in flow.origins() {
                 let (config, code) = (MessageConfig::ReliableOrdered, SendCode::Timeout);
@@ -52,9 +52,7 @@ impl Server {
         self.posts.forget(shared, &app_id, number);
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
         let away_until = last_heard + shared.config.session_grace;
-        if !memberships.is_empty() {
-            self.end_memberships(&app_id, number, &uid, memberships, end, away_until);
-        }
+        self.end_memberships(&app_id, number, &uid, rooms, end, away_until);
         self.report_offline(&app_id, &uid, end);
     }
 
@@ -64,11 +62,11 @@ impl Server {
         app_id: &AppId,
         session: SessionNumber,
         uid: &UserId,
-        memberships: BTreeSet<RoomId>,
+        rooms: SessionRooms,
         end: End,
         away_until: Instant,
     ) {
-        for room in memberships {
+        for room in rooms.into_rooms() {
             let end = match end {
                 End::Logout => MemberEnd::Ends(LeaveReason::Left),
                 End::Dropped if planted(Bug::DroppedStaysInRooms) => continue,
@@ -92,7 +90,7 @@ impl Server {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         if let Some(shard) = shared.config.placement.other_of_room(app_id, &room) {
             if let MemberEnd::WaitsUntil(_) = end {
-                tallies.count_orphan_in(shared, app_id, uid);
+                tallies.count_orphan_in(shared, app_id, uid, room.clone());
             }
             let uid = uid.clone();
             return shared.tell_in_app(shard, app_id, Entry::Gone { room, session, uid, end });

@@ -162,7 +162,7 @@ impl Server {
                 uid: uid.clone(),
                 status: self.status_of(now, app_id, uid.as_str()),
                 silent_for: now.since(session.last_heard()),
-                rooms: session.memberships_len(),
+                rooms: session.rooms.len(),
                 window_bytes: session.flow.settled_bytes(),
             })
         };

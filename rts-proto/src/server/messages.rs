@@ -213,7 +213,7 @@ impl Server {
             shared.notice_over_rate(number, Rate::Broadcasts);
             return Some(BroadcastCode::OverRate);
         }
-        if !session.is_in(room_id) {
+        if !session.rooms.is_in(room_id) {
             return Some(BroadcastCode::NotInRoom);
         }
         let frame = wire::room_delivery(session.uid(), room_id, payload);

@@ -26,6 +26,7 @@ mod unreliable;
 // Parts, each with its own fields.
 mod outbox;
 mod session;
+mod session_rooms;
 mod sessions;
 mod shared;
 
@@ -50,6 +51,7 @@ mod ending;
 mod frames;
 mod lists;
 mod login;
+mod members;
 mod membership;
 mod messages;
 mod peer;

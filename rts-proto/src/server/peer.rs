@@ -2,20 +2,19 @@
 
 use alloc::vec::Vec;
 
-use super::io::{Entry, MemberEnd};
+use super::io::Entry;
 use super::keys::Origin;
-use super::membership::JoinAsked;
-use super::placement::ShardId;
+use super::members::JoinAsked;
 use super::shard::Server;
 use super::unreliable::Unreliable;
+use crate::AppId;
 use crate::planted::{Bug, planted};
-use crate::{AppId, LeaveReason};
 
 impl Server {
     /// Handles the entries of another shard in their order.
     // Kept out of the path of a node with one shard.
     #[inline(never)]
-    pub(super) fn peer_told(&mut self, from: ShardId, entries: Vec<Entry>) {
+    pub(super) fn peer_told(&mut self, entries: Vec<Entry>) {
         let mut app_id = None;
         let mut unreliable = Unreliable::default();
         for entry in entries {
@@ -25,7 +24,7 @@ impl Server {
                     if let Some(entry) = self.session_entry(entry)
                         && let Some(app_id) = &app_id
                     {
-                        self.app_entry(from, app_id, entry, &mut unreliable);
+                        self.app_entry(app_id, entry, &mut unreliable);
                     }
                 }
             }
@@ -54,8 +53,11 @@ impl Server {
                 let (of_shard, now) = (&mut shared.sessions, now);
                 shared.outbox.push_from_peer(of_shard, now, sessions, frames);
             }
+            Entry::Joined { room, session, ticket, entered, names, is_charged } => {
+                self.joined_elsewhere(session, room, ticket, entered, names, is_charged);
+            }
             Entry::JoinRefused { room, session, ticket, state, refusal, is_charged } => {
-                self.join_refused(session, &room, ticket, state, refusal, is_charged);
+                self.join_refused_elsewhere(session, &room, ticket, state, refusal, is_charged);
             }
             Entry::Names { room, session, ticket, names } => {
                 self.welcomes.names_came(shared, &self.rooms, session, &room, ticket, names);
@@ -68,13 +70,7 @@ impl Server {
     }
 
     /// Handles an entry about a user or a room of this shard.
-    fn app_entry(
-        &mut self,
-        from: ShardId,
-        app_id: &AppId,
-        entry: Entry,
-        unreliable: &mut Unreliable,
-    ) {
+    fn app_entry(&mut self, app_id: &AppId, entry: Entry, unreliable: &mut Unreliable) {
         match entry {
             Entry::Deliver { session, id, config, to, frame } => {
                 let origin = Origin { session, id };
@@ -84,7 +80,7 @@ impl Server {
                 self.query_status_for_peer(session, query, app_id, &uid);
             }
             Entry::OrphanGone { .. } if planted(Bug::OrphanCountKept) => {}
-            Entry::OrphanGone { uid } => self.tallies.count_orphan_out(app_id, &uid),
+            Entry::OrphanGone { room, uid } => self.tallies.count_orphan_out(app_id, &uid, &room),
             Entry::Join { room, session, uid, ticket, business_id, permit } => {
                 let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
                 self.join_asked(app_id, asked);
@@ -101,18 +97,18 @@ impl Server {
             Entry::AskNames { room, session, uid, ticket } => {
                 self.names_asked(app_id, room, session, &uid, ticket);
             }
-            Entry::Joined { room, session, uid, ticket, entered, names, is_charged } => {
-                if self.shared.session(session).is_some() {
-                    self.joined(session, room, ticket, entered, Some(names), is_charged);
-                } else if !planted(Bug::JoinedOfGoneUnanswered) {
-                    // Its end may have been told before the room's shard knew of the member.
-                    let end = MemberEnd::Ends(LeaveReason::Dropped);
-                    let entry = Entry::Gone { room, session, uid, end };
-                    self.shared.tell_in_app(from, app_id, entry);
-                }
-            }
-            // The others are about sessions.
-            _ => {}
+            // Handled before. Without a wildcard, a new entry cannot be forgotten.
+            Entry::InApp(_)
+            | Entry::Outcomes(_)
+            | Entry::NotDelivered { .. }
+            | Entry::NotBroadcast { .. }
+            | Entry::Push { .. }
+            | Entry::PushToEach { .. }
+            | Entry::Joined { .. }
+            | Entry::JoinRefused { .. }
+            | Entry::Names { .. }
+            | Entry::Left { .. }
+            | Entry::Removed { .. } => {}
         }
     }
 }

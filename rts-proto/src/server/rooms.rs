@@ -96,7 +96,7 @@ impl Rooms {
         room.go_away(uid, Away::Until(deadline), audience);
         // Otherwise the user's shard has counted it.
         if shared.config.placement.other_of_user(app_id, uid.as_str()).is_none() {
-            tallies.count_orphan_in(shared, app_id, uid);
+            tallies.count_orphan_in(shared, app_id, uid, id.clone());
         }
     }
 
@@ -224,14 +224,6 @@ impl Rooms {
     }
 }
 
-/// One membership less waits for a session of the user, whose shard counts them.
-fn orphan_gone(shared: &mut Shared, tallies: &mut Tallies, app_id: &AppId, uid: &UserId) {
-    match shared.config.placement.other_of_user(app_id, uid.as_str()) {
-        None => tallies.count_orphan_out(app_id, uid),
-        Some(_) => shared.tell_orphan_gone(app_id, uid),
-    }
-}
-
 /// The membership no longer waits for a session.
 fn stop_waiting(
     shared: &mut Shared,
@@ -243,7 +235,11 @@ fn stop_waiting(
 ) {
     if let Away::Until(deadline) = away {
         shared.deadlines.disarm(deadline, Due::orphaned_membership(app_id, id, uid));
-        orphan_gone(shared, tallies, app_id, uid);
+        // The user's shard counts the memberships that wait.
+        match shared.config.placement.other_of_user(app_id, uid.as_str()) {
+            None => tallies.count_orphan_out(app_id, uid, id),
+            Some(_) => shared.tell_orphan_gone(app_id, id, uid),
+        }
     }
 }
 
@@ -304,7 +300,7 @@ mod tests {
         }
 
         fn orphans(&self, user: &str) -> usize {
-            self.tallies.orphans(&self.app, &uid(user))
+            self.tallies.orphans(&self.app, &uid(user)).count()
         }
     }
 

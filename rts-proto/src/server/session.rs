@@ -1,15 +1,15 @@
 //! One session: the state that a login creates and that outlives links.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadline;
 use super::keys::SessionNumber;
 use super::outbox::Flow;
+use super::session_rooms::SessionRooms;
 use crate::wire::{Accepted, Login, ResumeKey};
-use crate::{AppId, Instant, LinkId, RoomId, UserId};
+use crate::{AppId, Instant, LinkId, UserId};
 
 /// The order of fields keeps together what every delivery and every acknowledgement reads.
 #[repr(C)]
@@ -25,8 +25,7 @@ pub(super) struct Session {
     uid: UserId,
     /// Created by the first action that counts. Until then all rates are full.
     allowance: Option<Box<Allowance>>,
-    /// The rooms of the session.
-    memberships: BTreeSet<RoomId>,
+    pub(super) rooms: SessionRooms,
     claim: u64,
     engine: Engine,
     /// When the grace period is checked next; at or before its end.
@@ -55,7 +54,7 @@ pub(super) struct Remains {
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
     pub(super) flow: Flow,
-    pub(super) memberships: BTreeSet<RoomId>,
+    pub(super) rooms: SessionRooms,
     pub(super) allowance: Option<Box<Allowance>>,
     pub(super) last_heard: Instant,
 }
@@ -73,7 +72,7 @@ impl Session {
             app_id: login.app_id,
             uid: login.uid,
             allowance,
-            memberships: BTreeSet::new(),
+            rooms: SessionRooms::default(),
             claim,
             engine,
             grace,
@@ -151,23 +150,6 @@ impl Session {
         self.allowance.get_or_insert_with(|| Box::new(Allowance::full(config, now)))
     }
 
-    pub(super) fn is_in(&self, room: &RoomId) -> bool {
-        self.memberships.contains(room)
-    }
-
-    pub(super) fn memberships_len(&self) -> usize {
-        self.memberships.len()
-    }
-
-    pub(super) fn enter(&mut self, room: RoomId) {
-        self.memberships.insert(room);
-    }
-
-    /// Returns whether the session was in the room.
-    pub(super) fn leave(&mut self, room: &RoomId) -> bool {
-        self.memberships.remove(room)
-    }
-
     /// The answer to the session's login.
     pub(super) fn accepted(
         &self,
@@ -189,8 +171,8 @@ impl Session {
 
     #[inline]
     pub(super) fn into_remains(self) -> (Remains, Deadline) {
-        let Self { app_id, uid, flow, grace, memberships, allowance, last_heard, .. } = self;
-        (Remains { app_id, uid, flow, memberships, allowance, last_heard }, grace)
+        let Self { app_id, uid, flow, grace, rooms, allowance, last_heard, .. } = self;
+        (Remains { app_id, uid, flow, rooms, allowance, last_heard }, grace)
     }
 }
 

@@ -13,7 +13,7 @@ use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::wire::Frame;
-use crate::{AppId, Instant, LinkId, MessageConfig, SendCode, UserId};
+use crate::{AppId, Instant, LinkId, MessageConfig, RoomId, SendCode, UserId};
 use bytes::Bytes;
 
 /// Shows that the caller is a [turn](super::turn) of the shard. Only a turn has such a type.
@@ -105,10 +105,11 @@ impl Shared {
     }
 
     /// Tells the user's shard that a membership no longer waits for the user.
-    pub(super) fn tell_orphan_gone(&mut self, app_id: &AppId, uid: &UserId) {
+    pub(super) fn tell_orphan_gone(&mut self, app_id: &AppId, room: &RoomId, uid: &UserId) {
         let shard = self.config.placement.other_of_user(app_id, uid.as_str());
         if let Some(shard) = shard {
-            self.tell_in_app(shard, app_id, Entry::OrphanGone { uid: uid.clone() });
+            let (room, uid) = (room.clone(), uid.clone());
+            self.tell_in_app(shard, app_id, Entry::OrphanGone { room, uid });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tallies: data of users beside their sessions, so that another login does not reset it. A tally
-//! has the used-up rates (§8.3), the waiting logins (§3.9), and the number of memberships that wait
-//! for the user (§6.9).
+//! has the used-up rates (§8.3), the waiting logins (§3.9), and the memberships that wait for the user
+//! (§6.9).
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ use crate::limits::LOGINS_WAITING_MAX;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
 use crate::table::Table;
-use crate::{AppId, Instant, LinkId, UserId};
+use crate::{AppId, Instant, LinkId, RoomId, UserId};
 
 /// An app has an entry while one of its users has a tally.
 #[derive(Debug)]
@@ -35,8 +35,9 @@ struct Tally {
     queue: VecDeque<LinkId>,
     /// The rates as the last session left them.
     allowance: Option<Box<Allowance>>,
-    /// The number of memberships that wait for the user.
-    orphans: usize,
+    /// Rooms in which a membership waits for the user. One room counts more than once when its
+    /// shard has yet to tell how a former wait ended.
+    orphans: BTreeMap<RoomId, u32>,
     /// When the tally is checked next, if it has to be.
     due: Option<Deadline>,
 }
@@ -57,7 +58,7 @@ impl Tally {
             logins: TokenBucket::new(config.logins_per_second, now),
             queue: VecDeque::new(),
             allowance: None,
-            orphans: 0,
+            orphans: BTreeMap::new(),
             due: None,
         }
     }
@@ -164,21 +165,35 @@ impl Tallies {
         }
     }
 
-    /// The number of memberships that wait for the user.
-    pub(super) fn orphans(&self, app_id: &AppId, uid: &UserId) -> usize {
+    /// Rooms in which a membership waits for the user.
+    pub(super) fn orphans(&self, app_id: &AppId, uid: &UserId) -> impl Iterator<Item = &RoomId> {
         let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
-        tally.map_or(0, |tally| tally.orphans)
+        tally.into_iter().flat_map(|tally| tally.orphans.keys())
     }
 
-    pub(super) fn count_orphan_in(&mut self, shared: &Shared, app_id: &AppId, uid: &UserId) {
-        self.tally_or_new(shared, app_id, uid).orphans += 1;
+    pub(super) fn has_orphan(&self, app_id: &AppId, uid: &UserId, room: &RoomId) -> bool {
+        let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
+        tally.is_some_and(|tally| tally.orphans.contains_key(room))
     }
 
-    pub(super) fn count_orphan_out(&mut self, app_id: &AppId, uid: &UserId) {
+    pub(super) fn count_orphan_in(
+        &mut self,
+        shared: &Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        room: RoomId,
+    ) {
+        *self.tally_or_new(shared, app_id, uid).orphans.entry(room).or_default() += 1;
+    }
+
+    pub(super) fn count_orphan_out(&mut self, app_id: &AppId, uid: &UserId, room: &RoomId) {
         let Some(tally) = self.tally(app_id, uid) else { return };
-        // A room's shard may answer for a membership that was counted out already.
-        tally.orphans = tally.orphans.saturating_sub(1);
-        if tally.orphans == 0 && tally.due.is_none() {
+        let Some(count) = tally.orphans.get_mut(room) else { return };
+        *count -= 1;
+        if *count == 0 {
+            tally.orphans.remove(room);
+        }
+        if tally.orphans.is_empty() && tally.due.is_none() {
             self.forget(app_id, uid);
         }
     }
@@ -197,7 +212,7 @@ impl Tallies {
         let Some(tally) = self.tally(app_id, uid) else { return };
         if tally.due.is_none() {
             tally.allowance = None;
-            if tally.orphans == 0 {
+            if tally.orphans.is_empty() {
                 self.forget(app_id, uid);
             }
         }

@@ -45,7 +45,7 @@ struct Answer {
 
 /// Where the names of an answer are.
 #[derive(Debug)]
-enum List {
+pub(super) enum List {
     /// In this shard, as long as the answer waits.
     Here,
     /// In the room's shard. The answer had this size when the names were here last.
@@ -63,8 +63,7 @@ enum WaitsFor {
 }
 
 impl Welcomes {
-    /// Answers the join of a room that the session is in now, at once or later. With names, the
-    /// room is in another shard.
+    /// Answers the join of a room that the session is in now, at once or later.
     pub(super) fn add(
         &mut self,
         shared: &mut Shared,
@@ -72,9 +71,8 @@ impl Welcomes {
         number: SessionNumber,
         room: RoomId,
         ticket: u64,
-        names: Option<Names>,
+        list: List,
     ) {
-        let list = names.map_or(List::Here, List::elsewhere);
         let answers = &mut self.waiting.entry(number).or_default().answers;
         answers.push_back(Answer { room, ticket, list });
         self.go_on(shared, rooms, number);
@@ -174,7 +172,8 @@ pub(super) fn answer(
 }
 
 impl List {
-    fn elsewhere(names: Names) -> Self {
+    /// Names that came from the room's shard.
+    pub(super) fn elsewhere(names: Names) -> Self {
         let answer_bytes = answer_bytes(names.names.iter());
         Self::Elsewhere { answer_bytes, names: Some(names), is_asked: false }
     }
@@ -307,7 +306,7 @@ mod tests {
     #[test]
     fn a_joiner_learns_of_the_others_at_once() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 7, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 7, List::Here);
         assert!(!welcomes.has(alice));
         assert_eq!(flushed_to(&mut shared, alice), [answer_with(7, &["bob"])]);
     }
@@ -316,8 +315,8 @@ mod tests {
     fn answers_wait_for_the_budget_in_the_order_of_joins() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1, None);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 2, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 1, List::Here);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 2, List::Here);
         assert!(welcomes.has(alice) && flushed_to(&mut shared, alice).is_empty());
         let mut answered = Vec::new();
         for ticket in [1, 2] {
@@ -341,7 +340,7 @@ mod tests {
         for (unread, waits) in [(fits, false), (fits + 1, true)] {
             let (mut welcomes, rooms, mut shared, alice) = joined();
             shared.push_or_end(alice, Bytes::from(alloc::vec![0; unread]));
-            welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
+            welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, List::Here);
             assert_eq!(welcomes.has(alice), waits);
             let next = shared.deadlines.next_timer();
             assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));
@@ -352,8 +351,8 @@ mod tests {
     fn answer_of_an_ending_membership_comes_at_once_without_names() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
-        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 2, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, List::Here);
+        welcomes.add(&mut shared, &rooms, alice, room_id("second"), 2, List::Here);
         welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
         assert_eq!(flushed_to(&mut shared, alice), [answer_with(2, &[])]);
         welcomes.answer_briefly(&mut shared, alice, &room_id("second"));
@@ -369,7 +368,7 @@ mod tests {
     fn ended_session_has_no_waiting_answers() {
         let (mut welcomes, rooms, mut shared, alice) = joined();
         use_budget(&mut shared, alice);
-        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, None);
+        welcomes.add(&mut shared, &rooms, alice, room_id("first"), 1, List::Here);
         welcomes.forget(&mut shared, alice);
         let next = shared.deadlines.next_timer();
         assert!(next.is_some_and(|(_, timer)| timer == Timer::SessionGrace));

@@ -59,7 +59,7 @@ kinds! {
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed
     }
     Outcome { Send Broadcast }
-    JoinPermit { Free Charged Refused }
+    JoinPermit { Charged Refused }
     JoinRefusal { Banned RoomFull TooManyRooms OverRate ShardBusy }
     Entered { New Back Already }
     MemberEnd { Ends WaitsUntil }

@@ -187,7 +187,7 @@ fn for_rooms(shard: &mut Shard, bob: &UserId) {
     let carol = user_of(0, "carol");
     shard.hear([
         join(1, bob, JoinPermit::Charged),
-        join(1, bob, JoinPermit::Free),
+        join(1, bob, JoinPermit::Charged),
         join(2, &carol, JoinPermit::Refused(JoinRefusal::TooManyRooms)),
         join(2, &carol, JoinPermit::Refused(JoinRefusal::OverRate)),
         join(2, &carol, JoinPermit::Charged),
@@ -231,7 +231,6 @@ fn for_sessions(shard: &mut Shard, alice: &UserId, bob: &UserId) {
     let joined = |entered| Entry::Joined {
         room: room.clone(),
         session,
-        uid: alice.clone(),
         ticket: 6,
         entered,
         names: names(),
@@ -298,7 +297,6 @@ fn displacement(shard: &mut Shard, alice: &UserId) {
     let joined = Entry::Joined {
         room,
         session: session(1 << 26 | 1),
-        uid: alice.clone(),
         ticket: 9,
         entered: Entered::New,
         names: Names::default(),
@@ -306,7 +304,7 @@ fn displacement(shard: &mut Shard, alice: &UserId) {
     };
     shard.hear([joined]);
     shard.take_over(ALICE_AGAIN, alice);
-    shard.hear([Entry::OrphanGone { uid: alice.clone() }]);
+    shard.hear([Entry::OrphanGone { room: room_of(0), uid: alice.clone() }]);
 }
 
 fn the_end(shard: &mut Shard) {

@@ -50,6 +50,8 @@ pub enum Entry {
     },
     /// A membership no longer waits for a session of the user.
     OrphanGone {
+        /// The room.
+        room: RoomId,
         /// The member.
         uid: UserId,
     },
@@ -164,8 +166,6 @@ pub enum Entry {
         room: RoomId,
         /// The session.
         session: SessionNumber,
-        /// Its user.
-        uid: UserId,
         /// The client's number of the question.
         ticket: u64,
         /// How it became a member.
@@ -222,7 +222,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The bytes of its frames, which bound the memory of entries that wait.
+    /// The bytes of its frames and names, which bound the memory of entries that wait.
     #[must_use]
     pub fn frame_bytes(&self) -> usize {
         match self {
@@ -230,6 +230,7 @@ impl Entry {
             Self::Push { frame, .. } => frame.len(),
             Self::PushToEach { frames, .. } => frames.iter().map(|(_, frame)| frame.len()).sum(),
             Self::Removed { notice, .. } => notice.as_ref().map_or(0, Bytes::len),
+            Self::Joined { names, .. } | Self::Names { names, .. } => names.bytes(),
             Self::InApp(_)
             | Self::QueryStatus { .. }
             | Self::OrphanGone { .. }
@@ -240,9 +241,7 @@ impl Entry {
             | Self::Outcomes(_)
             | Self::NotDelivered { .. }
             | Self::NotBroadcast { .. }
-            | Self::Joined { .. }
             | Self::JoinRefused { .. }
-            | Self::Names { .. }
             | Self::Left { .. } => 0,
         }
     }
@@ -253,8 +252,6 @@ impl Entry {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum JoinPermit {
-    /// The session is in the room already, or asked before.
-    Free,
     /// The rate of joins was charged for it.
     Charged,
     /// The user may enter no other room. It may return to a room that waits for it.
@@ -293,4 +290,10 @@ pub struct Names {
     pub names: Vec<UserId>,
     /// The room has more than 500 members, so no notices are sent.
     pub has_no_notices: bool,
+}
+
+impl Names {
+    fn bytes(&self) -> usize {
+        self.names.iter().map(|name| name.as_str().len()).sum()
+    }
 }

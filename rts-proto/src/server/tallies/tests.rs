@@ -2,7 +2,7 @@ use super::*;
 use crate::limits::MEMBER_LIST_BYTES_PER_SECOND;
 use crate::server::allowance::Paced;
 use crate::server::deadlines::Timer;
-use crate::server::testing::{app_id, before, pass_time, uid};
+use crate::server::testing::{app_id, before, pass_time, room_id, uid};
 
 const SECOND: Instant = Instant::from_millis(1_000);
 
@@ -84,23 +84,37 @@ fn tally_is_forgotten_when_its_rate_is_full() {
 #[test]
 fn memberships_that_wait_keep_a_tally() {
     let (mut tallies, mut shared) = tallies();
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
+    let (lobby, garden) = (room_id("lobby"), room_id("garden"));
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), garden.clone());
     look(&mut tallies, &mut shared);
-    assert_eq!(tallies.orphans(&app_id(), &uid("alice")), 2);
-    assert_eq!(tallies.orphans(&app_id(), &uid("bob")), 0);
-    tallies.count_orphan_out(&app_id(), &uid("alice"));
-    assert_eq!(tallies.len(), 1);
-    tallies.count_orphan_out(&app_id(), &uid("alice"));
+    assert!(tallies.orphans(&app_id(), &uid("alice")).eq([&garden, &lobby]));
+    assert!(!tallies.has_orphan(&app_id(), &uid("bob"), &lobby));
+    tallies.count_orphan_out(&app_id(), &uid("alice"), &garden);
+    assert!(tallies.has_orphan(&app_id(), &uid("alice"), &lobby));
+    tallies.count_orphan_out(&app_id(), &uid("alice"), &lobby);
     assert_eq!((tallies.len(), tallies.app_ids().count()), (0, 0));
+}
+
+#[test]
+fn room_that_waits_twice_is_one_room_until_both_waits_are_over() {
+    let (mut tallies, shared) = tallies();
+    let lobby = room_id("lobby");
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
+    assert_eq!(tallies.orphans(&app_id(), &uid("alice")).count(), 1);
+    tallies.count_orphan_out(&app_id(), &uid("alice"), &lobby);
+    assert!(tallies.has_orphan(&app_id(), &uid("alice"), &lobby));
+    tallies.count_orphan_out(&app_id(), &uid("alice"), &lobby);
+    assert_eq!(tallies.len(), 0);
 }
 
 #[test]
 fn rates_keep_a_tally_that_no_membership_keeps() {
     let (mut tallies, mut shared) = tallies();
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"));
-    tallies.count_orphan_out(&app_id(), &uid("alice"));
+    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), room_id("lobby"));
+    tallies.count_orphan_out(&app_id(), &uid("alice"), &room_id("lobby"));
     assert_eq!(tallies.len(), 1);
 }
 

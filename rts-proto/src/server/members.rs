@@ -1,0 +1,280 @@
+//! Members of the rooms of this shard, whose sessions may be in other shards. Section 6 of the
+//! protocol.
+
+use bytes::Bytes;
+
+use super::io::{Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Report};
+use super::keys::SessionNumber;
+use super::shard::Server;
+use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::planted::{Bug, planted};
+use crate::wire::Frame;
+use crate::{AppId, BusinessId, Instant, LeaveReason, RoomId, RoomState, UserId};
+
+/// A session's question to join a room, at the room's shard.
+pub(super) struct JoinAsked {
+    pub(super) room: RoomId,
+    pub(super) session: SessionNumber,
+    pub(super) uid: UserId,
+    pub(super) ticket: u64,
+    pub(super) business_id: Option<BusinessId>,
+    pub(super) permit: JoinPermit,
+}
+
+impl Server {
+    /// A session asks to join. It is told before the others.
+    pub(super) fn join_asked(&mut self, app_id: &AppId, asked: JoinAsked) {
+        let JoinAsked { room, session, uid, ticket, business_id, permit } = asked;
+        let is_charged = permit == JoinPermit::Charged;
+        let entered = match self.enter(app_id, &room, session, &uid, permit) {
+            Ok(entered) => entered,
+            Err((state, refusal)) => {
+                return self.answer_refused(session, room, ticket, state, refusal, is_charged);
+            }
+        };
+        self.answer_joined(app_id, session, &room, &uid, ticket, entered, is_charged);
+        if entered == Entered::New {
+            self.report_join(app_id, &room, &uid, business_id);
+        }
+        if entered == Entered::New && !planted(Bug::JoinNotAnnounced)
+            || entered != Entered::Already && planted(Bug::JoinAnnouncedTwice)
+        {
+            self.announce(session, app_id, room, uid);
+        }
+    }
+
+    fn answer_joined(
+        &mut self,
+        app_id: &AppId,
+        session: SessionNumber,
+        room: &RoomId,
+        uid: &UserId,
+        ticket: u64,
+        entered: Entered,
+        is_charged: bool,
+    ) {
+        let Some(shard) = self.shared.sessions.other_shard_of(session) else {
+            return self.joined(session, room.clone(), ticket, entered, is_charged);
+        };
+        let names = match entered {
+            Entered::Already => Names::default(),
+            Entered::New | Entered::Back => self.rooms.names(app_id, room, uid),
+        };
+        let room = room.clone();
+        self.shared
+            .tell(shard, Entry::Joined { room, session, ticket, entered, names, is_charged });
+    }
+
+    fn answer_refused(
+        &mut self,
+        session: SessionNumber,
+        room: RoomId,
+        ticket: u64,
+        state: RoomState,
+        refusal: JoinRefusal,
+        is_charged: bool,
+    ) {
+        let Some(shard) = self.shared.sessions.other_shard_of(session) else {
+            return self.join_refused(session, &room, ticket, state, refusal, is_charged);
+        };
+        let entry = Entry::JoinRefused { room, session, ticket, state, refusal, is_charged };
+        self.shared.tell(shard, entry);
+    }
+
+    /// Makes the session a member, if it may be one.
+    fn enter(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        number: SessionNumber,
+        uid: &UserId,
+        permit: JoinPermit,
+    ) -> Result<Entered, (RoomState, JoinRefusal)> {
+        if let Some(state) = self.bans.forbid_join(self.shared.now(), app_id, id, uid) {
+            return Err((state, JoinRefusal::Banned));
+        }
+        let room = self.rooms.find(app_id, id);
+        if room.is_some_and(|room| room.session_of(uid) == Some(number)) {
+            return Ok(Entered::Already);
+        }
+        let members = room.map_or(0, |room| room.len());
+        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+        if self.rooms.come_back(shared, tallies, number, app_id, id, uid) {
+            return Ok(Entered::Back);
+        }
+        let failed = |refusal| Err((RoomState::JoinFailed, refusal));
+        if let JoinPermit::Refused(refusal) = permit {
+            return failed(refusal);
+        }
+        if members >= shared.config.room_members_max.get() {
+            return failed(JoinRefusal::RoomFull);
+        }
+        self.rooms.add(shared, number, app_id, id, uid.clone());
+        Ok(Entered::New)
+    }
+
+    fn report_join(
+        &mut self,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+        business_id: Option<BusinessId>,
+    ) {
+        if self.rooms.find(app_id, id).is_some_and(|room| room.len() == 1) {
+            self.shared.report(app_id, || Report::RoomCreated { room: id.clone() });
+        }
+        let (room, uid) = (id.clone(), uid.clone());
+        self.shared.report(app_id, || Report::MemberJoined { room, uid, business_id });
+    }
+
+    /// Announces a new member to the others.
+    fn announce(&mut self, number: SessionNumber, app_id: &AppId, id: RoomId, uid: UserId) {
+        let Some(room) = self.rooms.find(app_id, &id) else { return };
+        let count = room.len();
+        if count > NOTICE_MEMBERS_MAX + 1 {
+            return;
+        }
+        let frame = match count <= NOTICE_MEMBERS_MAX {
+            true => Frame::MemberJoined { room: id, uid },
+            // §6.7: the member that takes the room over the mark makes it known to all.
+            false => Frame::RoomNotice { room: id, state: RoomState::NoticesStop },
+        };
+        self.shared.push_to_each(room.others(number), &frame.encode());
+    }
+
+    /// A session of another shard asks to leave. A later session of the user may be a member.
+    pub(super) fn leave_asked(
+        &mut self,
+        app_id: &AppId,
+        room: RoomId,
+        session: SessionNumber,
+        uid: &UserId,
+        ticket: u64,
+    ) {
+        if self.is_member(app_id, &room, session, uid) {
+            let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+            self.rooms.remove(shared, tallies, app_id, &room, uid, LeaveReason::Left);
+        }
+        if let Some(shard) = self.shared.sessions.other_shard_of(session) {
+            self.shared.tell(shard, Entry::Left { room, session, ticket });
+        }
+    }
+
+    /// A session of another shard ended.
+    pub(super) fn member_gone(
+        &mut self,
+        app_id: &AppId,
+        room: &RoomId,
+        session: SessionNumber,
+        uid: &UserId,
+        end: MemberEnd,
+    ) {
+        let is_member = self.is_member(app_id, room, session, uid);
+        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+        match end {
+            MemberEnd::WaitsUntil(_) if !is_member => shared.tell_orphan_gone(app_id, room, uid),
+            MemberEnd::Ends(_) if !is_member => {}
+            MemberEnd::WaitsUntil(until) => {
+                self.rooms.go_away(shared, tallies, app_id, room, uid, until);
+            }
+            MemberEnd::Ends(reason) => {
+                self.rooms.remove(shared, tallies, app_id, room, uid, reason);
+            }
+        }
+    }
+
+    /// A session of another shard needs the names of the members again.
+    pub(super) fn names_asked(
+        &mut self,
+        app_id: &AppId,
+        room: RoomId,
+        session: SessionNumber,
+        uid: &UserId,
+        ticket: u64,
+    ) {
+        // A session that is not a member was told so, and does not wait.
+        if self.is_member(app_id, &room, session, uid)
+            && let Some(shard) = self.shared.sessions.other_shard_of(session)
+        {
+            let names = self.rooms.names(app_id, &room, uid);
+            self.shared.tell(shard, Entry::Names { room, session, ticket, names });
+        }
+    }
+
+    fn is_member(
+        &self,
+        app_id: &AppId,
+        room: &RoomId,
+        session: SessionNumber,
+        uid: &UserId,
+    ) -> bool {
+        let room = self.rooms.find(app_id, room);
+        room.is_some_and(|room| room.session_of(uid) == Some(session))
+    }
+
+    /// The wait of a membership for its user's new session is over (§6.9).
+    pub(super) fn membership_due(
+        &mut self,
+        until: Instant,
+        app_id: &AppId,
+        id: &RoomId,
+        uid: &UserId,
+    ) {
+        let room = self.rooms.find(app_id, id);
+        if room.is_some_and(|room| room.is_away_until(uid, until)) {
+            let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+            self.rooms.remove(shared, tallies, app_id, id, uid, LeaveReason::Dropped);
+        }
+    }
+
+    /// Removes a member by force.
+    pub(super) fn expel(&mut self, app_id: &AppId, id: &RoomId, uid: &UserId) -> bool {
+        let number = self.rooms.find(app_id, id).and_then(|room| room.session_of(uid));
+        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+        if !self.rooms.remove(shared, tallies, app_id, id, uid, LeaveReason::Kicked) {
+            return false;
+        }
+        if let Some(number) = number {
+            let notice = Frame::RoomNotice { room: id.clone(), state: RoomState::Kicked };
+            let notice = (!planted(Bug::KickNotTold)).then(|| notice.encode());
+            self.tell_removed(number, id, notice);
+        }
+        true
+    }
+
+    /// Removes all members by force. No notices are needed, because no member is left.
+    pub(super) fn expel_all(&mut self, app_id: &AppId, id: &RoomId, state: RoomState) -> usize {
+        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+        let Some(members) = self.rooms.dissolve(shared, tallies, app_id, id) else { return 0 };
+        for (uid, _) in &members {
+            if planted(Bug::DismissalNotReported) {
+                continue;
+            }
+            let (room, uid) = (id.clone(), uid.clone());
+            let reason = LeaveReason::Kicked;
+            shared.report(app_id, || Report::MemberLeft { room, uid, reason });
+        }
+        shared.report(app_id, || Report::RoomEmptied { room: id.clone() });
+        let notice = Frame::RoomNotice { room: id.clone(), state }.encode();
+        for number in members.iter().filter_map(|(_, number)| *number) {
+            self.tell_removed(number, id, Some(notice.clone()));
+        }
+        members.len()
+    }
+
+    fn tell_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
+        match self.shared.sessions.other_shard_of(session) {
+            None => self.removed(session, room, notice),
+            Some(shard) => {
+                let room = room.clone();
+                self.shared.tell(shard, Entry::Removed { room, session, notice });
+            }
+        }
+    }
+
+    /// Removes a user from all rooms by force, also where it waits for a new session (§6.9).
+    pub(super) fn expel_everywhere(&mut self, app_id: &AppId, uid: &UserId) -> usize {
+        let rooms = self.rooms.of_user(app_id, uid);
+        rooms.iter().filter(|id| self.expel(app_id, id, uid)).count()
+    }
+}

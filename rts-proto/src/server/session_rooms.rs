@@ -1,0 +1,244 @@
+//! The rooms of a session, as its own shard knows them. The shard of a room decides. Its answers
+//! come in the order of the questions, and may be under way.
+
+use alloc::collections::BTreeMap;
+
+use crate::RoomId;
+use crate::planted::{Bug, planted};
+
+#[derive(Debug, Default)]
+pub(super) struct SessionRooms {
+    rooms: BTreeMap<RoomId, Known>,
+}
+
+/// What the shard of a session knows of it and a room. Forgotten when it is the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known {
+    is_member: bool,
+    /// Joins without an answer, since the session asked to leave for the last time.
+    joins: u32,
+    /// Joins without an answer before that. Their answers do not matter any more.
+    former_joins: u32,
+    /// Leaves without an answer.
+    leaves: u32,
+}
+
+impl Known {
+    /// The session is a member, unless an answer that is under way says otherwise.
+    fn is_in(self) -> bool {
+        self.is_member || self.joins > 0
+    }
+
+    /// The answer to the oldest join has come. Returns whether it still matters.
+    fn join_answered(&mut self) -> bool {
+        if self.former_joins > 0 {
+            self.former_joins -= 1;
+            return false;
+        }
+        self.joins = self.joins.saturating_sub(1);
+        true
+    }
+}
+
+impl SessionRooms {
+    /// Whether the session is in the room, or will be if its join succeeds.
+    pub(super) fn is_in(&self, room: &RoomId) -> bool {
+        self.rooms.get(room).is_some_and(|known| known.is_in())
+    }
+
+    /// Whether the session is a member, and no answer is under way.
+    pub(super) fn is_settled_in(&self, room: &RoomId) -> bool {
+        let settled = Known { is_member: true, ..Known::default() };
+        self.rooms.get(room) == Some(&settled)
+    }
+
+    /// Whether the session is a member of the room, or an answer is under way.
+    pub(super) fn contains(&self, room: &RoomId) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// The number of rooms in which the session may be a member now. A room that it asked to leave
+    /// counts until the answer.
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// The session is a member of a room of its own shard.
+    pub(super) fn enter(&mut self, room: RoomId) {
+        self.rooms.entry(room).or_default().is_member = true;
+    }
+
+    /// The session asked another shard to join.
+    pub(super) fn join_asked(&mut self, room: RoomId) {
+        self.rooms.entry(room).or_default().joins += 1;
+    }
+
+    /// The other shard made the session a member.
+    pub(super) fn joined(&mut self, room: &RoomId) {
+        self.change(room, |known| {
+            if known.join_answered() {
+                known.is_member = true;
+            }
+        });
+    }
+
+    /// The other shard refused a join. It would not refuse a member.
+    pub(super) fn join_refused(&mut self, room: &RoomId) {
+        self.change(room, |known| {
+            if known.join_answered() {
+                known.is_member = false;
+            }
+        });
+    }
+
+    /// The session asks another shard to leave. False when it is in the room no more, so that
+    /// nothing needs to be asked.
+    pub(super) fn leave_asked(&mut self, room: &RoomId) -> bool {
+        let is_in = self.is_in(room);
+        self.change(room, |known| {
+            known.is_member = false;
+            known.former_joins += core::mem::take(&mut known.joins);
+            known.leaves += u32::from(is_in);
+        });
+        is_in
+    }
+
+    /// The other shard has done what the oldest leave asked.
+    pub(super) fn left(&mut self, room: &RoomId) {
+        self.change(room, |known| known.leaves = known.leaves.saturating_sub(1));
+    }
+
+    /// The session is not a member any more. Returns whether it was one.
+    pub(super) fn remove(&mut self, room: &RoomId) -> bool {
+        let mut was_member = false;
+        self.change(room, |known| was_member = core::mem::take(&mut known.is_member));
+        was_member
+    }
+
+    /// The rooms that do not know yet that the session ends.
+    pub(super) fn into_rooms(self) -> impl Iterator<Item = RoomId> {
+        let is_told = |known: &Known| match planted(Bug::JoiningForgotten) {
+            true => known.is_member,
+            false => known.is_in(),
+        };
+        self.rooms.into_iter().filter(move |(_, known)| is_told(known)).map(|(room, _)| room)
+    }
+
+    fn change(&mut self, room: &RoomId, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.rooms.get_mut(room) {
+            change(known);
+            if *known == Known::default() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::server::testing::room_id;
+
+    fn lobby() -> RoomId {
+        room_id("lobby")
+    }
+
+    fn told_of_the_end(rooms: SessionRooms) -> Vec<RoomId> {
+        rooms.into_rooms().collect()
+    }
+
+    #[test]
+    fn member_of_an_own_room_is_in_until_it_leaves() {
+        let mut rooms = SessionRooms::default();
+        assert!(!rooms.remove(&lobby()));
+        rooms.enter(lobby());
+        assert!(rooms.is_in(&lobby()) && rooms.is_settled_in(&lobby()));
+        assert!(rooms.remove(&lobby()));
+        assert!(!rooms.is_in(&lobby()) && rooms.len() == 0);
+    }
+
+    #[test]
+    fn join_counts_from_the_question_on() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        assert!(rooms.is_in(&lobby()) && !rooms.is_settled_in(&lobby()) && rooms.len() == 1);
+        rooms.joined(&lobby());
+        assert!(rooms.is_settled_in(&lobby()));
+        assert_eq!(told_of_the_end(rooms), [lobby()]);
+    }
+
+    #[test]
+    fn refused_join_leaves_nothing() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.join_refused(&lobby());
+        assert!(!rooms.contains(&lobby()));
+    }
+
+    #[test]
+    fn second_join_outlasts_the_refusal_of_the_first() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.join_asked(lobby());
+        rooms.join_refused(&lobby());
+        assert!(rooms.is_in(&lobby()) && !rooms.is_settled_in(&lobby()));
+        rooms.joined(&lobby());
+        assert!(rooms.is_settled_in(&lobby()));
+    }
+
+    #[test]
+    fn answer_to_a_join_before_a_leave_does_not_matter() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        assert!(rooms.leave_asked(&lobby()));
+        rooms.joined(&lobby());
+        assert!(!rooms.is_in(&lobby()) && rooms.len() == 1);
+        rooms.left(&lobby());
+        assert!(!rooms.contains(&lobby()));
+    }
+
+    #[test]
+    fn join_behind_a_leave_is_answered_after_it() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        assert!(rooms.leave_asked(&lobby()));
+        rooms.join_asked(lobby());
+        rooms.joined(&lobby());
+        rooms.left(&lobby());
+        assert!(rooms.is_in(&lobby()) && !rooms.is_settled_in(&lobby()));
+        rooms.join_refused(&lobby());
+        assert!(!rooms.contains(&lobby()));
+    }
+
+    #[test]
+    fn room_counts_until_the_leave_is_answered_and_is_not_told_of_the_end() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.joined(&lobby());
+        assert!(rooms.leave_asked(&lobby()));
+        assert!(!rooms.is_in(&lobby()) && rooms.len() == 1);
+        assert!(!rooms.leave_asked(&lobby()), "it asked before");
+        assert!(told_of_the_end(rooms).is_empty());
+    }
+
+    #[test]
+    fn room_that_was_never_joined_is_not_asked() {
+        let mut rooms = SessionRooms::default();
+        assert!(!rooms.leave_asked(&lobby()));
+        assert!(!rooms.contains(&lobby()));
+    }
+
+    #[test]
+    fn removal_by_force_may_cross_a_join() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.joined(&lobby());
+        rooms.join_asked(lobby());
+        assert!(rooms.remove(&lobby()));
+        assert!(rooms.is_in(&lobby()), "the second join is under way");
+        rooms.join_refused(&lobby());
+        assert!(!rooms.contains(&lobby()));
+    }
+}
