@@ -21,18 +21,21 @@ pub(super) struct JoinAsked {
     pub(super) permit: JoinPermit,
 }
 
+impl JoinAsked {
+    fn is_charged(&self) -> bool {
+        self.permit == JoinPermit::Charged
+    }
+}
+
 impl Server {
     /// A session asks to join. It is told before the others.
     pub(super) fn join_asked(&mut self, app_id: &AppId, asked: JoinAsked) {
-        let JoinAsked { room, session, uid, ticket, business_id, permit } = asked;
-        let is_charged = permit == JoinPermit::Charged;
-        let entered = match self.enter(app_id, &room, session, &uid, permit) {
+        let entered = match self.enter(app_id, &asked) {
             Ok(entered) => entered,
-            Err((state, refusal)) => {
-                return self.answer_refused(session, room, ticket, state, refusal, is_charged);
-            }
+            Err((state, refusal)) => return self.answer_refused(asked, state, refusal),
         };
-        self.answer_joined(app_id, session, &room, &uid, ticket, entered, is_charged);
+        self.answer_joined(app_id, &asked, entered);
+        let JoinAsked { room, session, uid, business_id, .. } = asked;
         if entered == Entered::New {
             self.report_join(app_id, &room, &uid, business_id);
         }
@@ -43,37 +46,23 @@ impl Server {
         }
     }
 
-    fn answer_joined(
-        &mut self,
-        app_id: &AppId,
-        session: SessionNumber,
-        room: &RoomId,
-        uid: &UserId,
-        ticket: u64,
-        entered: Entered,
-        is_charged: bool,
-    ) {
+    fn answer_joined(&mut self, app_id: &AppId, asked: &JoinAsked, entered: Entered) {
+        let JoinAsked { session, ticket, .. } = *asked;
+        let (room, is_charged) = (asked.room.clone(), asked.is_charged());
         let Some(shard) = self.shared.sessions.other_shard_of(session) else {
-            return self.joined(session, room.clone(), ticket, entered, is_charged);
+            return self.joined(session, room, ticket, entered, is_charged);
         };
         let names = match entered {
             Entered::Already => Names::default(),
-            Entered::New | Entered::Back => self.rooms.names(app_id, room, uid),
+            Entered::New | Entered::Back => self.rooms.names(app_id, &room, &asked.uid),
         };
-        let room = room.clone();
-        self.shared
-            .tell(shard, Entry::Joined { room, session, ticket, entered, names, is_charged });
+        let entry = Entry::Joined { room, session, ticket, entered, names, is_charged };
+        self.shared.tell(shard, entry);
     }
 
-    fn answer_refused(
-        &mut self,
-        session: SessionNumber,
-        room: RoomId,
-        ticket: u64,
-        state: RoomState,
-        refusal: JoinRefusal,
-        is_charged: bool,
-    ) {
+    fn answer_refused(&mut self, asked: JoinAsked, state: RoomState, refusal: JoinRefusal) {
+        let is_charged = asked.is_charged();
+        let JoinAsked { room, session, ticket, .. } = asked;
         let Some(shard) = self.shared.sessions.other_shard_of(session) else {
             return self.join_refused(session, &room, ticket, state, refusal, is_charged);
         };
@@ -85,31 +74,29 @@ impl Server {
     fn enter(
         &mut self,
         app_id: &AppId,
-        id: &RoomId,
-        number: SessionNumber,
-        uid: &UserId,
-        permit: JoinPermit,
+        asked: &JoinAsked,
     ) -> Result<Entered, (RoomState, JoinRefusal)> {
+        let JoinAsked { room: id, session, uid, permit, .. } = asked;
         if let Some(state) = self.bans.forbid_join(self.shared.now(), app_id, id, uid) {
             return Err((state, JoinRefusal::Banned));
         }
         let room = self.rooms.find(app_id, id);
-        if room.is_some_and(|room| room.session_of(uid) == Some(number)) {
+        if room.is_some_and(|room| room.session_of(uid) == Some(*session)) {
             return Ok(Entered::Already);
         }
         let members = room.map_or(0, |room| room.len());
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
-        if self.rooms.come_back(shared, tallies, number, app_id, id, uid) {
+        if self.rooms.come_back(shared, tallies, *session, app_id, id, uid) {
             return Ok(Entered::Back);
         }
         let failed = |refusal| Err((RoomState::JoinFailed, refusal));
         if let JoinPermit::Refused(refusal) = permit {
-            return failed(refusal);
+            return failed(*refusal);
         }
         if members >= shared.config.room_members_max.get() {
             return failed(JoinRefusal::RoomFull);
         }
-        self.rooms.add(shared, number, app_id, id, uid.clone());
+        self.rooms.add(shared, *session, app_id, id, uid.clone());
         Ok(Entered::New)
     }
 

@@ -12,11 +12,10 @@ use super::placement::ShardId;
 use super::session_rooms::SessionRooms;
 use super::shard::Server;
 use super::welcomes::{self, List};
-use crate::BusinessId;
 use crate::limits::ROOMS_PER_USER_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{AppId, LeaveReason, RoomId, RoomState, UserId};
+use crate::{AppId, BusinessId, LeaveReason, RoomId, RoomState, UserId};
 
 impl Server {
     pub(super) fn join(

@@ -68,10 +68,14 @@ impl Node {
 
     /// A room whose place is this shard.
     pub(crate) fn room_at(&self, shard: usize) -> RoomId {
+        self.rooms_at(shard).next().expect("hashes reach every shard")
+    }
+
+    /// The rooms whose place is this shard.
+    pub(crate) fn rooms_at(&self, shard: usize) -> impl Iterator<Item = RoomId> {
         let placement = self.placement();
         let names = (0..).map(|number| room(&format!("r{number}")));
-        let is_there = |id: &RoomId| placement.of_room(&app(), id).number() == shard;
-        names.into_iter().find(is_there).expect("hashes reach every shard")
+        names.filter(move |id| placement.of_room(&app(), id).number() == shard)
     }
 
     /// A link at a shard, with these frames behind its Hello.
@@ -166,6 +170,18 @@ impl Node {
         }
         self.input(pair.1, Input::Peer(pair.0, entries));
         true
+    }
+
+    /// The number of entries under way from one shard to another.
+    pub(crate) fn under_way(&self, from: usize, to: usize) -> usize {
+        let pair = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
+        self.mailboxes.get(&pair).into_iter().flatten().map(Vec::len).sum()
+    }
+
+    /// Tells a shard whether the mailbox to another one is full.
+    pub(crate) fn congest(&mut self, from: usize, to: usize, is_congested: bool) {
+        let (from, to) = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
+        self.input(from, Input::PeerCongested(to, is_congested));
     }
 
     /// Ends the burst of one shard.

@@ -1,0 +1,314 @@
+//! Joins and leaves of rooms in another shard, whose answers are under way when the user acts
+//! again. All bounds and all answers are as with one shard.
+
+use rts_proto::limits::ROOMS_PER_USER_MAX;
+use rts_proto::server::{Config, Shards as _};
+use rts_proto::wire::Frame;
+use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, RoomId, RoomState, UserId};
+
+use crate::support::{Node, broadcast, join, leave, message};
+
+/// Joins at once, with a full rate (§6.13).
+const JOINS_BURST: usize = 256;
+
+/// A user of shard 0, another of shard 1, and rooms of shard 1.
+struct Fixture {
+    node: Node,
+    alice: UserId,
+    at_alice: LinkId,
+    bob: UserId,
+    at_bob: LinkId,
+    rooms: Vec<RoomId>,
+}
+
+impl Fixture {
+    fn new(shards: usize, joins_per_second: u32) -> Self {
+        let mut config = Config::default();
+        (config.logins_per_second, config.joins_per_second) = (0, joins_per_second);
+        let mut node = Node::new(shards, &config);
+        let (alice, bob) = (node.user_at(0, "a"), node.user_at(1, "b"));
+        let (at_alice, at_bob) = (node.enter(&alice), node.enter(&bob));
+        let rooms = node.rooms_at(1).take(2 * ROOMS_PER_USER_MAX).collect();
+        Self { node, alice, at_alice, bob, at_bob, rooms }
+    }
+
+    fn say(&mut self, frame: Frame) {
+        self.node.say(self.at_alice, frame);
+    }
+
+    /// Alice joins these of the rooms. The ticket is the place of the room.
+    fn join_all(&mut self, places: std::ops::Range<usize>) {
+        for place in places {
+            self.say(join(&self.rooms[place].clone(), place as u64));
+        }
+    }
+
+    /// Alice joins rooms and leaves them again, until this number of joins is left of her rate.
+    fn use_up_joins(&mut self, rest: usize) {
+        for rooms in [ROOMS_PER_USER_MAX, JOINS_BURST - ROOMS_PER_USER_MAX - rest] {
+            self.join_all(0..rooms);
+            assert_eq!(self.join_states(), joined_all(0..rooms));
+            for place in 0..rooms {
+                self.say(leave(&self.rooms[place].clone(), 1_000));
+            }
+            self.frames();
+        }
+    }
+
+    fn frames(&mut self) -> Vec<Frame> {
+        let frames = self.node.frames_to(self.at_alice);
+        frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
+    }
+
+    /// The states of join answers, in the order of their tickets.
+    fn join_states(&mut self) -> Vec<(u64, RoomState)> {
+        let state = |frame| match frame {
+            Frame::JoinAnswer { ticket, state, .. } => Some((ticket, state)),
+            _ => None,
+        };
+        let mut states: Vec<_> = self.frames().into_iter().filter_map(state).collect();
+        states.sort_by_key(|(ticket, _)| *ticket);
+        states
+    }
+
+    /// Frames about a room, as the other user gets them.
+    fn bob_sees(&mut self) -> Vec<Frame> {
+        let frames = self.node.frames_to(self.at_bob);
+        frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
+    }
+
+    fn bob_joins(&mut self, place: usize) {
+        let room = self.rooms[place].clone();
+        self.node.say(self.at_bob, join(&room, 1));
+        self.bob_sees();
+    }
+
+    fn memberships(&mut self) -> usize {
+        self.node.stats().memberships
+    }
+}
+
+fn joined_all(places: std::ops::Range<usize>) -> Vec<(u64, RoomState)> {
+    places.map(|place| (place as u64, RoomState::Joined)).collect()
+}
+
+#[test]
+fn room_over_the_bound_is_refused_however_often_it_is_asked() {
+    let mut fixture = Fixture::new(2, 0);
+    fixture.join_all(0..ROOMS_PER_USER_MAX);
+    assert_eq!(fixture.join_states(), joined_all(0..ROOMS_PER_USER_MAX));
+    let one_more = fixture.rooms[ROOMS_PER_USER_MAX].clone();
+    for ticket in 1_000..1_003 {
+        fixture.say(join(&one_more, ticket));
+    }
+    let refused = (1_000..1_003).map(|ticket| (ticket, RoomState::JoinFailed)).collect::<Vec<_>>();
+    assert_eq!(fixture.join_states(), refused);
+    assert_eq!(fixture.memberships(), ROOMS_PER_USER_MAX);
+    fixture.say(leave(&fixture.rooms[0].clone(), 1_003));
+    fixture.frames();
+    fixture.say(join(&one_more, 1_004));
+    assert_eq!(fixture.join_states(), [(1_004, RoomState::Joined)]);
+}
+
+#[test]
+fn join_over_the_rate_is_refused_however_often_it_is_asked() {
+    let mut fixture = Fixture::new(2, 1);
+    fixture.use_up_joins(0);
+    let room = fixture.rooms[0].clone();
+    fixture.say(join(&room, 1));
+    fixture.say(join(&room, 2));
+    assert_eq!(fixture.join_states(), [(1, RoomState::JoinFailed), (2, RoomState::JoinFailed)]);
+    assert_eq!(fixture.memberships(), 0);
+}
+
+#[test]
+fn last_join_within_the_rate_may_be_asked_twice() {
+    let mut fixture = Fixture::new(2, 1);
+    fixture.use_up_joins(1);
+    let room = fixture.rooms[0].clone();
+    fixture.say(join(&room, 1));
+    fixture.say(join(&room, 2));
+    assert_eq!(fixture.join_states(), [(1, RoomState::Joined), (2, RoomState::Joined)]);
+    assert_eq!(fixture.memberships(), 1);
+}
+
+#[test]
+fn room_that_is_being_left_counts_until_the_answer() {
+    let mut fixture = Fixture::new(3, 0);
+    fixture.join_all(0..ROOMS_PER_USER_MAX);
+    fixture.frames();
+    let elsewhere: Vec<RoomId> = fixture.node.rooms_at(2).take(ROOMS_PER_USER_MAX).collect();
+    fixture.node.holds_entries = true;
+    for place in 0..ROOMS_PER_USER_MAX {
+        fixture.say(leave(&fixture.rooms[place].clone(), 1_000 + place as u64));
+    }
+    for (ticket, room) in (2_000..).zip(&elsewhere) {
+        fixture.say(join(room, ticket));
+    }
+    fixture.node.end_burst();
+    while fixture.node.deliver(0, 2) {}
+    assert_eq!(fixture.memberships(), ROOMS_PER_USER_MAX);
+    fixture.node.holds_entries = false;
+    assert!(fixture.join_states().iter().all(|(_, state)| *state == RoomState::JoinFailed));
+    assert_eq!(fixture.memberships(), 0);
+    fixture.say(join(&elsewhere[0], 1));
+    assert_eq!(fixture.join_states(), [(1, RoomState::Joined)]);
+}
+
+#[test]
+fn room_that_is_left_and_joined_again_counts_once() {
+    let mut fixture = Fixture::new(2, 0);
+    fixture.join_all(0..ROOMS_PER_USER_MAX);
+    fixture.frames();
+    fixture.say(leave(&fixture.rooms[0].clone(), 1_000));
+    fixture.join_all(0..1);
+    assert_eq!(fixture.join_states(), [(0, RoomState::Joined)]);
+    assert_eq!(fixture.memberships(), ROOMS_PER_USER_MAX);
+}
+
+#[test]
+fn membership_that_waits_and_its_return_count_once() {
+    let mut fixture = Fixture::new(2, 0);
+    fixture.join_all(0..100);
+    fixture.frames();
+    fixture.at_alice = fixture.node.enter(&fixture.alice.clone());
+    fixture.node.holds_entries = true;
+    // No answer comes back before the last join.
+    fixture.join_all(0..ROOMS_PER_USER_MAX);
+    fixture.node.holds_entries = false;
+    assert_eq!(fixture.join_states(), joined_all(0..ROOMS_PER_USER_MAX));
+    fixture.join_all(ROOMS_PER_USER_MAX..ROOMS_PER_USER_MAX + 1);
+    let refused = (ROOMS_PER_USER_MAX as u64, RoomState::JoinFailed);
+    assert_eq!(fixture.join_states(), [refused]);
+}
+
+#[test]
+fn member_joins_again_while_the_mailbox_is_full_and_stays_a_member() {
+    let mut fixture = Fixture::new(2, 0);
+    let room = fixture.rooms[0].clone();
+    fixture.bob_joins(0);
+    fixture.join_all(0..1);
+    fixture.frames();
+    fixture.node.congest(0, 1, true);
+    fixture.say(join(&room, 5));
+    assert_eq!(fixture.join_states(), [(5, RoomState::Joined)]);
+    fixture.join_all(1..2);
+    assert_eq!(fixture.join_states(), [(1, RoomState::JoinFailed)]);
+    fixture.node.congest(0, 1, false);
+    fixture.say(broadcast(&room, 6, "m"));
+    let accepted = Frame::BroadcastResults {
+        room: room.clone(),
+        code: BroadcastCode::Ok,
+        ids: [MessageId(6)].into(),
+    };
+    assert_eq!(fixture.frames(), [accepted]);
+    fixture.say(Frame::Logout);
+    fixture.node.end_burst();
+    assert_eq!(fixture.memberships(), 1, "bob is left");
+}
+
+#[test]
+fn every_join_has_an_answer_when_the_user_leaves_before_it() {
+    for leaves_before_the_join_arrives in [true, false] {
+        let mut fixture = Fixture::new(2, 0);
+        let (alice, room) = (fixture.alice.clone(), fixture.rooms[0].clone());
+        fixture.bob_joins(0);
+        // Alice does not read, so her window has no space for lists of members.
+        for id in 1..=9 {
+            let text = "x".repeat(60_000);
+            fixture.node.say(fixture.at_bob, message(id, &alice, &text));
+        }
+        assert_eq!(fixture.frames().len(), 9);
+        fixture.say(join(&room, 1));
+        if !leaves_before_the_join_arrives {
+            assert_eq!(fixture.frames(), [], "the answer waits for space");
+        }
+        fixture.say(leave(&room, 2));
+        fixture.say(join(&room, 3));
+        let joined = |ticket| {
+            let (state, members) = (RoomState::Joined, [].into());
+            Frame::JoinAnswer { ticket, state, members }
+        };
+        assert_eq!(fixture.frames(), [joined(1), Frame::LeaveAnswer { ticket: 2 }]);
+        fixture.say(Frame::Ack { received: 9 });
+        let (state, members) = (RoomState::Joined, [fixture.bob.clone()].into());
+        assert_eq!(fixture.frames(), [Frame::JoinAnswer { ticket: 3, state, members }]);
+    }
+}
+
+#[test]
+fn leave_of_a_room_that_was_never_joined_asks_no_other_shard() {
+    let mut fixture = Fixture::new(2, 0);
+    fixture.node.holds_entries = true;
+    for ticket in 1..=1_000 {
+        fixture.say(leave(&fixture.rooms[0].clone(), ticket));
+    }
+    let answers = fixture.frames();
+    assert!(answers.iter().all(|frame| matches!(frame, Frame::LeaveAnswer { .. })));
+    assert_eq!((answers.len(), fixture.node.under_way(0, 1)), (1_000, 0));
+}
+
+#[test]
+fn refused_joins_ask_no_other_shard() {
+    let mut fixture = Fixture::new(2, 1);
+    fixture.use_up_joins(0);
+    fixture.node.holds_entries = true;
+    fixture.join_all(0..100);
+    let refused = (0..100).map(|ticket| (ticket, RoomState::JoinFailed)).collect::<Vec<_>>();
+    assert_eq!(fixture.join_states(), refused);
+    assert_eq!(fixture.node.under_way(0, 1), 0);
+}
+
+#[test]
+fn broadcast_is_accepted_behind_a_join_and_refused_behind_a_leave() {
+    let mut fixture = Fixture::new(2, 0);
+    let room = fixture.rooms[0].clone();
+    fixture.say(join(&room, 1));
+    fixture.say(broadcast(&room, 2, "m"));
+    fixture.say(leave(&room, 3));
+    fixture.say(broadcast(&room, 4, "m"));
+    let results = |code, id| Frame::BroadcastResults {
+        room: room.clone(),
+        code,
+        ids: [MessageId(id)].into(),
+    };
+    let expected = [results(BroadcastCode::Ok, 2), results(BroadcastCode::NotInRoom, 4)];
+    let frames = fixture.frames();
+    for result in expected {
+        assert!(frames.contains(&result), "{result:?} in {frames:?}");
+    }
+    let place = |id| frames.iter().position(|frame| *frame == results(BroadcastCode::Ok, id));
+    let left = frames.iter().position(|frame| *frame == Frame::LeaveAnswer { ticket: 3 });
+    assert!(place(2) < left, "§6.4: {frames:?}");
+}
+
+#[test]
+fn logout_behind_a_join_is_a_leave_for_the_others() {
+    let mut fixture = Fixture::new(2, 0);
+    let (room, uid) = (fixture.rooms[0].clone(), fixture.alice.clone());
+    fixture.bob_joins(0);
+    fixture.join_all(0..1);
+    fixture.frames();
+    fixture.say(leave(&room, 1));
+    fixture.say(join(&room, 2));
+    fixture.say(Frame::Logout);
+    let reason = LeaveReason::Left;
+    let joined = Frame::MemberJoined { room: room.clone(), uid: uid.clone() };
+    let left = Frame::MemberLeft { room, uid, reason };
+    assert_eq!(fixture.bob_sees(), [joined.clone(), left.clone(), joined, left]);
+}
+
+#[test]
+fn membership_of_a_displaced_session_waits_also_if_its_join_is_under_way() {
+    let mut fixture = Fixture::new(2, 0);
+    let (room, uid) = (fixture.rooms[0].clone(), fixture.alice.clone());
+    fixture.bob_joins(0);
+    fixture.node.holds_entries = true;
+    fixture.join_all(0..1);
+    fixture.at_alice = fixture.node.enter(&uid);
+    fixture.join_all(0..1);
+    fixture.node.holds_entries = false;
+    assert_eq!(fixture.join_states(), [(0, RoomState::Joined)]);
+    assert_eq!(fixture.bob_sees(), [Frame::MemberJoined { room, uid }]);
+    assert_eq!(fixture.memberships(), 2);
+}
