@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// A runtime's sockets, timers and tasks. The type that implements this only names the runtime, and
@@ -32,8 +33,11 @@ pub trait Runtime: Sized + 'static {
         std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
     }
 
-    /// Runs a task on a thread of its own, which has sockets, timers and tasks of its own. The
-    /// thread ends with the task, and drops the tasks that the task has started.
+    /// Runs a task on a thread of its own. The thread ends with the task. A panic of the task ends
+    /// the thread.
+    ///
+    /// Where sockets, timers and tasks belong to a thread, as in tokio, those that the task starts
+    /// belong to this one, and end with it. In smol, all threads share them.
     ///
     /// # Errors
     ///
@@ -41,7 +45,7 @@ pub trait Runtime: Sized + 'static {
     fn start_task_thread(
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()>;
+    ) -> io::Result<JoinHandle<()>>;
 
     /// Takes a connection from the thread that it belongs to.
     fn detach(stream: Self::Stream) -> io::Result<Self::Detached>;

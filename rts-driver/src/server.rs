@@ -2,9 +2,9 @@
 //! the hooks [`Authenticate`], [`Watch`] and [`PostToAppServer`].
 //!
 //! ```text
-//!  Node -----------> shared: core and hooks, behind a lock <--+
-//!    |                                                        |
-//!    +-- spawns --> reactor: reads and writes all links ------+
+//!  Node ------> each shard: core and hooks, behind a lock <------+---- mesh: a mailbox for each
+//!    |                                                           |     pair of shards
+//!    +-- starts --> its reactor: reads and writes its links -----+
 //!                     |   ^
 //!                     v   | ready queue
 //!                   handshakes: a pool of threads
@@ -12,6 +12,7 @@
 
 mod accept;
 mod admission;
+mod arrivals;
 mod gate;
 mod handshakes;
 mod hooked_core;
@@ -28,6 +29,7 @@ mod probes;
 mod reactor;
 mod ready_queue;
 mod shared;
+mod threads;
 mod token_bucket;
 mod until;
 

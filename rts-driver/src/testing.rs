@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::runtime::{Runtime, Stream};
@@ -18,6 +19,8 @@ thread_local! {
     pub(crate) static SLEEPS: RefCell<Vec<Instant>> = const { RefCell::new(Vec::new()) };
     /// Whether [`Still`] can start threads, in which nothing runs.
     pub(crate) static HAS_THREADS: Cell<bool> = const { Cell::new(true) };
+    /// Whether links can leave this thread.
+    pub(crate) static DETACHES: Cell<bool> = const { Cell::new(true) };
 }
 
 /// A runtime that runs no task and connects nothing. A sleep ends only if its moment is in the
@@ -42,12 +45,12 @@ impl Runtime for Still {
     fn start_task_thread(
         _name: &str,
         _task: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        Ok(())
+    ) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().spawn(|| ())
     }
 
     fn detach(stream: Pipe) -> io::Result<Pipe> {
-        Ok(stream)
+        if DETACHES.get() { Ok(stream) } else { Err(io::ErrorKind::OutOfMemory.into()) }
     }
 
     fn attach(detached: Pipe) -> io::Result<Pipe> {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_proto::server::{Observe, Placement, Server as Core};
+use rts_proto::server::{Observe, Placement, Server as Core, ShardId};
 use rts_transport_tokio::Address;
 use rts_transport_tokio::server::{Acceptor, Node};
 use tokio::net::{TcpListener, TcpSocket};
@@ -24,6 +24,9 @@ use crate::{Config, ServerError, TokenAuthenticator};
 
 /// At a shutdown, clients reconnect spread over this time.
 const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
+
+/// The time for links to close after a failure. It includes the second of each link.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most connections that the system holds until they are accepted. After a restart all clients
 /// connect at once, and a client that finds no place retries only a second later. The system may
@@ -162,10 +165,14 @@ impl Server {
     /// Serves until `stop` is ready, then closes all links. Each link has a second to write its
     /// queued bytes.
     ///
+    /// Dropping the future stops accepting. Open links are served until the runtime ends, and the
+    /// threads of shards end with it.
+    ///
     /// # Errors
     ///
-    /// Returns an error if a listener or another task of the server has ended by itself, which is a
-    /// bug. The links are closed before this returns.
+    /// Returns an error if a shard, a listener or another task of the server has ended by itself,
+    /// which is a bug. The error names it. The links are closed before this returns, if that takes
+    /// no longer than five seconds.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // The tasks are dropped with this future. Then no more connections are accepted.
         let mut tasks = Tasks::default();
@@ -188,21 +195,34 @@ impl Server {
         tasks.spawn("the task of certificates", async move {
             certificates.watch_files(|concern| tracing::warn!("{concern}")).await;
         });
-        let outcome = tokio::select! {
+        let mut outcome = tokio::select! {
             ended = tasks.ended() => Err(ended),
-            () = self.node.failed() => {
-                Err(TaskEnded { task: "the reactor of a shard".to_owned(), by_panic: true })
-            }
+            shard = self.node.failed() => Err(shard_ended(shard)),
             () = stop => Ok(()),
         };
         if let Err(ended) = &outcome {
             tracing::error!(error = %ended, "a task ended: stopping");
         }
         self.node.shutdown(SHUTDOWN_SPREAD);
-        self.node.closed().await;
+        if outcome.is_ok() {
+            outcome = tokio::select! {
+                () = self.node.closed() => Ok(()),
+                shard = self.node.failed() => Err(shard_ended(shard)),
+            };
+        }
+        // After a failure, a link may be left that nobody closes.
+        if outcome.is_err()
+            && tokio::time::timeout(CLOSE_PATIENCE, self.node.closed()).await.is_err()
+        {
+            tracing::error!(links = self.node.stats().links, "links are left open");
+        }
         tracing::info!("stopped");
         Ok(outcome?)
     }
+}
+
+fn shard_ended(shard: ShardId) -> TaskEnded {
+    TaskEnded { task: format!("shard {}", shard.number()), by_panic: true }
 }
 
 impl Bound {

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rts_driver::{Runtime, Stream};
@@ -32,8 +33,8 @@ impl Runtime for Smol {
     fn start_task_thread(
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        Self::start_thread(name, || smol::block_on(task))
+    ) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(name.to_owned()).spawn(|| smol::block_on(task))
     }
 
     fn detach(stream: Tcp) -> io::Result<Tcp> {

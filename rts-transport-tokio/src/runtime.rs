@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rts_driver::{Runtime, Stream};
@@ -32,9 +33,13 @@ impl Runtime for Tokio {
     fn start_task_thread(
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    ) -> io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Self::start_thread(name, move || runtime.block_on(tokio::task::unconstrained(task)))
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            runtime.block_on(tokio::task::unconstrained(task));
+            // Does not wait for work that blocks, such as the resolution of a name.
+            runtime.shutdown_background();
+        })
     }
 
     fn detach(stream: Tcp) -> io::Result<std::net::TcpStream> {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use rts_driver::Runtime as _;
-use rts_proto::server::{Config, Credentials, Server, Verdict};
+use rts_proto::server::{
+    Config, Credentials, Placement, Post, PostProgress, Server, Target, Verdict,
+};
 use rts_proto::wire::{Frame, VERSION};
-use rts_transport_tokio::server::{Acceptor, Authenticate, Node};
+use rts_transport_tokio::server::{Acceptor, Authenticate, Begun, Node, PostToAppServer, Posting};
 use rts_transport_tokio::{
     ConnectError, Event, LoginCode, MessageConfig, SendCode, Tokio, connect,
 };
@@ -41,6 +43,55 @@ async fn argument_errors_name_valid_values() {
     };
     assert!(error("http://a:1", APP_ID).contains("rts://127.0.0.1:7600"));
     assert!(error("rts://a:1", "short").contains("exactly 24"));
+}
+
+/// A node of this number of shards.
+fn node(shards: usize) -> Node {
+    let core = |placement| {
+        let mut config = Config::default();
+        config.placement = placement;
+        Server::new(config, 1)
+    };
+    let cores = Placement::of_node(shards, 1).map(core).collect();
+    Node::with_poster(cores, Arc::new(TakesAll), Arc::new(NoPosts))
+}
+
+struct NoPosts;
+
+impl PostToAppServer for NoPosts {
+    fn allows(&self, _: &Target) -> bool {
+        false
+    }
+
+    fn post(&self, _: Post, _: Begun) -> Posting {
+        Box::pin(std::future::ready(PostProgress::NotReached))
+    }
+}
+
+/// Also if each shard has a thread of its own.
+#[test]
+fn links_end_with_the_runtime_that_serves_them() {
+    for shards in [1, 3] {
+        let node = node(shards);
+        for _restart in 0..2 {
+            let runtime = Runtime::new().expect("a runtime");
+            let address = runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let address = listener.local_addr().expect("the listener is bound");
+                let node = node.clone();
+                tokio::spawn(async move { node.serve(listener, Acceptor::plain()).await });
+                address
+            });
+            let mut client = TcpStream::connect(address).expect("a listener");
+            let hello = Frame::Hello { version: VERSION, features: 0 }.encode();
+            client.write_all(&hello).expect("a link");
+            client.read_exact(&mut [0]).expect("the server says hello");
+            drop(runtime);
+            // The threads have ended, and not only been told to.
+            assert_eq!(node.stats().links, 0, "of {shards} shards");
+            client.read_to_end(&mut Vec::new()).expect("the rest, and the end");
+        }
+    }
 }
 
 #[test]

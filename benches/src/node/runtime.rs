@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rts_driver::Runtime;
@@ -41,7 +42,7 @@ impl Runtime for Memory {
     fn start_task_thread(
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    ) -> io::Result<JoinHandle<()>> {
         Tokio::start_task_thread(name, task)
     }
 

@@ -76,10 +76,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // raising it is up to the operator.
     let (version, configuration) = (env!("CARGO_PKG_VERSION"), config.file.as_deref());
     let configuration = configuration.map(|file| display(file.display()));
+    let shards = config.shards.get();
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(open_files) => tracing::info!(version, configuration, open_files, "starting"),
+        Ok(open_files) => tracing::info!(version, configuration, shards, open_files, "starting"),
         Err(error) => {
-            tracing::info!(version, configuration, "starting");
+            tracing::info!(version, configuration, shards, "starting");
             tracing::warn!(%error, "the limit of open files, and so of links, cannot be raised");
         }
     }

@@ -235,11 +235,11 @@ fn configuration(folder: &Path, first: &str) -> String {
 #[test]
 fn server_logs_its_start_and_the_reason_of_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = configuration(folder.path(), "");
+    let config = configuration(folder.path(), "shards = 3\n");
     let (to, mut log) = Log::new();
     let server = Server::start_in(&["--config", &config], &[("RTS_LOG", "info")], to);
     let version = format!("starting version=\"{}\"", env!("CARGO_PKG_VERSION"));
-    log.until(&["INFO", &version, &format!("configuration={config}"), "open_files="]);
+    log.until(&["INFO", &version, &format!("configuration={config}"), "shards=3", "open_files="]);
     log.until(&["INFO", "listening address=rts://127.0.0.1:"]);
     log.until(&["INFO", "listening address=http://127.0.0.1:"]);
     server.hang_up();

@@ -16,7 +16,7 @@ use crate::server::network::{Network, Site};
 use crate::server::token_bucket::Rate;
 use usage::{UsageBy, UsageLimits};
 
-/// Links of one shard, unless its limits override this.
+/// Links of a node, unless its limits override this.
 const LINKS_MAX: usize = 100_000;
 
 /// The time of quiet whose new links a network may open at once.
@@ -28,7 +28,7 @@ const SITE_LINKS: usize = 4;
 /// leaves half to others.
 const SITE_BEFORE_LOGIN: usize = 2;
 
-/// Limits on the links of a shard.
+/// Limits on the links of a node. All but one are exact, however many shards it has.
 ///
 /// A network is an IPv4 address, or the first 64 bits of an IPv6 address, which one customer
 /// usually has. The networks of an IPv6 site have their first 48 bits in common. Together they have
@@ -49,7 +49,7 @@ pub struct LinkLimits {
     /// Handshakes of TLS and WebSocket that may begin a second, of all networks together, with
     /// bursts of up to five times this number. 0 means no limit. Further handshakes wait, at most
     /// until their login deadline. Sites take turns. Networks from which a user has logged in
-    /// within the last hour take turns with all others.
+    /// within the last hour take turns with all others. Each shard has an equal part, rounded up.
     pub handshakes_per_second: u32,
     /// The highest descriptor of a link. A link with a higher one is closed, so that higher
     /// descriptors stay free for other sockets and files. The system assigns the lowest free

@@ -1,6 +1,5 @@
 //! A server core with its hooks. It carries out all outputs of the core except those for links.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -126,11 +125,20 @@ impl HookedCore {
         }
     }
 
-    /// Takes what the other shards sent.
-    pub(crate) fn take_mail(&self, into: &mut VecDeque<Input>) {
-        if let Some(mesh) = &self.mesh {
-            mesh.take(self.server.placement().own(), into);
+    /// Takes what the other shards sent, up to the bound of a turn. Returns whether there is more.
+    pub(crate) fn take_mail(
+        &mut self,
+        now: Instant,
+        into: &mut impl FnMut(Input),
+        apply: &mut impl FnMut(LinkOutput) -> Option<Input>,
+    ) -> bool {
+        let own = self.server.placement().own();
+        let next_relieved = |core: &Self| core.mesh.as_ref()?.next_relieved(own);
+        while let Some(shard) = next_relieved(self) {
+            self.server.handle_input(now, Input::PeerCongested(shard, false));
+            self.drain(now, apply);
         }
+        self.mesh.as_ref().is_some_and(|mesh| mesh.take(own, into))
     }
 
     /// Ends the burst: the core does at once what is due at once.

@@ -32,7 +32,10 @@ impl Mailboxes {
 
     /// Takes all that is in the mailboxes of a shard.
     pub fn take(&self, own: ShardId, into: &mut VecDeque<Input>) {
-        self.mesh.take(own, into);
+        while let Some(shard) = self.mesh.next_relieved(own) {
+            into.push_back(Input::PeerCongested(shard, false));
+        }
+        while self.mesh.take(own, &mut |input| into.push_back(input)) {}
     }
 
     /// Waits until a shard is woken, as its reactor does. Cancel safe.

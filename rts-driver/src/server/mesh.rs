@@ -9,11 +9,16 @@ use rts_proto::server::{Entry, Input, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
-/// Entries in a mailbox at which its sender is told that the receiver is congested. The sender then
-/// refuses messages for it, and still sends what must not be lost.
+/// Entries in a mailbox at which its sender is told that the receiver is congested, until half of
+/// them are left. The sender then refuses messages for it, and still sends what must not be lost.
 const CONGESTED_ENTRIES: usize = 65_536;
-/// Bytes of frames in a mailbox at which the same happens.
+/// Bytes of frames in a mailbox at which the same happens, also until half of them are left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
+/// The weight of entries after which the rest stays in the mailboxes until the next turn. As much
+/// as a turn reads from links ([`weight`]).
+const WEIGHT_PER_TURN: usize = 1_024;
+/// Items of an entry, such as the sessions that get a frame, which cost as much as another entry.
+const ITEMS_PER_WEIGHT: usize = 8;
 
 /// All mailboxes of a node.
 #[derive(Debug)]
@@ -30,16 +35,60 @@ struct Inboxes {
     from: Vec<Mutex<Mailbox>>,
     /// The senders whose mailbox has entries.
     has_mail: ShardSet,
-    /// Shards that were congested and no longer are.
+    /// Shards that may no longer be congested, after they were.
     relieved: ShardSet,
 }
 
 #[derive(Debug, Default)]
 struct Mailbox {
-    bursts: VecDeque<Vec<Entry>>,
+    bursts: VecDeque<Burst>,
+    /// Of all bursts.
     entries: usize,
     frame_bytes: usize,
     is_congested: bool,
+    /// Whether the sender counts the receiver as congested. Only the sender changes this, in the
+    /// moment in which its core learns it.
+    is_known: bool,
+}
+
+/// Entries that were sent together.
+#[derive(Debug)]
+struct Burst {
+    entries: Vec<Entry>,
+    frame_bytes: usize,
+}
+
+impl Mailbox {
+    fn push(&mut self, burst: Burst) {
+        self.entries += burst.entries.len();
+        self.frame_bytes += burst.frame_bytes;
+        self.bursts.push_back(burst);
+        self.look();
+    }
+
+    fn pop(&mut self) -> Option<Burst> {
+        let burst = self.bursts.pop_front()?;
+        self.entries -= burst.entries.len();
+        self.frame_bytes -= burst.frame_bytes;
+        self.look();
+        Some(burst)
+    }
+
+    /// Whether it is congested now.
+    fn look(&mut self) {
+        self.is_congested = match self.is_congested {
+            true => self.entries > CONGESTED_ENTRIES / 2 || self.frame_bytes > CONGESTED_BYTES / 2,
+            false => self.entries >= CONGESTED_ENTRIES || self.frame_bytes >= CONGESTED_BYTES,
+        };
+    }
+
+    /// Returns whether the sender has to be told that it is congested, or is not, and counts that
+    /// as told.
+    fn tell(&mut self, is_congested: bool) -> bool {
+        let is_news = self.is_congested == is_congested && self.is_known != is_congested;
+        self.is_known ^= is_news;
+        is_news
+    }
 }
 
 /// Shards, as a set that many threads share.
@@ -49,23 +98,37 @@ struct ShardSet(AtomicU64);
 impl ShardSet {
     /// Returns whether the set was without this shard.
     fn insert(&self, shard: ShardId) -> bool {
-        let bit = 1 << shard.number();
-        self.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
+        self.add(bit(shard)) & bit(shard) == 0
     }
 
-    fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 0
+    /// Returns the shards before.
+    fn add(&self, shards: u64) -> u64 {
+        self.0.fetch_or(shards, Ordering::AcqRel)
     }
 
     /// Removes and returns all shards.
-    fn take(&self) -> impl Iterator<Item = ShardId> + use<> {
-        let bits = match self.is_empty() {
-            true => 0,
-            false => self.0.swap(0, Ordering::AcqRel),
-        };
-        let shards = (0..ShardId::COUNT_MAX).filter(move |number| bits & (1 << number) != 0);
-        shards.filter_map(ShardId::new)
+    fn take(&self) -> u64 {
+        match self.0.load(Ordering::Acquire) {
+            0 => 0,
+            _ => self.0.swap(0, Ordering::AcqRel),
+        }
     }
+
+    /// Removes and returns one shard.
+    fn take_one(&self) -> Option<ShardId> {
+        let shard = of_bits(self.0.load(Ordering::Acquire)).next()?;
+        self.0.fetch_and(!bit(shard), Ordering::AcqRel);
+        Some(shard)
+    }
+}
+
+fn bit(shard: ShardId) -> u64 {
+    1 << shard.number()
+}
+
+fn of_bits(bits: u64) -> impl Iterator<Item = ShardId> {
+    let numbers = (0..ShardId::COUNT_MAX).filter(move |number| bits & (1 << number) != 0);
+    numbers.filter_map(ShardId::new)
 }
 
 impl Mesh {
@@ -80,40 +143,83 @@ impl Mesh {
         Self { shards: ready.iter().map(|of_shard| inboxes(of_shard, ready.len())).collect() }
     }
 
-    /// Puts entries into a mailbox, and wakes the receiver. Returns whether the receiver is
-    /// congested, if it was not before.
+    /// Puts entries into a mailbox, and wakes the receiver. Returns whether the sender's core has
+    /// to be told at once that the receiver is congested.
     pub(crate) fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>) -> bool {
         let inboxes = &self.shards[to.number()];
-        let frame_bytes: usize = entries.iter().map(Entry::frame_bytes).sum();
+        let frame_bytes = entries.iter().map(Entry::frame_bytes).sum();
         let mut mailbox = lock(&inboxes.from[from.number()]);
-        mailbox.entries += entries.len();
-        mailbox.frame_bytes += frame_bytes;
-        mailbox.bursts.push_back(entries);
-        let is_congested =
-            mailbox.entries >= CONGESTED_ENTRIES || mailbox.frame_bytes >= CONGESTED_BYTES;
-        let was_congested = std::mem::replace(&mut mailbox.is_congested, is_congested);
+        mailbox.push(Burst { entries, frame_bytes });
+        let is_told = mailbox.tell(true);
         drop(mailbox);
         if inboxes.has_mail.insert(from) {
             inboxes.ready.notify();
         }
-        is_congested && !was_congested
+        is_told
     }
 
-    /// Takes all that is in a shard's mailboxes: inputs of its core, in the order of each sender.
-    pub(crate) fn take(&self, own: ShardId, into: &mut VecDeque<Input>) {
+    /// Takes what is in a shard's mailboxes, up to the bound of a turn: inputs of its core, in the
+    /// order of each sender. The senders take turns. Returns whether anything is left, for which
+    /// nothing wakes the receiver.
+    pub(crate) fn take(&self, own: ShardId, into: &mut impl FnMut(Input)) -> bool {
         let inboxes = &self.shards[own.number()];
-        for from in inboxes.has_mail.take() {
-            let mailbox = std::mem::take(&mut *lock(&inboxes.from[from.number()]));
-            into.extend(mailbox.bursts.into_iter().map(|entries| Input::Peer(from, entries)));
-            if mailbox.is_congested {
-                let sender = &self.shards[from.number()];
-                sender.relieved.insert(own);
-                sender.ready.notify();
+        let mut waiting = inboxes.has_mail.take();
+        let mut taken = 0;
+        while waiting != 0 && taken < WEIGHT_PER_TURN {
+            for from in of_bits(waiting) {
+                let (entries, has_more) = self.take_burst(own, from);
+                if !has_more {
+                    waiting &= !bit(from);
+                }
+                if let Some(entries) = entries {
+                    taken += entries.iter().map(weight).sum::<usize>();
+                    into(Input::Peer(from, entries));
+                }
             }
         }
-        let relieved = inboxes.relieved.take();
-        into.extend(relieved.map(|shard| Input::PeerCongested(shard, false)));
+        inboxes.has_mail.add(waiting);
+        waiting != 0
     }
+
+    /// The next burst of this sender, and whether more are left.
+    fn take_burst(&self, own: ShardId, from: ShardId) -> (Option<Vec<Entry>>, bool) {
+        let mut mailbox = lock(&self.shards[own.number()].from[from.number()]);
+        let was_congested = mailbox.is_congested;
+        let burst = mailbox.pop();
+        let (has_more, is_relieved) =
+            (!mailbox.bursts.is_empty(), was_congested && !mailbox.is_congested);
+        drop(mailbox);
+        if is_relieved {
+            let sender = &self.shards[from.number()];
+            sender.relieved.insert(own);
+            sender.ready.notify();
+        }
+        (burst.map(|burst| burst.entries), has_more)
+    }
+
+    /// A shard that was congested and no longer is. The core of the sender has to be told at once,
+    /// before it sends anything to that shard.
+    pub(crate) fn next_relieved(&self, own: ShardId) -> Option<ShardId> {
+        let relieved = &self.shards[own.number()].relieved;
+        while let Some(shard) = relieved.take_one() {
+            // It may be congested again.
+            if lock(&self.shards[shard.number()].from[own.number()]).tell(false) {
+                return Some(shard);
+            }
+        }
+        None
+    }
+}
+
+/// What an entry costs its receiver, in units of a message to one user.
+fn weight(entry: &Entry) -> usize {
+    let items = match entry {
+        Entry::Outcomes(outcomes) => outcomes.len(),
+        Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
+        Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
+        _ => 0,
+    };
+    1 + items / ITEMS_PER_WEIGHT
 }
 
 /// No code that can panic runs under this lock.
@@ -122,119 +228,4 @@ fn lock(mailbox: &Mutex<Mailbox>) -> MutexGuard<'_, Mailbox> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::{Context, Poll};
-
-    use bytes::Bytes;
-    use futures_lite::future::block_on;
-    use rts_proto::server::SessionNumber;
-
-    use super::*;
-
-    fn shard(number: usize) -> ShardId {
-        ShardId::new(number).expect("valid")
-    }
-
-    fn entry(number: u64) -> Entry {
-        let session = SessionNumber::from_number(number).expect("not zero");
-        Entry::Push { session, frame: Bytes::new() }
-    }
-
-    fn mesh(shards: usize) -> (Mesh, Vec<Arc<ReadyQueue>>) {
-        let ready: Vec<_> = (0..shards).map(|_| Arc::default()).collect();
-        (Mesh::new(&ready), ready)
-    }
-
-    fn taken(mesh: &Mesh, own: usize) -> Vec<Input> {
-        let mut inputs = VecDeque::new();
-        mesh.take(shard(own), &mut inputs);
-        inputs.into()
-    }
-
-    fn is_notified(ready: &ReadyQueue) -> bool {
-        block_on(std::future::poll_fn(|context: &mut Context<'_>| {
-            Poll::Ready(ready.poll_ready(context, &mut VecDeque::new()).is_ready())
-        }))
-    }
-
-    #[test]
-    fn entries_of_each_sender_come_in_their_order_and_once() {
-        let (mesh, _ready) = mesh(3);
-        for number in 1..=3 {
-            mesh.send(shard(0), shard(2), vec![entry(number)]);
-            mesh.send(shard(1), shard(2), vec![entry(10 * number), entry(10 * number + 1)]);
-        }
-        let of = |from, numbers: &[u64]| {
-            Input::Peer(shard(from), numbers.iter().map(|number| entry(*number)).collect())
-        };
-        let first = [of(0, &[1]), of(0, &[2]), of(0, &[3])];
-        let second = [of(1, &[10, 11]), of(1, &[20, 21]), of(1, &[30, 31])];
-        assert_eq!(taken(&mesh, 2), [first, second].concat());
-        assert_eq!(taken(&mesh, 2), []);
-        assert_eq!(taken(&mesh, 0), []);
-    }
-
-    #[test]
-    fn receiver_is_woken_once_until_it_takes() {
-        let (mesh, ready) = mesh(2);
-        assert!(!is_notified(&ready[1]));
-        mesh.send(shard(0), shard(1), vec![entry(1)]);
-        assert!(is_notified(&ready[1]));
-        mesh.send(shard(0), shard(1), vec![entry(2)]);
-        assert!(!is_notified(&ready[1]) && !is_notified(&ready[0]));
-        assert_eq!(taken(&mesh, 1).len(), 2);
-        mesh.send(shard(0), shard(1), vec![entry(3)]);
-        assert!(is_notified(&ready[1]));
-    }
-
-    #[test]
-    fn sender_is_told_once_that_a_receiver_is_congested_and_once_that_it_is_not() {
-        let (mesh, ready) = mesh(2);
-        let full = CONGESTED_ENTRIES as u64;
-        assert!(!mesh.send(shard(0), shard(1), (1..full).map(entry).collect()));
-        assert!(mesh.send(shard(0), shard(1), vec![entry(1)]));
-        assert!(!mesh.send(shard(0), shard(1), vec![entry(1)]));
-        assert!(!is_notified(&ready[0]));
-        assert_eq!(taken(&mesh, 1).len(), 3);
-        assert!(is_notified(&ready[0]));
-        assert_eq!(taken(&mesh, 0), [Input::PeerCongested(shard(1), false)]);
-        assert_eq!(taken(&mesh, 0), []);
-        assert!(!mesh.send(shard(0), shard(1), vec![entry(1)]));
-    }
-
-    #[test]
-    fn many_bytes_congest_a_receiver_too() {
-        let (mesh, _ready) = mesh(2);
-        let push = |bytes_len| {
-            let session = SessionNumber::from_number(1).expect("not zero");
-            vec![Entry::Push { session, frame: vec![0; bytes_len].into() }]
-        };
-        assert!(!mesh.send(shard(0), shard(1), push(CONGESTED_BYTES - 1)));
-        assert!(mesh.send(shard(0), shard(1), push(1)));
-    }
-
-    #[test]
-    fn threads_lose_and_swap_nothing() {
-        const SENT: u64 = 20_000;
-        let (mesh, _ready) = mesh(3);
-        let mesh = &mesh;
-        std::thread::scope(|scope| {
-            for from in [0, 1] {
-                scope.spawn(move || {
-                    for number in 1..=SENT {
-                        mesh.send(shard(from), shard(2), vec![entry(number)]);
-                    }
-                });
-            }
-            let mut last = [0, 0];
-            while last != [SENT, SENT] {
-                for input in taken(mesh, 2) {
-                    let Input::Peer(from, entries) = input else { continue };
-                    let next = last[from.number()] + 1;
-                    assert_eq!(entries, [entry(next)]);
-                    last[from.number()] = next;
-                }
-            }
-        });
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +17,15 @@ use crate::link::Link;
 use crate::runtime::{Runtime, Stream as _};
 use crate::server::accept::accept;
 use crate::server::admission::LinkLimits;
+use crate::server::arrivals::Arriving;
 use crate::server::hooked_core::HookedCore;
 use crate::server::hooks::{Authenticate, NoAppServers, PostToAppServer, Watch};
 use crate::server::log::LogThrottle;
 use crate::server::mesh::Mesh;
 use crate::server::probes::ExpectedConnection;
 use crate::server::reactor::Reactor;
-use crate::server::shared::{Arriving, Common, NodeShards, Shared};
+use crate::server::shared::{Common, NodeShards, Shared};
+use crate::server::threads::ShardThreads;
 
 /// Links that are accepted before other tasks get their turn. A flood of connections must not delay
 /// messages.
@@ -33,8 +35,9 @@ const ACCEPTED_AT_ONCE: usize = 8;
 /// [`shutdown`](Self::shutdown) ends them.
 ///
 /// The only shard of a node runs in a task of the present runtime. Several shards have a thread
-/// each. A link begins at the shard with the fewest links before login, and moves once, with its
-/// login, to the shard of its user.
+/// each. The threads end with the runtime in which they were started, as its tasks do. A link
+/// begins at the shard with the fewest links before login, and moves once, with its login, to the
+/// shard of its user.
 pub struct Node<R: Runtime> {
     inner: Arc<Inner<R>>,
 }
@@ -44,6 +47,8 @@ struct Inner<R: Runtime> {
     shards: NodeShards<R>,
     /// Held by [`Commands`].
     commands: Mutex<()>,
+    /// The shard of the next link, if no other one has fewer links before login.
+    next: AtomicUsize,
 }
 
 impl<R: Runtime> Node<R> {
@@ -82,7 +87,8 @@ impl<R: Runtime> Node<R> {
         for shard in shards.iter() {
             shard.join_node(&shards, mesh.clone());
         }
-        Self { inner: Arc::new(Inner { shards, commands: Mutex::default() }) }
+        let inner = Inner { shards, commands: Mutex::default(), next: AtomicUsize::new(0) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// From now on, `watcher` gets the reports of the apps that the cores' configuration names.
@@ -112,7 +118,7 @@ impl<R: Runtime> Node<R> {
     ///
     /// # Errors
     ///
-    /// The system cannot start a thread for each shard.
+    /// The system cannot start a thread for each shard. The error names the shard.
     pub async fn serve(&self, listener: R::Listener, acceptor: Acceptor) -> io::Result<()> {
         self.start_reactors()?;
         or(self.first().shut_down(), self.accept_all(&listener, &acceptor)).await;
@@ -137,20 +143,28 @@ impl<R: Runtime> Node<R> {
         self.first().common.gate.emptied().await;
     }
 
-    /// Ready when a reactor has ended by a panic, which is a bug. Its links are gone. If it is the
-    /// only one, the next accepted link starts a new reactor. A server that prefers to exit learns
-    /// of the panic here. Cancel safe.
-    pub async fn failed(&self) {
-        Shared::any_failed(&self.inner.shards).await;
+    /// Ready when the reactor of a shard has ended by a panic, which is a bug. Returns the shard,
+    /// whose links are gone. Cancel safe.
+    ///
+    /// If it is the only shard, the next accepted link starts a new reactor. If there are others,
+    /// this node cannot go on, because they have told the shard what is lost: it drops the links
+    /// that it gets, and its users cannot log in. The program has to [shut
+    /// down](Self::shutdown), and to wait for [`closed`](Self::closed) for a bounded time.
+    pub async fn failed(&self) -> ShardId {
+        Shared::any_failed(&self.inner.shards).await
     }
 
     /// Waits until each reactor has made a turn, which shows that messages are carried. This serves
     /// as a check whether a reactor hangs. Without a [`serve`](Self::serve) there is no reactor.
     /// Cancel safe.
     pub async fn next_turn(&self) {
-        for shard in self.inner.shards.iter() {
+        let next_turn = |shard: &Arc<Shared<R>>| {
             let turn = shard.probes.next_turn();
             shard.ready.notify();
+            turn
+        };
+        let turns: Vec<_> = self.inner.shards.iter().map(next_turn).collect();
+        for turn in turns {
             turn.await;
         }
     }
@@ -174,8 +188,12 @@ impl<R: Runtime> Node<R> {
         self.commands().online_status(app_id, uid)
     }
 
-    /// For commands of apps' back ends and questions about the node. The effects of a command are
-    /// complete when it returns. Others that ask for this wait while it is held.
+    /// For commands of apps' back ends and questions about the node. Others that ask for this wait
+    /// while it is held.
+    ///
+    /// When a command returns, the shards that it concerns have carried it out. What they then tell
+    /// each other may still be on its way. An example is the end of a membership, if the room
+    /// belongs to another shard than the user whose login has ended.
     #[must_use]
     pub fn commands(&self) -> Commands<'_, R> {
         // No code under this lock leaves anything half done.
@@ -212,7 +230,7 @@ impl<R: Runtime> Node<R> {
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
         let shards = &self.inner.shards;
-        let shard = shards.iter().min_by_key(|shard| shard.openings.len()).expect("one at least");
+        let shard = self.next_shard();
         let gate = &shard.common.gate;
         let Some(guard) = gate.admit(peer, stream.descriptor()) else { return Ok(()) };
         let link = Link::new(stream, acceptor.layers());
@@ -225,19 +243,41 @@ impl<R: Runtime> Node<R> {
         self.start_reactors()
     }
 
+    /// The shard with the fewest links before login. Of several, each has its turn.
+    fn next_shard(&self) -> &Arc<Shared<R>> {
+        let shards = &self.inner.shards;
+        let next = self.inner.next.fetch_add(1, Ordering::Relaxed) % shards.len();
+        let (before, from_next) = shards.split_at(next);
+        let in_turn = from_next.iter().chain(before);
+        in_turn.min_by_key(|shard| shard.openings.len()).expect("one at least")
+    }
+
+    /// Starts the reactors of shards that have none.
     fn start_reactors(&self) -> io::Result<()> {
-        for (number, shard) in self.inner.shards.iter().enumerate() {
-            if !shard.claim_reactor() {
+        let shards = &self.inner.shards;
+        if shards.iter().all(|shard| shard.arrivals.has_reactor()) {
+            return Ok(());
+        }
+        let mut threads = ShardThreads::new(&self.first().common.ended);
+        for (number, shard) in shards.iter().enumerate() {
+            if !shard.arrivals.claim_reactor() {
                 continue;
             }
-            let reactor = Reactor::new(shard, self.inner.shards.len());
-            match self.inner.shards.len() {
-                1 => R::spawn(reactor.run()),
-                _ => R::start_task_thread(&format!("rts-shard-{number}"), reactor.run())?,
+            let reactor = Reactor::new(shard, shards.len());
+            if shards.len() == 1 {
+                R::spawn(reactor.run());
+            } else {
+                let thread = R::start_task_thread(&format!("rts-shard-{number}"), reactor.run());
+                threads.add(shard, thread.map_err(|error| of_shard(number, &error))?);
             }
         }
+        threads.end_with_runtime();
         Ok(())
     }
+}
+
+fn of_shard(number: usize, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("shard {number} has no thread: {error}"))
 }
 
 /// The shards of a [`Node`], for commands and questions.
@@ -248,7 +288,7 @@ pub struct Commands<'a, R: Runtime> {
 
 impl<R: Runtime> Shards for Commands<'_, R> {
     fn placement(&self) -> Placement {
-        self.shards[0].lock().core.server.placement()
+        self.shards[0].placement
     }
 
     /// `call` runs under the shard's lock: it must be quick, and must not block or call the node.

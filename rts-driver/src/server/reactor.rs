@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!        +-> the links that are ready: read ----------> inputs
-//!   turn |   the core takes them in, under the lock --> outputs for links
+//!   turn |   the mailboxes: take some entries --------> inputs
+//!        |   the core takes them in, under the lock --> outputs for links
 //!        |   the links that have some: write
 //!        +-- the links that were read: again, for the next turn, or until they are ready
 //!   then, unless there is more to do: wait for the ready queue, or the deadline
@@ -13,12 +14,12 @@
 
 mod batch;
 mod held;
+mod link_entry;
 mod link_io;
 mod links;
 mod read;
 mod write;
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -34,13 +35,10 @@ use crate::server::notice_log::{AddressedNotice, NoticeLog};
 use crate::server::shared::{NodeShards, Shared, State};
 use crate::timer::Timer;
 pub(crate) use held::Held;
+use link_entry::Ending;
 use link_io::LinkIo;
-use links::Ending;
 use read::Reader;
 use write::Writer;
-
-/// Entries of other shards after which the rest waits for the next turn.
-const ENTRIES_PER_TURN: usize = 1_024;
 
 /// The reactor of a shard. All links that are ready together are one burst for the core. Sockets
 /// are read and written without the lock.
@@ -58,8 +56,8 @@ pub(crate) struct Reactor<R: Runtime> {
     writer: Writer,
     /// Notices for the log, written when the turn is over.
     notices: Vec<AddressedNotice>,
-    /// What the other shards of the node sent, and the core has not taken in.
-    mail: VecDeque<Input>,
+    /// Entries of other shards wait for the next turn.
+    has_mail: bool,
 }
 
 impl<R: Runtime> Reactor<R> {
@@ -75,7 +73,7 @@ impl<R: Runtime> Reactor<R> {
             reader: Reader::new(&shared.ready),
             writer: Writer::default(),
             notices: Vec::new(),
-            mail: VecDeque::new(),
+            has_mail: false,
         }
     }
 
@@ -85,8 +83,9 @@ impl<R: Runtime> Reactor<R> {
     }
 
     pub(crate) async fn run(mut self) {
-        loop {
-            let Some(shared) = self.shared.upgrade() else { return };
+        while let Some(shared) = self.shared.upgrade()
+            && !shared.arrivals.is_stopped()
+        {
             let deadline = self.turn(&shared).and_then(|deadline| shared.to_std(deadline));
             self.alive = self.alive.take().filter(|_| self.io.links.has_links());
             drop(shared);
@@ -118,13 +117,14 @@ impl<R: Runtime> Reactor<R> {
             || self.writer.has_more()
             || !self.io.batch.is_empty()
             || self.io.links.has_more_finished()
-            || !self.mail.is_empty()
+            || self.has_mail
     }
 
     /// Makes one turn. Returns the core's deadline for the next one.
     fn turn(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
         self.io.begin_turn();
         self.reader.read_ready(&mut self.io);
+        self.take_new_links(shared);
         let deadline = self.call_core(shared);
         self.io.batch.release_gone();
         self.hand_over(shared);
@@ -139,11 +139,21 @@ impl<R: Runtime> Reactor<R> {
         // Without the lock, because this calls the embedder's subscriber.
         let level = NoticeLog::level();
         let mut state = shared.lock();
-        self.take_in(&mut state);
         let now = shared.now();
-        let (core, LinkIo { links, batch, .. }) = (&mut state.core, &mut self.io);
+        let State { core, link_outputs, .. } = &mut *state;
+        let LinkIo { links, batch, .. } = &mut self.io;
+        batch.extend(link_outputs.drain(..).filter_map(|output| links.apply(output)));
         core.take_notice(level);
+        self.has_mail =
+            core.take_mail(now, &mut |mail| batch.push(mail), &mut |output| links.apply(output));
         for input in batch.drain_inputs() {
+            if let Input::Peer(..) = input {
+                // A panic ends the shard, and so the node: the other shards count on its part.
+                core.server.handle_input(now, input);
+                core.drain(now, &mut |output| links.apply(output));
+                continue;
+            }
+            let Some(input) = links.carry(input) else { continue };
             let link = subject(&input);
             let done = catch_panic(|| {
                 core.server.handle_input(now, input);
@@ -182,27 +192,16 @@ impl<R: Runtime> Reactor<R> {
         }
     }
 
-    /// Takes in changes since the last turn that do not come from ready links.
-    fn take_in(&mut self, state: &mut State<R>) {
+    /// Takes in the links that arrived. Each may need a system call or a line in the log, so this
+    /// runs without the lock.
+    fn take_new_links(&mut self, shared: &Shared<R>) {
         let LinkIo { links, batch, .. } = &mut self.io;
-        batch.extend(state.link_outputs.drain(..).filter_map(|output| links.apply(output)));
-        for (new_link, alive) in state.new_links.drain(..) {
+        for (new_link, alive) in shared.arrivals.take() {
             self.alive = alive;
             // Its login may be the first thing that the core gets.
             batch.add_before_login(new_link.id);
             batch.extend(self.reader.add(new_link, links));
         }
-        state.core.take_mail(&mut self.mail);
-        let mut entries = 0;
-        while entries < ENTRIES_PER_TURN
-            && let Some(input) = self.mail.pop_front()
-        {
-            if let Input::Peer(_, burst) = &input {
-                entries += burst.len();
-            }
-            batch.push(input);
-        }
-        batch.count_frames(entries);
     }
 
     /// Runs after all other work of the turn, so that the log has no influence on the time of an
@@ -219,7 +218,7 @@ impl<R: Runtime> Reactor<R> {
 }
 
 /// When the runtime ends, it drops the reactor and so all its links. The next
-/// [`Shard::serve`](crate::server::Shard::serve) makes another reactor.
+/// [`Node::serve`](crate::server::Node::serve) makes another reactor.
 impl<R: Runtime> Drop for Reactor<R> {
     fn drop(&mut self) {
         self.io.links.shut_down_handshakes();
@@ -227,8 +226,7 @@ impl<R: Runtime> Drop for Reactor<R> {
         let mut ids: Vec<LinkId> = self.io.links.ids().collect();
         ids.sort_unstable();
         // The core still gets the bytes that were read, and learns which links are gone.
-        let mut inputs: Vec<Input> =
-            self.io.batch.drain_inputs().chain(self.mail.drain(..)).collect();
+        let mut inputs: Vec<Input> = self.io.batch.drain_inputs().collect();
         inputs.extend(ids.into_iter().map(Input::Disconnected));
         // A second panic during a panic would end the process.
         catch_panic(|| {

@@ -1,19 +1,18 @@
 //! The state that a shard's handles, its reactor and its links share: the core behind its lock, and
 //! state that needs no lock or has its own.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use event_listener::Event;
 use rts_engine::Clock;
-use rts_proto::server::{Input, PostProgress, Server, ShardId};
+use rts_proto::server::{Input, Placement, PostProgress, Server, ShardId};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
 
-use crate::link::Link;
 use crate::runtime::Runtime;
+use crate::server::arrivals::{Arrival, Arrivals, Arriving, NewLink};
 use crate::server::gate::{Gate, LinkGuard, Openings};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::log::targets::LINKS;
@@ -23,11 +22,14 @@ use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
 use crate::server::reactor::Held;
 use crate::server::ready_queue::ReadyQueue;
-use crate::server::until::until;
+use crate::server::until::{until, until_some};
 
 pub(crate) struct Shared<R: Runtime> {
-    state: Mutex<State<R>>,
+    state: Mutex<State>,
     pub(crate) common: Common,
+    pub(crate) placement: Placement,
+    /// Links for the reactor.
+    pub(crate) arrivals: Arrivals<R>,
     /// Wakes the reactor, also when the shard is gone.
     pub(crate) ready: Arc<ReadyQueue>,
     /// The links of this shard that have not logged in.
@@ -47,8 +49,8 @@ pub(crate) struct Common {
     /// The limit on handshakes, for each reactor.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
     last_link: Arc<AtomicU64>,
-    /// A shard was shut down, or a reactor has ended.
-    ended: Arc<Event>,
+    /// A shard was shut down, a reactor has ended, or a shard is gone.
+    pub(crate) ended: Arc<Event>,
 }
 
 impl Common {
@@ -64,65 +66,26 @@ impl Common {
 }
 
 /// The state under the shard's lock.
-pub(crate) struct State<R: Runtime> {
+pub(crate) struct State {
     pub(crate) core: HookedCore,
-    /// Links that the reactor has not taken. Each keeps all shards of the node alive.
-    pub(crate) new_links: Vec<(NewLink<R>, Option<NodeShards<R>>)>,
     /// Outputs for links that calls from outside caused, and that the reactor has not taken.
     pub(crate) link_outputs: Vec<LinkOutput>,
-    has_reactor: bool,
     is_shut_down: bool,
-    /// A reactor ended by a panic.
-    has_failed: bool,
     /// A call is starting posts, one after the other. A runtime that shuts down ends each post at
     /// once, which causes the next one. This flag prevents a recursion.
     is_starting_posts: bool,
 }
 
-/// A link that was accepted, or that another shard handed over.
-pub(crate) struct NewLink<R: Runtime> {
-    pub(crate) id: LinkId,
-    pub(crate) peer: SocketAddr,
-    pub(crate) link: Arriving<R>,
-    pub(crate) guard: LinkGuard,
-    /// The input that tells the core of it.
-    pub(crate) input: Input,
-    /// Bytes that were read, and not yet given to a core.
-    pub(crate) held: Held,
-}
-
-/// The link of a [`NewLink`].
-pub(crate) enum Arriving<R: Runtime> {
-    /// It belongs to the thread of the reactor.
-    Here(Link<R::Stream>),
-    /// It comes from another thread.
-    Detached(Link<R::Detached>),
-}
-
-impl<R: Runtime> Arriving<R> {
-    /// The link, which belongs to this thread now.
-    pub(crate) fn attach(self) -> io::Result<Link<R::Stream>> {
-        match self {
-            Self::Here(link) => Ok(link),
-            Self::Detached(link) => link.try_map(R::attach),
-        }
-    }
-}
-
 impl<R: Runtime> Shared<R> {
     pub(crate) fn new(core: HookedCore, common: Common) -> Self {
-        let state = State {
-            core,
-            new_links: Vec::new(),
-            link_outputs: Vec::new(),
-            has_reactor: false,
-            is_shut_down: false,
-            has_failed: false,
-            is_starting_posts: false,
-        };
+        let placement = core.server.placement();
+        let state =
+            State { core, link_outputs: Vec::new(), is_shut_down: false, is_starting_posts: false };
         Self {
             state: Mutex::new(state),
             common,
+            placement,
+            arrivals: Arrivals::new(placement.count() == 1),
             ready: Arc::default(),
             openings: Openings::default(),
             probes: Arc::default(),
@@ -143,7 +106,7 @@ impl<R: Runtime> Shared<R> {
 
     /// A panic under this lock is a bug of the core. Later callers continue with the state that it
     /// left.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<R>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,22 +192,29 @@ impl<R: Runtime> Shared<R> {
         let id = LinkId(self.common.last_link.fetch_add(1, Ordering::Relaxed) + 1);
         tracing::debug!(target: LINKS, address = %peer, link = %id, "link accepted");
         guard.set_opening(self.openings.begin());
-        let input = Input::Accepted(id, key);
-        self.add_link(NewLink { id, peer, link, guard, input, held: Held::default() });
+        let inputs = vec![Input::Accepted(id, key)];
+        let new_link = NewLink { id, peer, link, guard, inputs, held: Held::default() };
+        let is_taken = self.arrivals.add_accepted((new_link, self.node()));
+        self.wake_for(id, is_taken);
     }
 
-    /// The reactor keeps the node alive when it has the link.
-    fn add_link(&self, new_link: NewLink<R>) {
-        let alive = self.node();
-        self.lock().new_links.push((new_link, alive));
-        self.ready.notify();
-    }
-
-    /// Hands a link over to another shard of the node. Call this without the lock.
+    /// Hands a link over to another shard of the node.
     pub(crate) fn hand_over(&self, shard: ShardId, mut new_link: NewLink<R>) {
-        if let Some(other) = self.node().and_then(|shards| shards.get(shard.number()).cloned()) {
-            new_link.guard.set_opening(other.openings.begin());
-            other.add_link(new_link);
+        let Some(shards) = self.node() else { return };
+        let Some(other) = shards.get(shard.number()).cloned() else { return };
+        let id = new_link.id;
+        new_link.guard.set_opening(other.openings.begin());
+        let is_taken = other.arrivals.add_handed_over((new_link, Some(shards)));
+        other.wake_for(id, is_taken);
+    }
+
+    /// Wakes the reactor for a new link.
+    fn wake_for(&self, link: LinkId, is_taken: bool) {
+        if is_taken {
+            self.ready.notify();
+        } else {
+            let shard = self.placement.own().number();
+            tracing::debug!(target: LINKS, %link, shard, "link dropped: its shard has ended");
         }
     }
 
@@ -257,24 +227,21 @@ impl<R: Runtime> Shared<R> {
         until(&self.common.ended, || self.lock().is_shut_down).await;
     }
 
-    /// Waits until the reactor of one of these shards has ended by a panic.
-    pub(crate) async fn any_failed(shards: &[Arc<Self>]) {
-        let has_failed = || shards.iter().any(|shard| shard.lock().has_failed);
-        until(&shards[0].common.ended, has_failed).await;
+    /// Waits until the reactor of one of these shards has ended by a panic. Returns that shard.
+    pub(crate) async fn any_failed(shards: &[Arc<Self>]) -> ShardId {
+        let failed = || shards.iter().find(|shard| shard.arrivals.has_failed());
+        until_some(&shards[0].common.ended, failed).await.placement.own()
     }
 
-    /// Returns true if there was no reactor. The caller then makes one.
-    pub(crate) fn claim_reactor(&self) -> bool {
-        !std::mem::replace(&mut self.lock().has_reactor, true)
+    /// Ends the reactor, which can be started again.
+    pub(crate) fn stop_reactor(&self) {
+        self.arrivals.stop_reactor();
+        self.ready.notify();
     }
 
     /// The reactor ends. Returns the links that it had not taken, to be dropped without the lock.
-    pub(crate) fn reactor_ended(&self) -> Vec<(NewLink<R>, Option<NodeShards<R>>)> {
-        let mut state = self.lock();
-        state.has_reactor = false;
-        state.has_failed |= std::thread::panicking();
-        let new_links = std::mem::take(&mut state.new_links);
-        drop(state);
+    pub(crate) fn reactor_ended(&self) -> Vec<Arrival<R>> {
+        let new_links = self.arrivals.reactor_ended(std::thread::panicking());
         self.common.ended.notify(usize::MAX);
         new_links
     }
@@ -283,5 +250,6 @@ impl<R: Runtime> Shared<R> {
 impl<R: Runtime> Drop for Shared<R> {
     fn drop(&mut self) {
         self.ready.notify();
+        self.common.ended.notify(usize::MAX);
     }
 }

@@ -6,7 +6,8 @@ use rts_proto::LinkId;
 use rts_stream::LayerError;
 
 use super::batch::Batch;
-use super::links::{Ending, LinkEntry, LinkTable, congestion};
+use super::link_entry::{Ending, LinkEntry, congestion};
+use super::links::LinkTable;
 use crate::link::Step;
 use crate::panics::catch_panic;
 use crate::runtime::Runtime;

@@ -2,21 +2,19 @@
 //! last, and each turn reads a bounded amount.
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rts_proto::LinkId;
 use rts_proto::server::Input;
 
+use super::link_entry::{LinkEntry, log_lost};
 use super::link_io::LinkIo;
-use super::links::{LinkEntry, LinkTable};
+use super::links::LinkTable;
 use crate::runtime::Runtime;
+use crate::server::arrivals::NewLink;
 use crate::server::handshakes::Finished;
-use crate::server::log::targets::LINKS;
 use crate::server::ready_queue::ReadyQueue;
-use crate::server::shared::NewLink;
 
 /// Logged-in links that are read in one turn. The input of a turn and its consequences should stay
 /// in the processor's cache.
@@ -62,18 +60,24 @@ impl<R: Runtime> Reader<R> {
         }
     }
 
-    /// Adds a link, which is read after those that became ready before. Returns the input that
-    /// tells the core of it; `None` if the link is lost.
-    pub(super) fn add(&mut self, new_link: NewLink<R>, links: &mut LinkTable<R>) -> Option<Input> {
-        let NewLink { id, peer, link, guard, input, held } = new_link;
-        let link = link.attach().inspect_err(|error| log_lost(id, peer, error)).ok()?;
+    /// Adds a link, which is read after those that became ready before. Returns the inputs that
+    /// tell the core of it; none if the link is lost.
+    pub(super) fn add(&mut self, new_link: NewLink<R>, links: &mut LinkTable<R>) -> Vec<Input> {
+        let NewLink { id, peer, link, guard, inputs, held } = new_link;
+        let link = match link.attach() {
+            Ok(link) => link,
+            Err(error) => {
+                log_lost(id, peer, &error);
+                return Vec::new();
+            }
+        };
         let entry = LinkEntry::new(id, peer, link, guard, held, &self.ready);
         entry.mark_queued();
         links.insert(id, entry);
         // Another shard may have left something to write.
         links.add_pending(id);
         self.woken.push_back(id);
-        Some(input)
+        inputs
     }
 
     /// Ready when links became ready, or something about the shard has changed.
@@ -191,8 +195,4 @@ impl<R: Runtime> Reader<R> {
             }
         }
     }
-}
-
-fn log_lost(link: LinkId, address: SocketAddr, error: &io::Error) {
-    tracing::warn!(target: LINKS, %link, %address, %error, "cannot move a link to its thread");
 }

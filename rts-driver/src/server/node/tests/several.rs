@@ -1,6 +1,10 @@
 //! Two shards and their reactors: links move to the shard of their user, and entries go both ways.
 
+use rts_proto::RoomId;
+
 use super::*;
+use crate::testing::DETACHES;
+use crate::testing::lines::Lines;
 
 /// A node of two shards. The test makes the turns of both.
 struct Two {
@@ -15,15 +19,20 @@ fn placement(own: usize) -> Placement {
 
 impl Two {
     fn new() -> Self {
+        Self::with(Arc::new(Anybody))
+    }
+
+    fn with(authenticator: Arc<dyn Authenticate>) -> Self {
         let server = |own| {
             let mut config = Config::default();
+            config.reported_apps = [app_id()].into();
             config.placement = placement(own);
             Server::new(config, 1)
         };
         let servers = vec![server(0), server(1)];
-        let node = Node::<Still>::with_poster(servers, Arc::new(Anybody), Arc::new(NoAppServers));
+        let node = Node::<Still>::with_poster(servers, authenticator, Arc::new(NoAppServers));
         let reactor = |shard: &Arc<Shared<Still>>| {
-            assert!(shard.claim_reactor(), "the node is new");
+            assert!(shard.arrivals.claim_reactor(), "the node is new");
             let reactor: Pin<Box<dyn Future<Output = ()>>> = Box::pin(Reactor::new(shard, 2).run());
             reactor
         };
@@ -38,12 +47,32 @@ impl Two {
         far
     }
 
-    fn turn_until_quiet(&mut self) {
+    /// One turn of each reactor.
+    fn turn(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..TURNS_MAX {
-            for reactor in &mut self.reactors {
-                assert!(reactor.as_mut().poll(&mut context).is_pending());
-            }
+        for reactor in &mut self.reactors {
+            assert!(reactor.as_mut().poll(&mut context).is_pending());
+        }
+    }
+
+    fn turn_until_quiet(&mut self) {
+        (0..TURNS_MAX).for_each(|_| self.turn());
+    }
+
+    fn openings(&self) -> [usize; 2] {
+        [0, 1].map(|shard| self.node.inner.shards[shard].openings.len())
+    }
+
+    fn has_links(&self) -> bool {
+        !self.node.first().common.gate.is_empty()
+    }
+
+    /// The shard whose reactor has failed.
+    fn failed(&self) -> Option<usize> {
+        let mut failed = Box::pin(self.node.failed());
+        match failed.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(shard) => Some(shard.number()),
+            Poll::Pending => None,
         }
     }
 
@@ -124,17 +153,12 @@ fn link_that_ends_while_it_moves_leaves_nothing() {
         let mut two = Two::new();
         let mut peer = two.accept(&Acceptor::plain());
         peer.write(&[hello(), login(&user_of(1))].concat());
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..turns {
-            for reactor in &mut two.reactors {
-                assert!(reactor.as_mut().poll(&mut context).is_pending());
-            }
-        }
+        (0..turns).for_each(|_| two.turn());
         drop(peer);
         two.turn_until_quiet();
         assert_eq!(two.node.stats().links, 0, "after {turns} turns");
-        assert!(two.node.first().common.gate.is_empty());
-        assert!(two.node.inner.shards.iter().all(|shard| shard.openings.len() == 0));
+        assert!(!two.has_links());
+        assert_eq!(two.openings(), [0, 0]);
     }
 }
 
@@ -142,9 +166,131 @@ fn link_that_ends_while_it_moves_leaves_nothing() {
 fn new_links_go_to_the_shard_with_the_fewest_openings() {
     let two = Two::new();
     let _peers: Vec<Pipe> = (0..10).map(|_| two.accept(&Acceptor::plain())).collect();
-    let openings: Vec<usize> =
-        two.node.inner.shards.iter().map(|shard| shard.openings.len()).collect();
-    assert_eq!(openings, [5, 5]);
+    assert_eq!(two.openings(), [5, 5]);
+}
+
+/// Otherwise one shard would make the handshakes of all clients that come one after the other.
+#[test]
+fn shards_with_as_many_openings_take_turns() {
+    let mut two = Two::new();
+    for expected in [[1, 0], [0, 1], [1, 0], [0, 1]] {
+        let peer = two.accept(&Acceptor::plain());
+        assert_eq!(two.openings(), expected);
+        drop(peer);
+        two.turn_until_quiet();
+        assert_eq!(two.openings(), [0, 0]);
+    }
+}
+
+/// Writes to a link in the moment in which the core asks about this user.
+struct Writes {
+    when: String,
+    link: Arc<Mutex<Pipe>>,
+    bytes: Vec<u8>,
+}
+
+impl Authenticate for Writes {
+    fn authenticate(&self, credentials: &Credentials) -> Verdict {
+        if credentials.uid.as_str() == self.when {
+            self.link.lock().expect("no panic").write(&self.bytes);
+        }
+        Anybody.authenticate(credentials)
+    }
+}
+
+/// Two readings of a link come to the core together, if the second one comes before the first is
+/// answered. The first one moves the link.
+#[test]
+fn second_reading_in_a_turn_moves_with_the_link() {
+    let link = Arc::new(Mutex::new(pipe(1).0));
+    let mut two = Two::with(Arc::new(Writes {
+        when: user_of(0),
+        link: Arc::clone(&link),
+        bytes: login(&user_of(1)).into(),
+    }));
+    let mut other = two.accept(&Acceptor::plain());
+    let _of_second_shard = two.accept(&Acceptor::plain());
+    *link.lock().expect("no panic") = two.accept(&Acceptor::plain());
+    assert_eq!(two.openings(), [2, 1]);
+    two.turn_until_quiet();
+    other.write(&[hello(), login(&user_of(0))].concat());
+    link.lock().expect("no panic").write(&hello());
+    // The login comes while the core has the Hello, and is read at the end of the turn.
+    two.turn();
+    assert!(has_received(&mut other), "the other user is asked about in this turn");
+    link.lock().expect("no panic").write(&question());
+    two.turn_until_quiet();
+    assert_eq!(answers(read_all(&mut link.lock().expect("no panic"))), 1);
+    assert_eq!(two.sessions(), [1, 1]);
+}
+
+#[test]
+fn link_that_cannot_leave_its_thread_is_dropped_and_logged() {
+    let mut two = Two::new();
+    let mut peer = two.accept(&Acceptor::plain());
+    peer.write(&[hello(), login(&user_of(1))].concat());
+    let lines = Lines::default();
+    DETACHES.set(false);
+    lines.clone().collect("warn", || two.turn_until_quiet());
+    DETACHES.set(true);
+    let lines = lines.take();
+    assert!(matches!(&lines[..], [line] if line.contains("cannot move a link")), "{lines:?}");
+    read_all(&mut peer);
+    assert!(is_closed(&mut peer) && !two.has_links());
+}
+
+/// Ends the reactor of shard 1 by a panic.
+fn break_second(two: &mut Two) {
+    let reactor = two.reactors.pop().expect("it is there");
+    let ended = catch_unwind(AssertUnwindSafe(move || {
+        let _reactor = reactor;
+        panic!("on purpose");
+    }));
+    assert!(ended.is_err());
+}
+
+#[test]
+fn links_for_a_dead_shard_are_dropped() {
+    let mut two = Two::new();
+    let mut moves = two.accept(&Acceptor::plain());
+    assert_eq!(two.failed(), None);
+    break_second(&mut two);
+    assert_eq!(two.failed(), Some(1));
+    moves.write(&[hello(), login(&user_of(1))].concat());
+    two.turn_until_quiet();
+    read_all(&mut moves);
+    assert!(is_closed(&mut moves), "its user belongs to the dead shard");
+    let mut new_links: Vec<Pipe> = (0..3).map(|_| two.accept(&Acceptor::plain())).collect();
+    assert!(is_closed(&mut new_links[0]), "the dead shard has the fewest openings");
+    drop(new_links);
+    two.turn_until_quiet();
+    assert!(!two.has_links(), "nothing is left to wait for");
+    assert!(!two.node.inner.shards[1].arrivals.claim_reactor(), "its state has a gap");
+}
+
+struct PanicsOfRooms;
+
+impl Watch for PanicsOfRooms {
+    fn happened(&self, _: ShardId, _: AppId, report: Report) {
+        assert!(!matches!(report, Report::RoomCreated { .. }), "on purpose");
+    }
+}
+
+#[test]
+fn panic_on_entries_of_another_shard_ends_the_shard() {
+    let mut two = Two::new();
+    let mut peer = two.accept(&Acceptor::plain());
+    peer.write(&[hello(), login(&user_of(0))].concat());
+    two.turn_until_quiet();
+    two.node.watch(Arc::new(PanicsOfRooms));
+    let rooms = (0..).map(|number| format!("r{number}").parse::<RoomId>().expect("well formed"));
+    let room = rooms.into_iter().find(|room| placement(0).of_room(&app_id(), room).number() == 1);
+    let room = room.expect("hashes reach both");
+    peer.write(&Frame::Join { room, ticket: 1, business_id: None }.encode());
+    assert_eq!(two.failed(), None);
+    let ended = catch_unwind(AssertUnwindSafe(|| two.turn_until_quiet()));
+    assert!(ended.is_err(), "the panic leaves the reactor");
+    assert_eq!(two.failed(), Some(1));
 }
 
 #[test]

@@ -3,8 +3,10 @@ use rts_proto::wire::ResumeKey;
 use rts_stream::{Acceptor, Origins};
 
 use super::*;
+use crate::server::arrivals::Arriving;
 use crate::server::hooked_core::HookedCore;
 use crate::server::hooks::{Authenticate, NoAppServers};
+use crate::server::link_end::Fault;
 use crate::server::shared::Common;
 use crate::server::shared::Shared;
 use crate::testing::{Still, pipe};
@@ -29,7 +31,7 @@ fn table(acceptor: &Acceptor) -> LinkTable<Still> {
     let guard = shared.common.gate.admit(peer, None).expect("the first link");
     let link = Arriving::Here(Link::new(near, acceptor.layers()));
     shared.add_accepted(ResumeKey([1; 16]), peer, link, guard);
-    let (new_link, _) = shared.lock().new_links.pop().expect("it was added");
+    let (new_link, _) = shared.arrivals.take().pop().expect("it was added");
     let pool = HandshakePool::new(&shared.ready, &shared.common.handshakes_per_second, 1);
     let mut links = LinkTable::new(pool);
     assert_eq!(new_link.id, ID);

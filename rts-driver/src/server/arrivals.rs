@@ -1,0 +1,161 @@
+//! Links on their way to the reactor of a shard, and whether the shard has a reactor that takes
+//! them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rts_proto::LinkId;
+use rts_proto::server::Input;
+
+use crate::link::Link;
+use crate::runtime::Runtime;
+use crate::server::gate::LinkGuard;
+use crate::server::reactor::Held;
+use crate::server::shared::NodeShards;
+
+/// A link that was accepted, or that another shard handed over.
+pub(crate) struct NewLink<R: Runtime> {
+    pub(crate) id: LinkId,
+    pub(crate) peer: SocketAddr,
+    pub(crate) link: Arriving<R>,
+    pub(crate) guard: LinkGuard,
+    /// The inputs that tell the core of it, and what its client has sent since.
+    pub(crate) inputs: Vec<Input>,
+    /// Bytes that were read, and not yet given to a core.
+    pub(crate) held: Held,
+}
+
+/// The link of a [`NewLink`].
+pub(crate) enum Arriving<R: Runtime> {
+    /// It belongs to the thread of the reactor.
+    Here(Link<R::Stream>),
+    /// It comes from another thread.
+    Detached(Link<R::Detached>),
+}
+
+impl<R: Runtime> Arriving<R> {
+    /// The link, which belongs to this thread now.
+    pub(crate) fn attach(self) -> io::Result<Link<R::Stream>> {
+        match self {
+            Self::Here(link) => Ok(link),
+            Self::Detached(link) => link.try_map(R::attach),
+        }
+    }
+}
+
+/// A new link. It keeps all shards of the node alive until the reactor has it.
+pub(crate) type Arrival<R> = (NewLink<R>, Option<NodeShards<R>>);
+
+/// The links that the reactor of a shard has not taken, and the state of the reactor.
+///
+/// The flags change under the lock, and can be read without it: an accepted link looks at those of
+/// every shard, and each turn looks for links.
+pub(crate) struct Arrivals<R: Runtime> {
+    links: Mutex<Vec<Arrival<R>>>,
+    has_links: AtomicBool,
+    has_reactor: AtomicBool,
+    /// A reactor has ended by a panic.
+    has_failed: AtomicBool,
+    /// The reactor has to end.
+    is_stopped: AtomicBool,
+    /// Whether a new reactor may follow one that has failed. If there are other shards, they have
+    /// told it what is lost.
+    may_follow_failed: bool,
+}
+
+impl<R: Runtime> Arrivals<R> {
+    pub(crate) fn new(may_follow_failed: bool) -> Self {
+        Self {
+            links: Mutex::default(),
+            has_links: AtomicBool::new(false),
+            has_reactor: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            may_follow_failed,
+        }
+    }
+
+    /// Adds an accepted link. Drops it, and returns false, if no reactor will ever take it. The
+    /// caller then sees to it that there is a reactor.
+    pub(crate) fn add_accepted(&self, arrival: Arrival<R>) -> bool {
+        self.add_if(arrival, || self.may_have_reactor())
+    }
+
+    /// Adds a link of another shard. Drops it, and returns false, if there is no reactor.
+    pub(crate) fn add_handed_over(&self, arrival: Arrival<R>) -> bool {
+        self.add_if(arrival, || self.has_reactor())
+    }
+
+    fn add_if(&self, arrival: Arrival<R>, is_taken: impl FnOnce() -> bool) -> bool {
+        let mut links = self.lock();
+        if !is_taken() {
+            drop(links);
+            drop(arrival);
+            return false;
+        }
+        links.push(arrival);
+        self.has_links.store(true, Ordering::Release);
+        true
+    }
+
+    /// Takes the links that arrived, for the reactor.
+    pub(crate) fn take(&self) -> Vec<Arrival<R>> {
+        if !self.has_links.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.take_all(&mut self.lock())
+    }
+
+    fn take_all(&self, links: &mut Vec<Arrival<R>>) -> Vec<Arrival<R>> {
+        self.has_links.store(false, Ordering::Release);
+        std::mem::take(links)
+    }
+
+    pub(crate) fn has_reactor(&self) -> bool {
+        self.has_reactor.load(Ordering::Acquire)
+    }
+
+    /// Whether a reactor has ended by a panic.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    fn may_have_reactor(&self) -> bool {
+        self.may_follow_failed || !self.has_failed()
+    }
+
+    /// Returns true if there was no reactor, and may be one. The caller then makes it.
+    pub(crate) fn claim_reactor(&self) -> bool {
+        let _links = self.lock();
+        if self.has_reactor() || !self.may_have_reactor() {
+            return false;
+        }
+        self.is_stopped.store(false, Ordering::Release);
+        self.has_reactor.store(true, Ordering::Release);
+        true
+    }
+
+    /// The reactor has to end, and must then be woken.
+    pub(crate) fn stop_reactor(&self) {
+        self.is_stopped.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire)
+    }
+
+    /// The reactor ends. Returns the links that it had not taken, to be dropped.
+    pub(crate) fn reactor_ended(&self, has_failed: bool) -> Vec<Arrival<R>> {
+        let mut links = self.lock();
+        self.has_reactor.store(false, Ordering::Release);
+        self.has_failed.fetch_or(has_failed, Ordering::AcqRel);
+        self.take_all(&mut links)
+    }
+
+    /// No code that can panic runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, Vec<Arrival<R>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,193 @@
+//! Entries arrive in order and once, and full mailboxes tell their senders.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_lite::future::block_on;
+use rts_proto::server::SessionNumber;
+
+use super::*;
+
+fn shard(number: usize) -> ShardId {
+    ShardId::new(number).expect("valid")
+}
+
+fn entry(number: u64) -> Entry {
+    let session = SessionNumber::from_number(number).expect("not zero");
+    Entry::Push { session, frame: Bytes::new() }
+}
+
+fn mesh(shards: usize) -> (Mesh, Vec<Arc<ReadyQueue>>) {
+    let ready: Vec<_> = (0..shards).map(|_| Arc::default()).collect();
+    (Mesh::new(&ready), ready)
+}
+
+fn taken(mesh: &Mesh, own: usize) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    while mesh.take(shard(own), &mut |input| inputs.push(input)) {}
+    inputs
+}
+
+/// The inputs of one turn, and whether there are more.
+fn taken_in_turn(mesh: &Mesh, own: usize) -> (Vec<Input>, bool) {
+    let mut inputs = Vec::new();
+    let has_more = mesh.take(shard(own), &mut |input| inputs.push(input));
+    (inputs, has_more)
+}
+
+/// The sender and the number of each burst's first entry.
+fn firsts(inputs: Vec<Input>) -> Vec<(usize, Entry)> {
+    let first = |input| match input {
+        Input::Peer(from, entries) => (from.number(), entries.into_iter().next().expect("one")),
+        other => panic!("{other:?}"),
+    };
+    inputs.into_iter().map(first).collect()
+}
+
+fn is_notified(ready: &ReadyQueue) -> bool {
+    block_on(std::future::poll_fn(|context: &mut Context<'_>| {
+        Poll::Ready(ready.poll_ready(context, &mut VecDeque::new()).is_ready())
+    }))
+}
+
+#[test]
+fn entries_of_each_sender_come_in_their_order_and_once() {
+    let (mesh, _ready) = mesh(3);
+    for number in 1..=3 {
+        mesh.send(shard(0), shard(2), vec![entry(number)]);
+        mesh.send(shard(1), shard(2), vec![entry(10 * number), entry(10 * number + 1)]);
+    }
+    let of = |from, numbers: &[u64]| {
+        Input::Peer(shard(from), numbers.iter().map(|number| entry(*number)).collect())
+    };
+    let first = [of(0, &[1]), of(1, &[10, 11]), of(0, &[2]), of(1, &[20, 21])];
+    assert_eq!(taken(&mesh, 2), [&first[..], &[of(0, &[3]), of(1, &[30, 31])]].concat());
+    assert_eq!(taken(&mesh, 2), []);
+    assert_eq!(taken(&mesh, 0), []);
+}
+
+#[test]
+fn receiver_is_woken_once_until_it_takes() {
+    let (mesh, ready) = mesh(2);
+    assert!(!is_notified(&ready[1]));
+    mesh.send(shard(0), shard(1), vec![entry(1)]);
+    assert!(is_notified(&ready[1]));
+    mesh.send(shard(0), shard(1), vec![entry(2)]);
+    assert!(!is_notified(&ready[1]) && !is_notified(&ready[0]));
+    assert_eq!(taken(&mesh, 1).len(), 2);
+    mesh.send(shard(0), shard(1), vec![entry(3)]);
+    assert!(is_notified(&ready[1]));
+}
+
+/// Entries for shard 1 that wait, in bursts of this length.
+fn fill(mesh: &Mesh, bursts: usize, burst: usize) -> bool {
+    let entries = || (1..=burst as u64).map(entry).collect();
+    (0..bursts).fold(false, |told, _| mesh.send(shard(0), shard(1), entries()) || told)
+}
+
+/// The entries that stay in a mailbox still count, and so do half of those that congested it.
+#[test]
+fn mailbox_is_congested_from_its_bound_to_half_of_it() {
+    const BURST: usize = WEIGHT_PER_TURN;
+    let (mesh, ready) = mesh(2);
+    let full = CONGESTED_ENTRIES / BURST;
+    assert!(!fill(&mesh, full - 1, BURST));
+    assert!(fill(&mesh, 1, BURST));
+    assert!(!fill(&mesh, 1, BURST), "told once");
+    for left in (CONGESTED_ENTRIES / 2 / BURST..=full).rev() {
+        assert_eq!(mesh.next_relieved(shard(0)), None, "with more than {left} bursts left");
+        assert!(!is_notified(&ready[0]));
+        assert_eq!(taken_in_turn(&mesh, 1).0.len(), 1);
+    }
+    assert!(is_notified(&ready[0]));
+    assert_eq!(mesh.next_relieved(shard(0)), Some(shard(1)));
+    assert_eq!(mesh.next_relieved(shard(0)), None);
+    assert!(!fill(&mesh, full / 2 - 1, BURST));
+    assert!(fill(&mesh, 1, BURST), "congested again");
+}
+
+/// Otherwise the sender would send without bound to a receiver that is congested.
+#[test]
+fn receiver_that_is_congested_again_is_not_told_as_relieved() {
+    let (mesh, _ready) = mesh(2);
+    assert!(fill(&mesh, 1, CONGESTED_ENTRIES));
+    taken(&mesh, 1);
+    assert!(!fill(&mesh, 1, CONGESTED_ENTRIES), "the sender knows it as congested");
+    assert_eq!(mesh.next_relieved(shard(0)), None);
+    taken(&mesh, 1);
+    assert_eq!(mesh.next_relieved(shard(0)), Some(shard(1)));
+}
+
+#[test]
+fn turn_takes_bounded_weight_and_a_burst_of_each_sender() {
+    let (mesh, ready) = mesh(3);
+    let heavy = |number| (0..WEIGHT_PER_TURN).map(|_| entry(number)).collect();
+    for number in 1..=3 {
+        mesh.send(shard(0), shard(2), heavy(number));
+    }
+    mesh.send(shard(1), shard(2), vec![entry(10)]);
+    assert!(is_notified(&ready[2]));
+    let turns = [
+        (vec![(0, entry(1)), (1, entry(10))], true),
+        (vec![(0, entry(2))], true),
+        (vec![(0, entry(3))], false),
+    ];
+    for (expected, has_more) in turns {
+        let (inputs, more) = taken_in_turn(&mesh, 2);
+        assert_eq!((firsts(inputs), more), (expected, has_more));
+    }
+    assert!(!is_notified(&ready[2]));
+    mesh.send(shard(0), shard(2), vec![entry(4)]);
+    assert!(is_notified(&ready[2]));
+}
+
+#[test]
+fn entries_weigh_as_much_as_their_lists() {
+    let session = SessionNumber::from_number(1).expect("not zero");
+    let to_each = |sessions| Entry::PushToEach {
+        sessions: vec![session; sessions],
+        frames: vec![(None, Bytes::new()); ITEMS_PER_WEIGHT],
+    };
+    assert_eq!([entry(1), to_each(0), to_each(800)].map(|entry| weight(&entry)), [1, 2, 102]);
+    let (mesh, _ready) = mesh(2);
+    for _ in 0..2 {
+        mesh.send(shard(0), shard(1), vec![to_each(ITEMS_PER_WEIGHT * WEIGHT_PER_TURN)]);
+    }
+    assert_eq!(taken_in_turn(&mesh, 1).0.len(), 1);
+}
+
+#[test]
+fn many_bytes_congest_a_receiver_too() {
+    let (mesh, _ready) = mesh(2);
+    let push = |bytes_len| {
+        let session = SessionNumber::from_number(1).expect("not zero");
+        vec![Entry::Push { session, frame: vec![0; bytes_len].into() }]
+    };
+    assert!(!mesh.send(shard(0), shard(1), push(CONGESTED_BYTES - 1)));
+    assert!(mesh.send(shard(0), shard(1), push(1)));
+}
+
+#[test]
+fn threads_lose_and_swap_nothing() {
+    const SENT: u64 = 20_000;
+    let (mesh, _ready) = mesh(3);
+    let mesh = &mesh;
+    std::thread::scope(|scope| {
+        for from in [0, 1] {
+            scope.spawn(move || {
+                for number in 1..=SENT {
+                    mesh.send(shard(from), shard(2), vec![entry(number)]);
+                }
+            });
+        }
+        let mut last = [0, 0];
+        while last != [SENT, SENT] {
+            for input in taken(mesh, 2) {
+                let Input::Peer(from, entries) = input else { continue };
+                let next = last[from.number()] + 1;
+                assert_eq!(entries, [entry(next)]);
+                last[from.number()] = next;
+            }
+        }
+    });
+}
