@@ -13,6 +13,6 @@ mod work;
 pub use floor::{FloorError, serve_floor};
 pub use machine::{ServerProcess, pin_this_thread};
 pub use promises::{Law, Promises, PromisesError, Restart, Violation, check_promises};
-pub use report::{Report, Spread};
+pub use report::{Report, Spread, ThreadCpu};
 pub use target::{Scheme, Target, TargetError};
-pub use work::{Connect, Idle, Job, P2p, Pace, Room, RunError, Storm, run};
+pub use work::{Bot, Connect, Idle, Job, P2p, Pace, Room, RunError, Storm, run};

@@ -1,5 +1,6 @@
 //! Functions of the operating system.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -61,8 +62,25 @@ impl ServerProcess {
     }
 
     pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // The command's name is in brackets, and may contain any character.
+        self.cpu_time_in(&fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?)
+    }
+
+    /// The name and the CPU time of each thread, by its number. Threads that end meanwhile are left
+    /// out.
+    pub(crate) fn threads(&self) -> BTreeMap<String, (String, CpuTime)> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let thread = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+            let (_, name) = stat.rsplit_once(')')?.0.split_once('(')?;
+            let number = task.file_name().into_string().ok()?;
+            Some((number, (name.to_owned(), self.cpu_time_in(&stat)?)))
+        };
+        tasks.filter_map(thread).collect()
+    }
+
+    fn cpu_time_in(&self, stat: &str) -> Option<CpuTime> {
+        // The name of a command or thread is in brackets, and may contain any character.
         let (_, fields) = stat.rsplit_once(')')?;
         let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
         let mut next = || {
@@ -108,6 +126,23 @@ mod tests {
         let own = ServerProcess::new(std::process::id()).expect("we exist");
         assert!(own.resident_bytes().is_some_and(|bytes| bytes > 4_096));
         assert!(ServerProcess::new(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn threads_have_names_and_times() {
+        let own = ServerProcess::new(std::process::id()).expect("we exist");
+        let named = std::thread::Builder::new().name("a (b) c".to_owned());
+        let worker = named.spawn(move || {
+            let time = || {
+                let threads = own.threads();
+                let worker = threads.into_values().find(|(name, _)| name == "a (b) c");
+                worker.expect("it runs").1.total()
+            };
+            // Reading the times takes time too.
+            std::iter::repeat_with(time).find(|time| !time.is_zero())
+        });
+        let time = worker.expect("it starts").join().expect("no panic");
+        assert!(time.is_some_and(|time| !time.is_zero()));
     }
 
     #[test]

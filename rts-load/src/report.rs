@@ -26,6 +26,15 @@ pub struct Spread {
     pub max_ns: u64,
 }
 
+/// The CPU time of a thread of the server.
+#[derive(Clone, Debug)]
+pub struct ThreadCpu {
+    /// The name of the thread. Several threads may have one name.
+    pub name: String,
+    /// Its CPU time during the measurement, user and system.
+    pub seconds: f64,
+}
+
 /// The figures of a job. Figures that do not apply are `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -59,6 +68,8 @@ pub struct Report {
     pub all_ready_seconds: Option<f64>,
     /// CPU time of the server during the measurement: user, system.
     pub server_cpu_seconds: Option<(f64, f64)>,
+    /// The threads of the server that used CPU time during the measurement.
+    pub server_threads: Vec<ThreadCpu>,
     /// Memory of the server for each client, beyond its memory before.
     pub server_bytes_per_client: Option<u64>,
     /// Memory of the server at the end.
@@ -110,6 +121,9 @@ impl Report {
             "server_user_seconds": self.server_cpu_seconds.map(|(user, _)| user),
             "server_system_seconds": self.server_cpu_seconds.map(|(_, system)| system),
             "server_cpu_seconds_per_million": self.server_cpu_per_million(),
+            "server_threads": self.server_threads.iter().map(|thread| json!({
+                "name": thread.name, "cpu_seconds": thread.seconds,
+            })).collect::<Vec<_>>(),
             "server_bytes_per_client": self.server_bytes_per_client,
             "server_resident_bytes": self.server_resident_bytes,
             "load_cpu_share": self.load_cpu_share,
@@ -154,6 +168,11 @@ impl fmt::Display for Report {
                 Some(seconds) => writeln!(f, ": {seconds:.3} CPU s per million")?,
                 None => writeln!(f)?,
             }
+        }
+        if let [_, _, ..] = &self.server_threads[..] {
+            let threads = self.server_threads.iter();
+            let threads = threads.map(|thread| format!("{} {:.2} s", thread.name, thread.seconds));
+            writeln!(f, "  threads   {}", threads.collect::<Vec<_>>().join(", "))?;
         }
         if let Some(bytes) = self.server_bytes_per_client {
             writeln!(f, "  memory    {bytes} bytes a client")?;

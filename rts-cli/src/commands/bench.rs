@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use rts_load::{Connect, Idle, Job, P2p, Pace, Report, Room, ServerProcess, Storm, Target};
+use rts_load::{Bot, Connect, Idle, Job, P2p, Pace, Report, Room, ServerProcess, Storm, Target};
 use rts_server::{DEV_APP_ID, DEV_APP_KEY, ShardCount};
 
 use crate::dev_token::unix_now;
@@ -31,6 +31,8 @@ pub(crate) enum Work {
     P2p(P2pArgs),
     /// Broadcasts of one sender in a room of many members
     Room(RoomArgs),
+    /// Messages of one sender to many users in turn
+    Bot(BotArgs),
     /// Logins of many clients
     Connect(ConnectArgs),
     /// Memory of clients that are logged in and idle
@@ -126,6 +128,17 @@ pub(crate) struct RoomArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BotArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Users beside the sender
+    #[arg(long, default_value_t = 1_000)]
+    users: usize,
+    #[command(flatten)]
+    traffic: Traffic,
+}
+
+#[derive(Debug, Args)]
 struct Crowd {
     /// Number of clients
     #[arg(long, default_value_t = 1_000)]
@@ -196,6 +209,16 @@ impl Work {
                 common,
                 Job::Room(Room {
                     members,
+                    payload_bytes: traffic.payload,
+                    pace: traffic.pace(),
+                    warm_up: Duration::from_secs_f64(traffic.warm_up),
+                    duration: Duration::from_secs_f64(traffic.duration),
+                }),
+            ),
+            Self::Bot(BotArgs { common, users, traffic }) => (
+                common,
+                Job::Bot(Bot {
+                    users,
                     payload_bytes: traffic.payload,
                     pace: traffic.pace(),
                     warm_up: Duration::from_secs_f64(traffic.warm_up),

@@ -44,6 +44,25 @@ fn broadcast_counts_a_delivery_for_each_member() {
 }
 
 #[test]
+fn bot_reaches_every_user_in_turn() {
+    let report = bench("bot --users 5 --window 2 --warm-up 0 --duration 0.2");
+    check(&report, "0");
+    assert_eq!(report["clients"], 6);
+    check(&bench("bot --users 5 --rate 500 --warm-up 0 --duration 0.2"), "0");
+}
+
+#[test]
+fn threads_of_the_server_are_told_apart() {
+    let report = bench("p2p --pairs 20 --shards 2 --window 8 --warm-up 0 --duration 0.5");
+    let threads = report["server_threads"].as_array().expect("threads");
+    let of_shards = threads.iter().filter(|thread| {
+        thread["name"].as_str().is_some_and(|name| name.starts_with("rts-shard-"))
+    });
+    let seconds: f64 = of_shards.filter_map(|thread| thread["cpu_seconds"].as_f64()).sum();
+    assert!(seconds > 0.0, "{report}");
+}
+
+#[test]
 fn started_server_has_wanted_shards() {
     check(&bench("room --members 5 --shards 2 --window 2 --warm-up 0 --duration 0.2"), "200");
     let output = rts(&["bench", "room", "--shards", "65"]);
@@ -96,7 +115,9 @@ fn floor_relays_messages() {
     let stdout = floor.stdout.take().expect("a pipe");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
     let url = line.trim().strip_prefix("listening on ").expect("where it listens");
-    for work in ["p2p --pairs 2 --window 4", "room --members 3 --window 4"] {
+    for work in
+        ["p2p --pairs 2 --window 4", "bot --users 3 --window 4", "room --members 3 --window 4"]
+    {
         let report = bench(&format!("{work} --warm-up 0 --duration 0.2 --url {url}"));
         assert!(report["done"].as_u64() > Some(0), "{report}");
         assert_eq!(report["lost"], 0, "{report}");

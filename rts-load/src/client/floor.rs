@@ -42,6 +42,10 @@ impl Client for Floor {
         Ok(used)
     }
 
+    fn aim(&mut self, to: u32) {
+        self.role = Role::Sender { to };
+    }
+
     fn send(&mut self, _id: u64, payload: &[u8], out: &mut Vec<u8>) {
         let to = match self.role {
             Role::Sender { to } => to,

@@ -79,6 +79,9 @@ pub(crate) trait Client: Sized {
         hear: &mut impl FnMut(Heard),
     ) -> Result<usize, String>;
 
+    /// Makes a sender send to the receiver with this number from now on.
+    fn aim(&mut self, to: u32);
+
     /// Sends to the target of the role. Ids count from 1.
     fn send(&mut self, id: u64, payload: &[u8], out: &mut Vec<u8>);
 

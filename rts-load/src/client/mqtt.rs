@@ -1,7 +1,7 @@
 //! MQTT 3.1.1, with one topic for each receiver. QoS 0 has no results, QoS 1 has the broker's. With
 //! `mqtt-request` the receiver answers on a topic of the sender.
 
-use super::{Client, Heard, PAYLOAD_HEAD_BYTES, Role, due_ns, message_id, varint};
+use super::{Client, Heard, PAYLOAD_HEAD_BYTES, Role, due_ns, message_id, user, varint};
 use crate::target::{Scheme, Target};
 
 const CONNACK: u8 = 2;
@@ -73,6 +73,10 @@ impl Client for Mqtt {
             }
         }
         Ok(used)
+    }
+
+    fn aim(&mut self, to: u32) {
+        self.topic = user(to);
     }
 
     fn send(&mut self, _id: u64, payload: &[u8], out: &mut Vec<u8>) {

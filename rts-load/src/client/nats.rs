@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use super::{Client, Heard, Role, due_ns};
+use super::{Client, Heard, Role, due_ns, user};
 use crate::target::{Scheme, Target};
 
 pub(crate) struct Nats {
@@ -75,6 +75,10 @@ impl Client for Nats {
             used = after;
         }
         Ok(used)
+    }
+
+    fn aim(&mut self, to: u32) {
+        self.subject = user(to);
     }
 
     fn send(&mut self, id: u64, payload: &[u8], out: &mut Vec<u8>) {

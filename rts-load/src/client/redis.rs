@@ -1,6 +1,6 @@
 //! Redis: PUBLISH to a channel of the receiver, SUBSCRIBE. A result is the number of receivers.
 
-use super::{Client, Heard, Role, due_ns};
+use super::{Client, Heard, Role, due_ns, user};
 use crate::target::Target;
 
 /// The result of a message without a receiver, equal to the code of RTS.
@@ -55,6 +55,10 @@ impl Client for Redis {
             }
         }
         Ok(used)
+    }
+
+    fn aim(&mut self, to: u32) {
+        self.channel = user(to);
     }
 
     fn send(&mut self, _id: u64, payload: &[u8], out: &mut Vec<u8>) {

@@ -50,6 +50,10 @@ impl Client for Relay {
         Ok(used)
     }
 
+    fn aim(&mut self, to: u32) {
+        self.role = Role::Sender { to };
+    }
+
     fn send(&mut self, _id: u64, payload: &[u8], out: &mut Vec<u8>) {
         let to = match self.role {
             Role::Sender { to } => to,

@@ -106,6 +106,10 @@ impl Client for Rts {
         used
     }
 
+    fn aim(&mut self, to: u32) {
+        self.to = user(to);
+    }
+
     fn send(&mut self, id: u64, payload: &[u8], out: &mut Vec<u8>) {
         let tag = if self.role == Role::Speaker { BROADCAST } else { SEND };
         let to = std::mem::take(&mut self.to);
@@ -345,6 +349,14 @@ mod tests {
             (MessageId(300), &b"user-2"[..], MessageConfig::ReliableOrdered)
         );
         assert_eq!(sent, Payload::binary(payload));
+        let mut bot = client(Role::Sender { to: 2 });
+        for to in [70, 8] {
+            out.clear();
+            bot.aim(to);
+            bot.send(1, b"hi", &mut out);
+            let Frame::Send { to: sent, .. } = decode(&out) else { panic!("a Send") };
+            assert_eq!(&sent[..], user(to).as_bytes());
+        }
         let mut client = client(Role::Receiver);
         client.received = 300;
         client.is_ack_awaited = true;

@@ -27,7 +27,7 @@ pub enum RunError {
         /// The number of all clients.
         clients: usize,
     },
-    /// The job has no clients or nothing to send.
+    /// The job has no clients or nothing to send, or the protocol cannot do it.
     #[error("{0}")]
     Nothing(&'static str),
 }

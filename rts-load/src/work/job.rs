@@ -12,6 +12,8 @@ pub enum Job {
     P2p(P2p),
     /// One speaker, many members.
     Room(Room),
+    /// Messages of one sender to many receivers in turn.
+    Bot(Bot),
     /// Clients log in, one after another.
     Connect(Connect),
     /// Clients are logged in and idle.
@@ -45,6 +47,21 @@ pub struct Room {
     /// Bytes of a broadcast.
     pub payload_bytes: usize,
     /// When broadcasts are sent.
+    pub pace: Pace,
+    /// The time before the measurement.
+    pub warm_up: Duration,
+    /// The time of the measurement.
+    pub duration: Duration,
+}
+
+/// See [`Job::Bot`].
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// Receivers. The sender sends to one after the other.
+    pub users: usize,
+    /// Bytes of a message.
+    pub payload_bytes: usize,
+    /// When messages are sent.
     pub pace: Pace,
     /// The time before the measurement.
     pub warm_up: Duration,
@@ -99,6 +116,7 @@ impl Job {
         match self {
             Self::P2p(_) => "p2p",
             Self::Room(_) => "room",
+            Self::Bot(_) => "bot",
             Self::Connect(_) => "connect",
             Self::Idle(_) => "idle",
             Self::Storm(_) => "storm",
@@ -109,6 +127,7 @@ impl Job {
         let clients = match self {
             Self::P2p(p2p) => p2p.pairs,
             Self::Room(room) => room.members,
+            Self::Bot(bot) => bot.users,
             Self::Connect(Connect { clients, at_once })
             | Self::Idle(Idle { clients, at_once, .. })
             | Self::Storm(Storm { clients, at_once, .. }) => *clients.min(at_once),
@@ -118,7 +137,8 @@ impl Job {
         }
         match self {
             Self::P2p(P2p { payload_bytes, pace, .. })
-            | Self::Room(Room { payload_bytes, pace, .. }) => {
+            | Self::Room(Room { payload_bytes, pace, .. })
+            | Self::Bot(Bot { payload_bytes, pace, .. }) => {
                 if *payload_bytes < PAYLOAD_HEAD_BYTES {
                     return Err(RunError::Nothing(
                         "a payload has at least 16 bytes: a time and a number",

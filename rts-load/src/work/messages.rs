@@ -1,11 +1,12 @@
-//! Messages in pairs, and broadcasts in a room. Both have senders with a window, and receivers.
+//! Messages in pairs and of a bot, and broadcasts in a room. All have senders with a window, and
+//! receivers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::crowd::{AT_ONCE, LOOK_UP, Sweeper};
 use super::error::RunError;
-use super::job::{P2p, Pace, Room};
+use super::job::{Bot, P2p, Pace, Room};
 use super::presence::Snapshot;
 use super::running::Run;
 use crate::client::{Client, PAYLOAD_HEAD_BYTES, Role};
@@ -49,21 +50,35 @@ struct Tally {
     codes: BTreeMap<u32, u64>,
 }
 
-/// The part of the work that pairs and rooms share.
+/// The part of the work that pairs, bots and rooms share.
 struct Plan {
     senders: Vec<Sender>,
     /// The sender whose messages each link receives.
     sender_of: Vec<usize>,
     pace: Pace,
     payload: Vec<u8>,
-    warm_up: Duration,
-    duration: Duration,
-    clients: usize,
     /// Whether a delivery counts as done, as in a room.
     counts_deliveries: bool,
+    /// The number of receivers that a bot sends to, one after the other.
+    receivers_in_turn: Option<u64>,
     is_sending: bool,
     /// A list for reuse in the next turn.
     happened: Vec<(LinkIndex, Happened)>,
+}
+
+impl Plan {
+    fn new(senders: Vec<Sender>, sender_of: Vec<usize>, pace: Pace, payload_bytes: usize) -> Self {
+        Self {
+            senders,
+            sender_of,
+            pace,
+            payload: vec![b'x'; payload_bytes],
+            counts_deliveries: false,
+            receivers_in_turn: None,
+            is_sending: false,
+            happened: Vec::new(),
+        }
+    }
 }
 
 impl<C: Client> Run<'_, C> {
@@ -78,18 +93,9 @@ impl<C: Client> Run<'_, C> {
         let clients = roles.len();
         self.gather(roles.into_iter(), AT_ONCE)?;
         let senders = (0..job.pairs).map(|pair| self.sender(2 * pair + 1, 1)).collect();
-        self.play(Plan {
-            senders,
-            sender_of: (0..clients).map(|link| link / 2).collect(),
-            pace: job.pace,
-            payload: vec![b'x'; job.payload_bytes],
-            warm_up: job.warm_up,
-            duration: job.duration,
-            clients,
-            counts_deliveries: false,
-            is_sending: false,
-            happened: Vec::new(),
-        })
+        let sender_of = (0..clients).map(|link| link / 2).collect();
+        let plan = Plan::new(senders, sender_of, job.pace, job.payload_bytes);
+        self.play(plan, job.warm_up, job.duration)
     }
 
     pub(super) fn room(&mut self, job: &Room) -> Result<Report, RunError> {
@@ -98,18 +104,20 @@ impl<C: Client> Run<'_, C> {
         let clients = roles.len();
         self.gather(roles.into_iter(), AT_ONCE)?;
         let speaker = self.sender(job.members, job.members as u64);
-        self.play(Plan {
-            senders: vec![speaker],
-            sender_of: vec![0; clients],
-            pace: job.pace,
-            payload: vec![b'x'; job.payload_bytes],
-            warm_up: job.warm_up,
-            duration: job.duration,
-            clients,
-            counts_deliveries: true,
-            is_sending: false,
-            happened: Vec::new(),
-        })
+        let mut plan = Plan::new(vec![speaker], vec![0; clients], job.pace, job.payload_bytes);
+        plan.counts_deliveries = true;
+        self.play(plan, job.warm_up, job.duration)
+    }
+
+    pub(super) fn bot(&mut self, job: &Bot) -> Result<Report, RunError> {
+        let users = std::iter::repeat_n(Role::Receiver, job.users);
+        let roles: Vec<_> = users.chain([Role::Sender { to: 0 }]).collect();
+        let clients = roles.len();
+        self.gather(roles.into_iter(), AT_ONCE)?;
+        let bot = self.sender(job.users, 1);
+        let mut plan = Plan::new(vec![bot], vec![0; clients], job.pace, job.payload_bytes);
+        plan.receivers_in_turn = Some(job.users as u64);
+        self.play(plan, job.warm_up, job.duration)
     }
 
     fn sender(&mut self, link: LinkIndex, receivers: u64) -> Sender {
@@ -126,9 +134,13 @@ impl<C: Client> Run<'_, C> {
         }
     }
 
-    fn play(&mut self, mut plan: Plan) -> Result<Report, RunError> {
+    fn play(
+        &mut self,
+        mut plan: Plan,
+        warm_up: Duration,
+        duration: Duration,
+    ) -> Result<Report, RunError> {
         let mut tally = Tally::new();
-        let (warm_up, duration) = (plan.warm_up, plan.duration);
         self.phase("warming up", &mut plan, &mut tally, warm_up)?;
         tally.is_measuring = true;
         let before: Snapshot = self.snapshot();
@@ -142,7 +154,7 @@ impl<C: Client> Run<'_, C> {
             false => tally.deliveries,
         };
         Ok(Report {
-            clients: plan.clients,
+            clients: plan.sender_of.len(),
             sent: tally.sent,
             done,
             lost: plan.senders.iter().map(Sender::under_way).sum(),
@@ -256,7 +268,11 @@ impl<C: Client> Run<'_, C> {
         let id = sender.sent;
         plan.payload[..8].copy_from_slice(&due_ns.to_le_bytes());
         plan.payload[8..PAYLOAD_HEAD_BYTES].copy_from_slice(&id.to_le_bytes());
-        self.net.say(sender.link, |client, out| client.send(id, &plan.payload, out));
+        let to = plan.receivers_in_turn.map(|receivers| ((id - 1) % receivers) as u32);
+        self.net.say(sender.link, |client, out| {
+            to.into_iter().for_each(|to| client.aim(to));
+            client.send(id, &plan.payload, out);
+        });
     }
 
     fn take_in(&mut self, plan: &mut Plan, tally: &mut Tally) -> Result<(), RunError> {

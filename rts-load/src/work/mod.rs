@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::target::{Scheme, Target};
 
 pub use error::RunError;
-pub use job::{Connect, Idle, Job, P2p, Pace, Room, Storm};
+pub use job::{Bot, Connect, Idle, Job, P2p, Pace, Room, Storm};
 
 use running::Run;
 
@@ -31,6 +31,11 @@ pub fn run(
     progress: &mut dyn FnMut(&'static str, f64),
 ) -> Result<Report, RunError> {
     job.check()?;
+    if matches!((job, target.scheme), (Job::Bot(_), Scheme::MqttRequest)) {
+        return Err(RunError::Nothing(
+            "a receiver of mqtt-request answers only the sender of its pair",
+        ));
+    }
     match target.scheme {
         Scheme::Rts | Scheme::RtsWebSocket => run_with::<Rts>(target, job, server, progress),
         Scheme::Redis => run_with::<Redis>(target, job, server, progress),
@@ -53,6 +58,7 @@ fn run_with<C: Client>(
     let report = match job {
         Job::P2p(p2p) => run.p2p(p2p)?,
         Job::Room(room) => run.room(room)?,
+        Job::Bot(bot) => run.bot(bot)?,
         Job::Connect(connect) => run.connect(connect)?,
         Job::Idle(idle) => run.idle(idle)?,
         Job::Storm(storm) => run.storm(storm)?,

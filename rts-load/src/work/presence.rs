@@ -1,5 +1,6 @@
 //! Clients that connect, stay, leave and reconnect.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::crowd::{LOOK_UP, Sweeper};
@@ -9,12 +10,14 @@ use super::running::Run;
 use crate::client::{Client, Role};
 use crate::machine::{CpuTime, own_cpu_time};
 use crate::net::Happened;
-use crate::report::Report;
+use crate::report::{Report, ThreadCpu};
 
 /// The resources used by the server and the load at a moment.
 pub(super) struct Snapshot {
     at: Instant,
     server: Option<CpuTime>,
+    /// The threads of the server, by number, with name and CPU time.
+    threads: BTreeMap<String, (String, CpuTime)>,
     load: CpuTime,
 }
 
@@ -81,7 +84,8 @@ impl<C: Client> Run<'_, C> {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let server = self.server.and_then(|server| server.cpu_time());
-        Snapshot { at: Instant::now(), server, load: own_cpu_time() }
+        let threads = self.server.map(|server| server.threads()).unwrap_or_default();
+        Snapshot { at: Instant::now(), server, threads, load: own_cpu_time() }
     }
 
     /// A report of the resources used since the snapshot `before`.
@@ -93,10 +97,22 @@ impl<C: Client> Run<'_, C> {
         Report {
             seconds,
             server_cpu_seconds: server,
+            server_threads: self.threads_since(&before.threads),
             server_resident_bytes: self.resident_bytes(),
             load_cpu_share: load / seconds,
             ..Report::default()
         }
+    }
+
+    fn threads_since(&self, before: &BTreeMap<String, (String, CpuTime)>) -> Vec<ThreadCpu> {
+        let now = self.server.map(|server| server.threads()).unwrap_or_default();
+        let used = now.into_iter().map(|(number, (name, time))| {
+            let before = before.get(&number).map_or_else(CpuTime::default, |(_, time)| *time);
+            ThreadCpu { name, seconds: time.since(before).total().as_secs_f64() }
+        });
+        let mut used: Vec<_> = used.filter(|thread| thread.seconds > 0.0).collect();
+        used.sort_by(|one, other| one.name.cmp(&other.name));
+        used
     }
 
     fn resident_bytes(&self) -> Option<u64> {
