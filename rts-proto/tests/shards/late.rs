@@ -1,5 +1,6 @@
-//! Entries between shards arrive late, in their order. Whatever happens meanwhile, every send has
-//! one result, messages arrive in order, and nothing of a user remains when all is over.
+//! Entries between shards arrive late, in their order, and mailboxes are full at times. Whatever
+//! happens meanwhile, every send has one result and every join and leave one answer, messages
+//! arrive in order, and nothing of a user remains when all is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,22 +10,32 @@ use rts_proto::server::Shards as _;
 use rts_proto::wire::Frame;
 use rts_proto::{MessageConfig, Payload};
 
-use crate::world::{Event, Seen, USERS, World, event};
+use crate::world::{AGAIN, Event, Seen, USERS, World, event};
 
 const SHARDS: usize = 3;
 
-/// An event, or entries that arrive.
+/// An event, entries that arrive, or a mailbox that becomes full or is full no more.
 #[derive(Clone, Debug)]
 enum Step {
     Event(Event),
     Deliver(usize, usize),
+    Congest(usize, usize, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let pair = || (0..SHARDS, 1..SHARDS).prop_map(|(from, by)| (from, (from + by) % SHARDS));
     prop_oneof![
-        event().prop_map(Step::Event),
-        (0..SHARDS, 0..SHARDS).prop_map(|(from, to)| Step::Deliver(from, to)),
+        10 => event().prop_map(Step::Event),
+        10 => pair().prop_map(|(from, to)| Step::Deliver(from, to)),
+        1 => (pair(), any::<bool>()).prop_map(|((from, to), on)| Step::Congest(from, to, on)),
     ]
+}
+
+/// A join or a leave, with its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Join(u64),
+    Leave(u64),
 }
 
 /// What the clients have seen so far.
@@ -32,6 +43,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Seers {
     /// Results of sends and broadcasts, by id.
     results: BTreeSet<u64>,
+    /// Joins and leaves that were answered, by ticket.
+    answers: BTreeSet<Asked>,
     /// The latest reliable message from each user to each.
     latest: BTreeMap<(usize, String), u64>,
     /// The broadcasts of each room that its members have seen, as far as one user saw them.
@@ -54,6 +67,12 @@ impl Seers {
                 for id in ids {
                     prop_assert!(self.results.insert(id.0), "two results of {}", id.0);
                 }
+            }
+            Frame::JoinAnswer { ticket, .. } => {
+                prop_assert!(self.answers.insert(Asked::Join(*ticket)), "two answers of {ticket}");
+            }
+            Frame::LeaveAnswer { ticket } => {
+                prop_assert!(self.answers.insert(Asked::Leave(*ticket)), "two answers of {ticket}");
             }
             Frame::Delivery { from, payload, config } if config.is_reliable() => {
                 let key = (who, from.as_str().to_owned());
@@ -99,6 +118,18 @@ fn is_send(event: &Event) -> bool {
     matches!(event, Event::Send(..) | Event::Broadcast(..))
 }
 
+/// The joins and leaves of an event with this id.
+fn asked(event: &Event, id: u64) -> Vec<Asked> {
+    match event {
+        Event::Join(..) => vec![Asked::Join(id)],
+        Event::Leave(..) => vec![Asked::Leave(id)],
+        Event::JoinAndLeave(..) => {
+            vec![Asked::Join(id), Asked::Join(id + AGAIN), Asked::Leave(id)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 proptest! {
     #[test]
     fn late_entries_lose_double_and_leave_nothing(
@@ -107,15 +138,18 @@ proptest! {
         let mut world = World::new(SHARDS);
         world.node.holds_entries = true;
         let mut seers = Seers::default();
-        let mut sends = Vec::new();
+        let (mut sends, mut questions) = (Vec::new(), Vec::new());
         for step in &steps {
             match step {
                 Step::Event(event) => {
-                    if is_send(event) && let Some(sender) = world.sender(event) {
-                        sends.push((sender, world.next_id()));
+                    if let Some(sender) = world.sender(event) {
+                        let id = world.next_id();
+                        sends.extend(is_send(event).then_some((sender, id)));
+                        questions.extend(asked(event, id).into_iter().map(|asked| (sender, asked)));
                     }
                     seers.see(&world.happens(event))?;
                 }
+                Step::Congest(from, to, on) => world.node.congest(*from, *to, *on),
                 Step::Deliver(from, to) => {
                     world.node.deliver(*from, *to);
                     seers.see(&world.happens(&Event::Wait(0)))?;
@@ -123,6 +157,9 @@ proptest! {
             }
         }
         world.node.holds_entries = false;
+        for (from, by) in (0..SHARDS).flat_map(|from| (1..SHARDS).map(move |by| (from, by))) {
+            world.node.congest(from, (from + by) % SHARDS, false);
+        }
         // Users without a link come back. The messages to their former sessions have a result then.
         for who in world.without_link() {
             seers.see(&world.happens(&Event::LogIn(who)))?;
@@ -134,6 +171,11 @@ proptest! {
         for (session, id) in sends {
             if world.is_up(session) {
                 prop_assert!(seers.results.contains(&id), "no result of {id}");
+            }
+        }
+        for (session, asked) in questions {
+            if world.is_up(session) {
+                prop_assert!(seers.answers.contains(&asked), "no answer to {asked:?}");
             }
         }
         for who in 0..USERS {

@@ -14,6 +14,8 @@ use crate::support::{Node, app, broadcast, join, leave, login, room, user};
 
 pub(crate) const USERS: usize = 6;
 const ROOMS: usize = 4;
+/// The second join of an event has a ticket that is greater by this.
+pub(crate) const AGAIN: u64 = 1_000_000;
 
 /// Everything that a test does to a node.
 #[derive(Clone, Debug)]
@@ -205,7 +207,7 @@ impl World {
             Event::Join(who, at) => self.say(*who, &[join(&room_id(*at), id)]),
             Event::JoinAndLeave(who, at, leaves_last) => {
                 let (joins, leaves) = (join(&room_id(*at), id), leave(&room_id(*at), id));
-                let again = join(&room_id(*at), id + 1_000_000);
+                let again = join(&room_id(*at), id + AGAIN);
                 match leaves_last {
                     true => self.say(*who, &[joins, again, leaves]),
                     false => self.say(*who, &[leaves, joins, again]),
@@ -283,9 +285,16 @@ impl World {
         self.next_id + 1
     }
 
-    /// The session over which this is sent, if its link is up and it is logged in.
+    /// The session over which a user sends or asks this, if its link is up and it is logged in.
     pub(crate) fn sender(&self, event: &Event) -> Option<u64> {
-        let (Event::Send(who, ..) | Event::Broadcast(who, _)) = event else { return None };
+        let (Event::Send(who, ..)
+        | Event::Broadcast(who, _)
+        | Event::Join(who, _)
+        | Event::Leave(who, _)
+        | Event::JoinAndLeave(who, ..)) = event
+        else {
+            return None;
+        };
         let client = self.clients.get(who)?;
         Some(client.session).filter(|session| *session != 0 && self.is_up(*session))
     }
