@@ -52,12 +52,15 @@ impl Server {
         room: &RoomId,
     ) -> JoinPermit {
         let now = self.shared.now();
-        let other_rooms = self.shared.session(number).map_or(0, |session| {
-            let is_other = |waits: &&RoomId| *waits != room && !session.rooms.contains(waits);
-            let orphans = self.tallies.orphans(app_id, uid).filter(is_other).count();
-            session.rooms.len() - usize::from(session.rooms.contains(room)) + orphans
-        });
-        if other_rooms >= ROOMS_PER_USER_MAX {
+        let Some(session) = self.shared.session(number) else {
+            return JoinPermit::Refused(JoinRefusal::TooManyRooms);
+        };
+        let is_other = |waits: &&RoomId| *waits != room && !session.rooms.is_in(waits);
+        let orphans = self.tallies.orphans(app_id, uid).filter(is_other).count();
+        let other_rooms = session.rooms.len() - usize::from(session.rooms.is_in(room)) + orphans;
+        // A room may be left and another one joined without a pause. A slow shard does not let
+        // the rooms that are being left grow without a bound.
+        if other_rooms >= ROOMS_PER_USER_MAX || session.rooms.leaving() > ROOMS_PER_USER_MAX {
             return JoinPermit::Refused(JoinRefusal::TooManyRooms);
         }
         let allowance = self.shared.allowance(number);

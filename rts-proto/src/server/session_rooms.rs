@@ -57,10 +57,14 @@ impl SessionRooms {
         self.rooms.contains_key(room)
     }
 
-    /// The number of rooms in which the session may be a member now. A room that it asked to leave
-    /// counts until the answer.
+    /// The number of rooms that the session is in, or will be if its joins succeed.
     pub(super) fn len(&self) -> usize {
-        self.rooms.len()
+        self.rooms.values().filter(|known| known.is_in()).count()
+    }
+
+    /// The number of rooms that the session has asked to leave, and whose shards have not answered.
+    pub(super) fn leaving(&self) -> usize {
+        self.rooms.len() - self.len()
     }
 
     /// The session is a member of a room of its own shard.
@@ -156,7 +160,7 @@ mod tests {
         rooms.enter(lobby());
         assert!(rooms.is_in(&lobby()) && rooms.is_settled_in(&lobby()));
         assert!(rooms.remove(&lobby()));
-        assert!(!rooms.is_in(&lobby()) && rooms.len() == 0);
+        assert!(!rooms.is_in(&lobby()) && !rooms.contains(&lobby()));
     }
 
     #[test]
@@ -194,7 +198,7 @@ mod tests {
         rooms.join_asked(lobby());
         assert!(rooms.leave_asked(&lobby()));
         rooms.joined(&lobby());
-        assert!(!rooms.is_in(&lobby()) && rooms.len() == 1);
+        assert!(!rooms.is_in(&lobby()) && rooms.contains(&lobby()));
         rooms.left(&lobby());
         assert!(!rooms.contains(&lobby()));
     }
@@ -213,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn room_counts_until_the_leave_is_answered_and_is_not_told_of_the_end() {
+    fn room_that_is_being_left_is_not_told_of_the_end() {
         let mut rooms = SessionRooms::default();
         rooms.join_asked(lobby());
         rooms.joined(&lobby());
         assert!(rooms.leave_asked(&lobby()));
-        assert!(!rooms.is_in(&lobby()) && rooms.len() == 1);
+        assert_eq!((rooms.len(), rooms.leaving()), (0, 1));
         assert!(!rooms.leave_asked(&lobby()), "it asked before");
         assert!(told_of_the_end(rooms).is_empty());
     }
