@@ -152,10 +152,18 @@ pub const SESSION_GRACE: Duration = Duration::from_secs(30);
 
 /// Posts to the app server that may be under way for one user.
 pub const POSTS_PER_USER_MAX: usize = 4;
-/// Posts that may be under way for one app.
+/// Posts that may be under way for one app. Each shard has an equal part, and at least
+/// [`POSTS_PER_APP_OF_SHARD_MIN`].
 pub const POSTS_PER_APP_MAX: usize = 64;
-/// Posts of one app that may wait for others to end.
+/// Posts of one app that may wait for others to end. Each shard has an equal part, and at least
+/// [`POSTS_WAITING_OF_SHARD_MIN`].
 pub const POSTS_WAITING_MAX: usize = 256;
+/// The least part of a shard: two users of one shard do not wait for each other. Beyond eight
+/// shards this is more than [`POSTS_PER_APP_MAX`] for all together.
+pub const POSTS_PER_APP_OF_SHARD_MIN: usize = 2 * POSTS_PER_USER_MAX;
+/// The least part of a shard. Beyond four shards this is more than [`POSTS_WAITING_MAX`] for all
+/// together.
+pub const POSTS_WAITING_OF_SHARD_MIN: usize = 64;
 /// Longest wait of a post before it begins.
 pub const POST_WAIT: Duration = Duration::from_secs(4);
 /// Shortest time between two notices to operators about a user over a rate or against a ban.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_client::Event;
-use rts_proto::server::{Command, Config, Placement, Returned, ShardId, Shards as _, Stats};
+use rts_proto::server::{Ban, Command, Config, Placement, Returned, ShardId, Shards, Stats};
 use rts_proto::{AppId, Payload, RoomId, UserId};
 use rts_testkit::{APP_ID, Happening, World};
 
@@ -120,6 +120,29 @@ fn full_mailbox_refuses_what_would_go_there() {
     let of_pair: Vec<bool> =
         congestions.filter(|(from, to, _)| (*from, *to) == (0, 1)).map(|(.., on)| on).collect();
     assert_eq!(of_pair, [true, false, true, false]);
+}
+
+/// Each shard may know other apps.
+#[test]
+fn node_counts_each_app_once() {
+    let mut world = World::new(Config::default(), 1, 9).shards(2);
+    let placement = world.placement();
+    let app_id_of = |shard| {
+        let ids = (1..).map(|number| format!("{number:024}"));
+        let mut ids = ids.map(|id| AppId::new(&id).expect("24 digits"));
+        ids.find(|app_id| placement.of_app(app_id).number() == shard).expect("hashes reach both")
+    };
+    let uid = UserId::new("alice").expect("well formed");
+    for shard in [0, 1] {
+        let app_id = app_id_of(shard);
+        let charged = world.command(Command::Charge { app_id: &app_id, count: 1 });
+        assert!(matches!(charged, Returned::Result(Ok(_))), "{charged:?}");
+    }
+    assert_eq!((world.stats().apps, Shards::stats(&mut world).apps), (2, 2));
+    // Every shard has all bans.
+    let (app_id, ban) = (app_id_of(0), Ban::Login(uid));
+    world.command(Command::Ban { app_id: &app_id, ban: &ban, interval: SECOND });
+    assert_eq!((world.stats().apps, Shards::stats(&mut world).apps), (2, 2));
 }
 
 #[test]

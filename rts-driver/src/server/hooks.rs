@@ -7,8 +7,8 @@ use std::pin::Pin;
 use rts_proto::AppId;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, ShardId, Target, Verdict};
 
-/// Decides on logins. Called under the shard's lock: it must be quick, and must not block or call
-/// the shard.
+/// Decides on logins. Called under the lock of a shard: it must be quick, and must not block or call
+/// the node. Several shards call at the same time.
 pub trait Authenticate: Send + Sync {
     /// Judges these credentials. A panic counts as "cannot check now" (-1003).
     ///
@@ -38,7 +38,7 @@ pub trait Watch: Send + Sync {
 /// Posts to app servers.
 pub trait PostToAppServer: Send + Sync {
     /// Whether messages of this app may be posted to the target. Called under the shard's lock: it
-    /// must be quick, and must not block or call the shard. A panic counts as false.
+    /// must be quick, and must not block or call the node. A panic counts as false.
     fn allows(&self, target: &Target) -> bool;
 
     /// Posts this, at most once, and returns the outcome. The returned future runs in a task of its

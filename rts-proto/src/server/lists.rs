@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Apps of which a part has an entry.
-    fn app_ids(&self) -> BTreeSet<&AppId> {
+    pub(super) fn app_ids(&self) -> BTreeSet<&AppId> {
         let users = self.users.app_ids().chain(self.tallies.app_ids());
         let rooms = self.rooms.app_ids().chain(self.bans.app_ids());
         let back_ends = self.posts.app_ids().chain(self.back_end_rates.app_ids());

@@ -82,4 +82,4 @@ pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
 pub use observe::Observe;
 pub use placement::{Placement, ShardId};
 pub use shard::Server;
-pub use shards::Shards;
+pub use shards::{Shards, StatsPart};

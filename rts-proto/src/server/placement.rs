@@ -95,9 +95,14 @@ impl Placement {
         (0..count).map(move |own| Self { own: ShardId(own), count, seed })
     }
 
-    /// The part of this shard of a bound for the whole node.
+    /// The part of this shard of a bound for the whole node, rounded up.
     pub(super) fn share(&self, of_node: usize) -> usize {
         of_node.div_ceil(self.count.into())
+    }
+
+    /// Like [`share`](Self::share), and at least this.
+    pub(super) fn share_or(&self, of_node: usize, least: usize) -> usize {
+        self.share(of_node).max(least)
     }
 
     /// This shard.

@@ -2,7 +2,8 @@
 //! protocol.
 //!
 //! A driver begins a post at most once. All bounds are here: posts under way for a user and for an
-//! app, the number of waiting messages, and the time of each.
+//! app, the number of waiting messages, and the time of each. A shard has its part of the bounds of
+//! an app.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -16,8 +17,8 @@ use super::targets::{Decided, Params};
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::limits::{
-    FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_USER_MAX, POSTS_WAITING_MAX, REPLY_BYTES_MAX,
-    WINDOW_BYTES_MAX,
+    FRAME_BYTES_MAX, POSTS_PER_APP_MAX, POSTS_PER_APP_OF_SHARD_MIN, POSTS_PER_USER_MAX,
+    POSTS_WAITING_MAX, POSTS_WAITING_OF_SHARD_MIN, REPLY_BYTES_MAX, WINDOW_BYTES_MAX,
 };
 use crate::planted::{Bug, planted};
 use crate::wire::Frame;
@@ -115,7 +116,9 @@ impl Posts {
         let Some(session) = shared.session(number) else { return false };
         let (app_id, uid) = session.user();
         let of_app = self.apps.entry(app_id.clone()).or_default();
-        if of_app.waiting.len() >= shared.config.placement.share(POSTS_WAITING_MAX) {
+        let of_shard =
+            shared.config.placement.share_or(POSTS_WAITING_MAX, POSTS_WAITING_OF_SHARD_MIN);
+        if of_app.waiting.len() >= of_shard {
             return false;
         }
         self.last_call += 1;
@@ -255,8 +258,8 @@ impl Posts {
             return false;
         };
         let of_user = of_app.of_user(&call.uid);
-        // One user may have all of its posts at the same time.
-        let of_shard = shared.config.placement.share(POSTS_PER_APP_MAX).max(POSTS_PER_USER_MAX);
+        let of_shard =
+            shared.config.placement.share_or(POSTS_PER_APP_MAX, POSTS_PER_APP_OF_SHARD_MIN);
         let may_begin = of_app.under_way < of_shard
             && of_user < POSTS_PER_USER_MAX
             && has_room_for_replies(shared, call.session, of_user + 1);

@@ -1,6 +1,7 @@
 //! The shards of a node as one server: which shards a command or a question concerns, and how their
 //! answers become one.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::ban::Ban;
@@ -116,7 +117,7 @@ pub trait Shards {
 
     /// The present figures of the node.
     fn stats(&mut self) -> Stats {
-        self.ask_all(|server, _| server.stats()).into_iter().sum()
+        Stats::of_node(self.ask_all(|server, _| server.stats_part()))
     }
 
     /// Asks every shard.
@@ -165,6 +166,36 @@ pub trait Shards {
             sum = added(sum, self.command_to(shard, command));
         }
         sum
+    }
+}
+
+impl Server {
+    /// The part of this shard in [`Stats::of_node`].
+    #[must_use]
+    pub fn stats_part(&self) -> StatsPart {
+        StatsPart { stats: self.stats(), app_ids: self.app_ids().into_iter().cloned().collect() }
+    }
+}
+
+/// The present figures of a shard, and the apps that it knows.
+#[derive(Clone, Debug)]
+pub struct StatsPart {
+    stats: Stats,
+    app_ids: BTreeSet<AppId>,
+}
+
+impl Stats {
+    /// The figures of a node, from those of all its shards. An app counts once, however many shards
+    /// know it.
+    #[must_use]
+    pub fn of_node(parts: impl IntoIterator<Item = StatsPart>) -> Self {
+        let mut app_ids = BTreeSet::new();
+        let of_shards = parts.into_iter().map(|part| {
+            app_ids.extend(part.app_ids);
+            part.stats
+        });
+        let sum: Self = of_shards.sum();
+        Self { apps: app_ids.len(), ..sum }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Health of the server. A probe connects to each listener, which must accept. The task of the
-//! shard, with all links and the core, must make a turn.
+//! Health of the server. A probe connects to each listener, which must accept. Each shard, with its
+//! links and its core, must make a turn.
 //!
-//! The shard recognises the probe by its address. A probe needs no place, and does not wait behind
+//! The node recognises the probe by its address. A probe needs no place, and does not wait behind
 //! the handshakes of strangers. A server that is full or under attack is healthy.
 
 use std::io;

@@ -147,7 +147,9 @@ impl World {
     /// The server's counts.
     #[must_use]
     pub fn stats(&self) -> server::Stats {
-        self.node.ids().map(|shard| self.node.shard(shard).core.stats()).sum()
+        server::Stats::of_node(
+            self.node.ids().map(|shard| self.node.shard(shard).core.stats_part()),
+        )
     }
 
     /// The most bytes that ever waited on one link towards a client.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::server::deadlines::Timer;
+use crate::server::placement::Placement;
 use crate::server::testing::{
     app_id, before, begin_linked_session, begin_session_of, flushed_to, login, other_app_id,
     outputs, pass_time, sent_to, shared,
@@ -88,6 +89,21 @@ fn message_over_the_apps_bound_of_waiting_ones_is_refused() {
     assert!((1..=POSTS_WAITING_MAX as u64).all(|id| add(&mut posts, id)));
     assert!(!add(&mut posts, 1_000));
     assert_eq!((posts.len(), posts.under_way()), (POSTS_WAITING_MAX, 0));
+}
+
+/// The bounds of an app are divided among the shards of a node, and no part is very small.
+#[test]
+fn shard_has_its_part_of_an_apps_bounds() {
+    for (shards, under_way, waiting) in [(1, 64, 256), (3, 22, 86), (8, 8, 64), (64, 8, 64)] {
+        let (mut posts, mut shared, _) = begun();
+        shared.config.placement = Placement::of_node(shards, 1).next().expect("a first one");
+        let accepted = (0..).take_while(|user| {
+            let number = begin_linked_session(&mut shared, &format!("u{user}"));
+            add(&mut posts, &mut shared, number, 1)
+        });
+        assert_eq!(accepted.count(), under_way + waiting, "of {shards} shards");
+        assert_eq!(posts.under_way(), under_way, "of {shards} shards");
+    }
 }
 
 #[test]

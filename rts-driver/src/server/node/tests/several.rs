@@ -293,6 +293,19 @@ fn panic_on_entries_of_another_shard_ends_the_shard() {
     assert_eq!(two.failed(), Some(1));
 }
 
+/// One that waited for the shards one after the other would take a turn of each in sequence.
+#[test]
+fn turns_of_all_shards_are_awaited_together() {
+    let mut two = Two::new();
+    two.turn_until_quiet();
+    let node = two.node.clone();
+    let mut waits = Box::pin(node.next_turn());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    two.turn();
+    assert!(waits.as_mut().poll(&mut context).is_ready());
+}
+
 #[test]
 fn shutdown_closes_the_links_of_every_shard() {
     let mut two = Two::new();
