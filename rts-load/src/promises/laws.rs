@@ -4,7 +4,7 @@
 //! logins     one result for each login; displaced clients are notified once
 //! sends      one result for each message and broadcast
 //! receipts   nothing doubled, reordered, invented, or received in spite of its result
-//! delivery   what has the result of a success was received
+//! delivery   what has the result of a success was received; gaps are reported
 //! order      the broadcasts of a room are in one order for all members
 //! members    one answer for each join and leave; joins and leaves of others alternate
 //! violation  the laws by name

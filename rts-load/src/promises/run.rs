@@ -109,10 +109,9 @@ pub fn check_promises(
     let fleet = Arc::new(Fleet::new(target));
     let random = Rng::with_seed(job.seed);
     let mut run = Run { job, fleet, runtime, random, server, say, stuck: Vec::new() };
-    let done = run.phases();
-    let violations = run.verdict();
+    let violations = run.phases().map(|()| run.verdict());
     run.fleet.close();
-    done.map(|()| violations)
+    violations
 }
 
 struct Run<'a> {

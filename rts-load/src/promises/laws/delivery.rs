@@ -22,6 +22,7 @@ pub(super) fn check(history: &History<'_>, sends: &Sends, found: &mut Vec<Violat
         for stay in stays(client, sends) {
             let sent = broadcasts.get(&stay.room).map_or(&[][..], Vec::as_slice);
             missing(index, &stay, stay.until(history), sent, found);
+            unreported(index, &stay, history, found);
         }
     }
 }
@@ -50,14 +51,15 @@ struct Stay {
     last_sent: u64,
     received: HashSet<Message>,
     end: End,
+    ended: u64,
 }
 
 #[derive(Clone, Copy)]
 enum End {
     /// It lasts until the end of the history.
     None,
-    /// With the moments of the call and of its answer.
-    Left { called: u64, left: u64 },
+    /// With the moment of the call.
+    Left { called: u64 },
     /// The session ended.
     Lost,
 }
@@ -71,9 +73,10 @@ impl Stay {
     fn until(&self, history: &History<'_>) -> u64 {
         match self.end {
             End::None => u64::MAX,
-            End::Left { called, left } => {
-                let during =
-                    |outage: &std::ops::Range<u64>| outage.start < left && self.from < outage.end;
+            End::Left { called } => {
+                let during = |outage: &std::ops::Range<u64>| {
+                    outage.start < self.ended && self.from < outage.end
+                };
                 let has_link = !history.outages.iter().any(during);
                 if has_link { called.max(self.last_sent) } else { self.last_sent }
             }
@@ -86,28 +89,29 @@ impl Stay {
 fn stays(client: &Client<'_>, sends: &Sends) -> Vec<Stay> {
     let mut open: HashMap<Room, Stay> = HashMap::new();
     let mut leaves: HashMap<Room, u64> = HashMap::new();
-    let mut ended = Vec::new();
-    let lost = |stay: Stay| Stay { end: End::Lost, ..stay };
+    let mut over = Vec::new();
     for record in client.records {
         let at = record.at;
+        let lost = |stay: Stay| Stay { end: End::Lost, ended: at, ..stay };
         match record.what {
             What::Joined(room, Entry::First | Entry::Anew) => {
                 let received = HashSet::new();
-                let stay = Stay { room, from: at, last_sent: at, received, end: End::None };
-                ended.extend(open.insert(room, stay).map(lost));
+                let (end, ended) = (End::None, u64::MAX);
+                let stay = Stay { room, from: at, last_sent: at, received, end, ended };
+                over.extend(open.insert(room, stay).map(lost));
             }
             // The answer to the join may have been under way then.
             What::LeaveCalled(room) => drop(leaves.entry(room).or_insert(at)),
             What::Left(room) => {
                 let called = leaves.remove(&room).unwrap_or(at);
-                let left = |stay| Stay { end: End::Left { called, left: at }, ..stay };
-                ended.extend(open.remove(&room).map(left));
+                let left = |stay| Stay { end: End::Left { called }, ended: at, ..stay };
+                over.extend(open.remove(&room).map(left));
             }
             What::State(room, state) if state != NOTICES_STOP => {
                 leaves.remove(&room);
-                ended.extend(open.remove(&room).map(lost));
+                over.extend(open.remove(&room).map(lost));
             }
-            What::LoggedOut(_) => ended.extend(open.drain().map(|(_, stay)| lost(stay))),
+            What::LoggedOut(_) => over.extend(open.drain().map(|(_, stay)| lost(stay))),
             What::Received { room: Some(room), message: Some(message), .. } => {
                 if let (Some(stay), Some(send)) = (open.get_mut(&room), sends.get(message)) {
                     stay.received.insert(message);
@@ -117,8 +121,8 @@ fn stays(client: &Client<'_>, sends: &Sends) -> Vec<Stay> {
             _ => {}
         }
     }
-    ended.extend(open.into_values());
-    ended
+    over.extend(open.into_values());
+    over
 }
 
 /// Reports the broadcasts in the stay that did not arrive.
@@ -130,6 +134,18 @@ fn missing(index: u32, stay: &Stay, until: u64, sent: &[&Send], found: &mut Vec<
         if is_due && !is_own && !stay.received.contains(&send.message) {
             let what = format!("client {index}, in the room since {}: {send:?}", stay.from);
             report(found, Law::BroadcastNotLost, what);
+        }
+    }
+}
+
+/// Reports a stay that goes on over the end of the server. The next server does not know it, so the
+/// client enters the room anew, before this server ends too.
+fn unreported(index: u32, stay: &Stay, history: &History<'_>, found: &mut Vec<Violation>) {
+    for (place, outage) in history.outages.iter().enumerate() {
+        let next = history.outages.get(place + 1).map_or(u64::MAX, |outage| outage.start);
+        if stay.from < outage.start && stay.ended >= next {
+            let what = format!("client {index}: still in {:?}, after {outage:?}", stay.room);
+            report(found, Law::GapReported, what);
         }
     }
 }

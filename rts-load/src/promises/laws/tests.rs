@@ -227,9 +227,28 @@ fn broadcast_that_succeeded_reaches_every_member() {
     assert_eq!(right().remove(1, broadcast(0, 6)).laws(), [], "its session ended");
     // A leave without a link is not answered by the server.
     let mut story = right().remove(2, broadcast(0, 6));
-    let left = u64::try_from(story.place(2, What::Left(LOBBY))).expect("few");
+    let left = story.place(2, What::Left(LOBBY)) as u64;
     story.outages.push(left - 1..left);
-    assert_eq!(story.laws(), []);
+    assert!(!story.laws().contains(&Law::BroadcastNotLost), "{:?}", story.laws());
+}
+
+#[test]
+fn members_are_notified_of_broadcasts_that_they_lost_with_the_server() {
+    // The server ends before the last broadcast.
+    let restarted = |back: Vec<(usize, What)>| {
+        let mut story = right();
+        let place = story.place(0, sent(ALL, 6, 2));
+        story.outages.push(place as u64..(place + back.len()) as u64);
+        story.records.splice(place..place, back);
+        story
+    };
+    let joined = |how| (0..3).map(move |client| (client, What::Joined(LOBBY, how)));
+    let others = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let others = others.map(|(to, other)| (to, What::UserJoined(LOBBY, user(other))));
+    let anew = joined(Entry::Anew).chain(others).collect();
+    assert_eq!(restarted(anew).laws(), []);
+    breaks(restarted(joined(Entry::Resumed).collect()), Law::GapReported);
+    breaks(restarted(Vec::new()), Law::GapReported);
 }
 
 #[test]
@@ -254,6 +273,28 @@ fn members_see_broadcasts_in_one_order() {
     let [first, second, third] = [broadcast(0, 5), broadcast(1, 1), broadcast(0, 6)];
     assert_eq!(with_fourth([first, second, third]).laws(), []);
     breaks(with_fourth([second, first, third]), Law::RoomOrder);
+}
+
+/// No two members contradict each other.
+#[test]
+fn order_is_one_for_all_members_together() {
+    let members: Vec<[Record; 2]> = [(1, 2), (2, 3), (3, 1)]
+        .map(|(first, second)| {
+            [first, second].map(|number| Record { at: 0, what: broadcast(0, number) })
+        })
+        .into();
+    let of = |members: &[[Record; 2]]| {
+        let clients = members.iter().map(|records| Client { user: User(1), records }).collect();
+        let mut found = Vec::new();
+        super::order::check(&History { clients, outages: &[] }, &mut found);
+        found
+    };
+    assert_eq!(of(&members[..2]), []);
+    let found = of(&members);
+    assert_eq!(found.len(), 1, "{found:?}");
+    for step in ["client 0 saw", "client 1 saw", "client 2 saw"] {
+        assert!(found[0].what.contains(step), "{found:?}");
+    }
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub enum Law {
     NotLost,
     /// A broadcast that succeeded was received by every member.
     BroadcastNotLost,
+    /// A client that lost broadcasts with its server is notified.
+    GapReported,
     /// All members see the broadcasts of a room in one order.
     RoomOrder,
     /// Each join and each leave has one answer.
