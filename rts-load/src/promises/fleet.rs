@@ -9,7 +9,7 @@ use rts_client::contract::Membership;
 use rts_client::{BuildError, Engine, MessageConfig, contract};
 
 use super::history::{Client, History, Message, Room, To, User, What};
-use super::record::{Log, Moments, Recorder};
+use super::record::{Links, Log, Moments, Recorder};
 use crate::target::Target;
 
 /// Users of one standing room.
@@ -21,6 +21,7 @@ pub(crate) struct Player {
     pub(crate) user: User,
     engine: Engine,
     log: Arc<Log>,
+    links: Links,
     /// The handles of its rooms.
     rooms: Mutex<BTreeMap<Room, contract::Room>>,
 }
@@ -59,12 +60,14 @@ impl Fleet {
     /// Makes a client of a user. Call it within the runtime.
     pub(crate) fn make(&self, user: User) -> Result<Arc<Player>, BuildError> {
         let url = format!("rts://{}", self.target.address);
-        let engine = Engine::builder(url, self.target.app_id()).build()?;
+        let links = Links::new(Arc::clone(&self.moments));
+        let engine = Engine::builder(url, self.target.app_id()).observer(Box::new(links.clone()));
+        let engine = engine.build()?;
         let log = Arc::new(Log::new(Arc::clone(&self.moments)));
         engine.contract().set_event_handler(Recorder(Arc::clone(&log)));
         let mut players = locked(&self.players);
         let index = u32::try_from(players.len()).expect("fewer clients than file descriptors");
-        let player = Player { index, user, engine, log, rooms: Mutex::default() };
+        let player = Player { index, user, engine, log, links, rooms: Mutex::default() };
         let player = Arc::new(player);
         players.push(Arc::clone(&player));
         Ok(player)
@@ -93,10 +96,13 @@ impl Fleet {
     pub(crate) fn look<T>(&self, look: impl FnOnce(&History<'_>) -> T) -> T {
         let players = locked(&self.players);
         let logs: Vec<_> = players.iter().map(|player| player.log.lock()).collect();
-        let clients = players
-            .iter()
-            .zip(&logs)
-            .map(|(player, log)| Client { user: player.user, records: &log.records });
+        let links: Vec<_> = players.iter().map(|player| player.links.lock()).collect();
+        let seen = logs.iter().zip(&links);
+        let clients = players.iter().zip(seen).map(|(player, (log, links))| Client {
+            user: player.user,
+            records: &log.records,
+            links,
+        });
         look(&History { clients: clients.collect(), outages: &locked(&self.outages) })
     }
 

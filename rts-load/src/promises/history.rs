@@ -84,6 +84,8 @@ pub(crate) struct Client<'a> {
     pub(crate) user: User,
     /// In the order of their moments.
     pub(crate) records: &'a [Record],
+    /// The moments at which its link came up or went down, in order.
+    pub(crate) links: &'a [u64],
 }
 
 /// A whole run.

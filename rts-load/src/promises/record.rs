@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rts_client::contract::{EventHandler, LoginCode, RoomEvent};
+use rts_client::observe::{Input, Instant, Observe, Output};
 use rts_client::{JoinType, LogoutReason, MessageId, Payload, RoomId, SendCode, UserId};
 use tokio::sync::Notify;
 
@@ -19,6 +20,44 @@ pub(crate) struct Moments(AtomicU64);
 impl Moments {
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// The moments at which an engine's link came up or went down. An engine reports no short breaks to
+/// its application, so this observes its core. The observer runs under the engine's lock, and takes
+/// no lock but this one.
+#[derive(Clone, Default)]
+pub(crate) struct Links {
+    moments: Arc<Moments>,
+    seen: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Links {
+    pub(crate) fn new(moments: Arc<Moments>) -> Self {
+        Self { moments, seen: Arc::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self) {
+        let mut seen = self.lock();
+        seen.push(self.moments.next());
+    }
+}
+
+impl Observe for Links {
+    fn input(&mut self, _now: Instant, input: &Input) {
+        if matches!(input, Input::Connected(_) | Input::Disconnected(_)) {
+            self.push();
+        }
+    }
+
+    fn output(&mut self, output: &Output) {
+        if matches!(output, Output::Connect(_) | Output::Disconnect(_)) {
+            self.push();
+        }
     }
 }
 

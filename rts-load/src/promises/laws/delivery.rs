@@ -21,7 +21,7 @@ pub(super) fn check(history: &History<'_>, sends: &Sends, found: &mut Vec<Violat
     for (client, index) in history.clients.iter().zip(0..) {
         for stay in stays(client, sends) {
             let sent = broadcasts.get(&stay.room).map_or(&[][..], Vec::as_slice);
-            missing(index, &stay, stay.until(history), sent, found);
+            missing(index, &stay, stay.until(), sent, found);
             unreported(index, &stay, history, found);
         }
     }
@@ -46,6 +46,8 @@ fn messages(history: &History<'_>, sends: &Sends, found: &mut Vec<Violation>) {
 /// A client's time in a room, without a break that loses broadcasts.
 struct Stay {
     room: Room,
+    /// The moment of the call, or of the return to the room.
+    asked: u64,
     from: u64,
     /// The newest moment at which a broadcast was sent that arrived here.
     last_sent: u64,
@@ -58,9 +60,9 @@ struct Stay {
 enum End {
     /// It lasts until the end of the history.
     None,
-    /// With the moment of the call.
+    /// It was left over a link that did not break, with the moment of the call.
     Left { called: u64 },
-    /// The session ended.
+    /// The session ended, or the link broke.
     Lost,
 }
 
@@ -70,16 +72,10 @@ impl Stay {
     /// A room's broadcasts arrive in one order. So before a broadcast that arrived, all those
     /// arrived that had their result before it was sent. A client that leaves gets everything that
     /// was queued for it before, unless its link is down. Then it leaves without an answer.
-    fn until(&self, history: &History<'_>) -> u64 {
+    fn until(&self) -> u64 {
         match self.end {
             End::None => u64::MAX,
-            End::Left { called } => {
-                let during = |outage: &std::ops::Range<u64>| {
-                    outage.start < self.ended && self.from < outage.end
-                };
-                let has_link = !history.outages.iter().any(during);
-                if has_link { called.max(self.last_sent) } else { self.last_sent }
-            }
+            End::Left { called } => called.max(self.last_sent),
             End::Lost => self.last_sent,
         }
     }
@@ -88,23 +84,33 @@ impl Stay {
 /// The client's stays in all rooms.
 fn stays(client: &Client<'_>, sends: &Sends) -> Vec<Stay> {
     let mut open: HashMap<Room, Stay> = HashMap::new();
-    let mut leaves: HashMap<Room, u64> = HashMap::new();
+    let (mut joins, mut leaves): (HashMap<Room, u64>, HashMap<Room, u64>) = Default::default();
     let mut over = Vec::new();
     for record in client.records {
         let at = record.at;
         let lost = |stay: Stay| Stay { end: End::Lost, ended: at, ..stay };
         match record.what {
+            What::JoinCalled(room, true) => drop(joins.insert(room, at)),
             What::Joined(room, Entry::First | Entry::Anew) => {
                 let received = HashSet::new();
+                // Its event may have waited while the link broke.
+                let asked = joins.remove(&room).unwrap_or(at);
                 let (end, ended) = (End::None, u64::MAX);
-                let stay = Stay { room, from: at, last_sent: at, received, end, ended };
+                let stay = Stay { room, asked, from: at, last_sent: at, received, end, ended };
                 over.extend(open.insert(room, stay).map(lost));
             }
             // The answer to the join may have been under way then.
             What::LeaveCalled(room) => drop(leaves.entry(room).or_insert(at)),
             What::Left(room) => {
                 let called = leaves.remove(&room).unwrap_or(at);
-                let left = |stay| Stay { end: End::Left { called }, ended: at, ..stay };
+                let is_whole = |stay: &Stay| {
+                    let before = client.links.partition_point(|link| *link < stay.asked);
+                    client.links.get(before).is_none_or(|link| *link > at)
+                };
+                let left = |stay| match is_whole(&stay) {
+                    true => Stay { end: End::Left { called }, ended: at, ..stay },
+                    false => lost(stay),
+                };
                 over.extend(open.remove(&room).map(left));
             }
             What::State(room, state) if state != NOTICES_STOP => {
