@@ -1,12 +1,12 @@
 //! Joins and leaves of rooms in another shard, whose answers are under way when the user acts
 //! again. All bounds and all answers are as with one shard.
 
-use rts_proto::limits::ROOMS_PER_USER_MAX;
+use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::server::{Config, Shards as _};
 use rts_proto::wire::Frame;
 use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, RoomId, RoomState, UserId};
 
-use crate::support::{Node, broadcast, join, leave, message};
+use crate::support::{Node, broadcast, join, leave, message, room_delivery, user};
 
 /// Joins at once, with a full rate (§6.13).
 const JOINS_BURST: usize = 256;
@@ -324,4 +324,24 @@ fn membership_of_a_displaced_session_waits_also_if_its_join_is_under_way() {
     assert_eq!(fixture.join_states(), [(0, RoomState::Joined)]);
     assert_eq!(fixture.bob_sees(), [Frame::MemberJoined { room, uid }]);
     assert_eq!(fixture.memberships(), 2);
+}
+
+#[test]
+fn broadcast_comes_before_the_answer_to_a_later_leave_also_in_a_large_room() {
+    let mut fixture = Fixture::new(2, 0);
+    let room = fixture.rooms[0].clone();
+    // So many members that no notice of the leave makes the broadcast go out.
+    for number in 0..NOTICE_MEMBERS_MAX {
+        let member = fixture.node.enter(&user(&format!("m{number}")));
+        fixture.node.say(member, join(&room, 1));
+    }
+    fixture.bob_joins(0);
+    fixture.say(join(&room, 1));
+    fixture.frames();
+    fixture.say(leave(&room, 2));
+    fixture.node.tick(0);
+    fixture.node.say(fixture.at_bob, broadcast(&room, 1, "last words"));
+    assert!(fixture.node.deliver(0, 1), "the leave, in the burst of the broadcast");
+    let last_words = room_delivery(&fixture.bob, &room, "last words");
+    assert_eq!(fixture.frames(), [last_words, Frame::LeaveAnswer { ticket: 2 }]);
 }
