@@ -90,24 +90,25 @@ pub struct Stats {
     pub post_bytes: usize,
 }
 
-/// The figures of a node are those of its shards together.
-impl core::iter::Sum for Stats {
-    fn sum<I: Iterator<Item = Self>>(shards: I) -> Self {
-        shards.fold(Self::default(), |sum, shard| Self {
-            links: sum.links + shard.links,
-            links_before_login: sum.links_before_login + shard.links_before_login,
-            sessions: sum.sessions + shard.sessions,
-            apps: sum.apps.max(shard.apps),
-            rooms: sum.rooms + shard.rooms,
-            memberships: sum.memberships + shard.memberships,
+impl Stats {
+    /// The figures of two parts of a node together, without those of apps: both parts may know an
+    /// app.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            links: self.links + other.links,
+            links_before_login: self.links_before_login + other.links_before_login,
+            sessions: self.sessions + other.sessions,
+            apps: 0,
+            rooms: self.rooms + other.rooms,
+            memberships: self.memberships + other.memberships,
             // Every shard has all bans.
-            bans: sum.bans.max(shard.bans),
-            users_remembered: sum.users_remembered + shard.users_remembered,
-            window_bytes: sum.window_bytes + shard.window_bytes,
-            posts_waiting: sum.posts_waiting + shard.posts_waiting,
-            posts_under_way: sum.posts_under_way + shard.posts_under_way,
-            post_bytes: sum.post_bytes + shard.post_bytes,
-        })
+            bans: self.bans.max(other.bans),
+            users_remembered: self.users_remembered + other.users_remembered,
+            window_bytes: self.window_bytes + other.window_bytes,
+            posts_waiting: self.posts_waiting + other.posts_waiting,
+            posts_under_way: self.posts_under_way + other.posts_under_way,
+            post_bytes: self.post_bytes + other.post_bytes,
+        }
     }
 }
 

@@ -190,11 +190,10 @@ impl Stats {
     #[must_use]
     pub fn of_node(parts: impl IntoIterator<Item = StatsPart>) -> Self {
         let mut app_ids = BTreeSet::new();
-        let of_shards = parts.into_iter().map(|part| {
+        let sum = parts.into_iter().fold(Self::default(), |sum, part| {
             app_ids.extend(part.app_ids);
-            part.stats
+            sum.plus(part.stats)
         });
-        let sum: Self = of_shards.sum();
         Self { apps: app_ids.len(), ..sum }
     }
 }
