@@ -89,7 +89,7 @@ fn promises_are_kept() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     for phase in ["login", "steady", "kill -9", "drain", "displacement", "joins"] {
-        assert!(stdout.contains(&format!(" {phase}: ")), "{stdout}");
+        assert!(stdout.contains(&format!("{phase}: ")), "{stdout}");
     }
     assert!(stdout.ends_with("every law holds\n"), "{stdout}");
 }
