@@ -185,14 +185,16 @@ impl Rooms {
         user: Option<UserId>,
         shared: &mut Shared,
     ) {
+        let event = RoomEvent::StateChanged { uid: user, state };
+        if state == RoomState::NoticesStop {
+            // A handle that is leaving hears of joins and leaves until the answer.
+            return self.emit_to_member(id, event, shared);
+        }
         let Some(key) = self.by_id.get(id).copied() else { return };
-        if self.phase(key) != Some(Phase::Joined) {
-            return;
-        }
-        if state != RoomState::NoticesStop {
+        if self.phase(key) == Some(Phase::Joined) {
             self.set_phase(key, Phase::Created);
+            self.emit(key, event, shared);
         }
-        self.emit(key, RoomEvent::StateChanged { uid: user, state }, shared);
     }
 
     // Joining.

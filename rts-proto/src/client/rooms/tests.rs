@@ -119,6 +119,19 @@ fn notice_ends_membership_unless_it_is_only_informative() {
 }
 
 #[test]
+fn end_of_notices_is_told_as_long_as_there_are_notices() {
+    let leaving = |was_joined| Phase::Leaving { ticket: 1, was_joined, then_join: None };
+    let heard = |phase| {
+        let (mut shared, (mut rooms, key)) = (shared(), rooms(phase));
+        rooms.noticed(&lobby(), RoomState::NoticesStop, Some(alice()), &mut shared);
+        assert_eq!(rooms.phase(key), Some(phase));
+        take_events(&mut shared).len()
+    };
+    assert_eq!((heard(Phase::Joined), heard(leaving(true))), (1, 1));
+    assert_eq!((heard(Phase::Created), heard(JOINING), heard(leaving(false))), (0, 0, 0));
+}
+
+#[test]
 fn leaving_room_counts_only_if_joined_again() {
     let leaving = |then_join| Phase::Leaving { ticket: 1, was_joined: true, then_join };
     let entered = |phase| rooms(phase).0.entered();
