@@ -3,6 +3,7 @@
 //! `docs/performance.md`.
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,12 +33,54 @@ struct Options {
     /// Numbers of shards. Ratios are to the first
     #[arg(long, value_delimiter = ',', default_value = "1,2,4")]
     shards: Vec<usize>,
+    /// Nodes of one shard that run at the same time and share nothing, which shows what the machine
+    /// can do
+    #[arg(long, default_value_t = 2)]
+    apart: usize,
+    /// Only works whose name begins like this
+    #[arg(long, default_value = "")]
+    work: String,
     /// Pairs of the dense work. The other works grow with them
     #[arg(long, default_value_t = 200)]
     pairs: u64,
 }
 
-/// A work, with its costs by round and number of shards.
+impl Options {
+    fn shapes(&self) -> Vec<Shape> {
+        let apart = (self.apart > 1).then_some(Shape::Apart(self.apart));
+        self.shards.iter().map(|shards| Shape::Shards(*shards)).chain(apart).collect()
+    }
+}
+
+/// The node of a measurement.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// One node of this number of shards.
+    Shards(usize),
+    /// This number of nodes, which share nothing but the machine.
+    Apart(usize),
+}
+
+impl Shape {
+    fn run(self, traffic: Traffic, duration: Duration) -> Result<Cost, String> {
+        let warm_up = duration / 4;
+        match self {
+            Self::Shards(shards) => node::run(shards, traffic, warm_up, duration),
+            Self::Apart(nodes) => node::run_apart(nodes, traffic, warm_up, duration),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shards(shards) => write!(out, "{shards}"),
+            Self::Apart(nodes) => write!(out, "{nodes} nodes apart"),
+        }
+    }
+}
+
+/// A work, with its costs by round and shape.
 struct Measured {
     name: String,
     traffic: Traffic,
@@ -80,21 +123,22 @@ fn works(pairs: u64) -> Vec<Measured> {
     ]
 }
 
-/// Every other round begins with the greatest number of shards.
+/// Every other round begins with the last shape.
 fn measure(options: &Options) -> Result<Vec<Measured>, String> {
     let mut works = works(options.pairs);
-    let duration = Duration::from_secs_f64(options.seconds);
+    works.retain(|work| work.name.starts_with(&options.work));
+    let (shapes, duration) = (options.shapes(), Duration::from_secs_f64(options.seconds));
     for round in 0..options.rounds {
         for work in &mut works {
             let order: Vec<usize> = match round % 2 {
-                0 => (0..options.shards.len()).collect(),
-                _ => (0..options.shards.len()).rev().collect(),
+                0 => (0..shapes.len()).collect(),
+                _ => (0..shapes.len()).rev().collect(),
             };
-            let mut costs = vec![None; options.shards.len()];
+            let mut costs = vec![None; shapes.len()];
             for index in order {
-                let shards = options.shards[index];
-                let cost = node::run(shards, work.traffic, duration / 4, duration);
-                let cost = cost.map_err(|error| format!("{}, {shards} shards: {error}", work.name));
+                let shape = shapes[index];
+                let cost = shape.run(work.traffic, duration);
+                let cost = cost.map_err(|error| format!("{}, shards: {shape}: {error}", work.name));
                 costs[index] = Some(cost?);
             }
             work.rounds.push(costs.into_iter().flatten().collect());
@@ -107,14 +151,14 @@ fn print_works(options: &Options, works: &[Measured]) {
     println!("| work | shards | done per second | × | CPU ns for one | × | busy cores |");
     println!("|---|---|---|---|---|---|---|");
     for work in works {
-        for (index, shards) in options.shards.iter().enumerate() {
+        for (index, shape) in options.shapes().into_iter().enumerate() {
             let of = |figure: fn(&Cost) -> f64| median(&work.rounds, |round| figure(&round[index]));
             // Within a round, the machine is more alike than from round to round.
             let ratio = |figure: fn(&Cost) -> f64| {
                 median(&work.rounds, |round| figure(&round[index]) / figure(&round[0]))
             };
             println!(
-                "| {} | {shards} | {} | {:.2} | {:.0} | {:.2} | {:.2} |",
+                "| {} | {shape} | {} | {:.2} | {:.0} | {:.2} | {:.2} |",
                 if index == 0 { &work.name } else { "" },
                 thousands(of(Cost::per_second)),
                 ratio(Cost::per_second),

@@ -9,8 +9,8 @@ mod runtime;
 mod tally;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rts_driver::server::{Acceptor, Authenticate, Node, PostToAppServer};
@@ -73,12 +73,51 @@ pub fn run(
     warm_up: Duration,
     duration: Duration,
 ) -> Result<Cost, String> {
+    run_from(&Barrier::new(1), shards, traffic, warm_up, duration)
+}
+
+/// Runs the traffic on each of this number of nodes with one shard, at the same time. They share
+/// nothing but the machine, so no node of several shards can do more.
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Panics
+///
+/// If the system cannot start a thread.
+pub fn run_apart(
+    nodes: usize,
+    traffic: Traffic,
+    warm_up: Duration,
+    duration: Duration,
+) -> Result<Cost, String> {
+    let start = Barrier::new(nodes);
+    let one = || run_from(&start, 1, traffic, warm_up, duration);
+    let costs: Result<Vec<Cost>, String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..nodes).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let costs = costs?;
+    // Each node measured the CPU time of all.
+    let first = *costs.first().ok_or("no nodes")?;
+    Ok(Cost { count: costs.iter().map(|cost| cost.count).sum(), ..first })
+}
+
+fn run_from(
+    start: &Barrier,
+    shards: usize,
+    traffic: Traffic,
+    warm_up: Duration,
+    duration: Duration,
+) -> Result<Cost, String> {
     // As in the server, the only shard runs in the runtime of the caller.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(measure(shards, traffic, warm_up, duration))
+    runtime.expect("a runtime").block_on(measure(start, shards, traffic, warm_up, duration))
 }
 
 async fn measure(
+    start: &Barrier,
     shards: usize,
     traffic: Traffic,
     warm_up: Duration,
@@ -103,7 +142,10 @@ async fn measure(
         let node = node.clone();
         async move { node.serve(arrivals, Acceptor::plain()).await }
     });
-    tallies.wait(PATIENCE, "the clients are ready", Tallies::all_ready).await?;
+    let is_ready = tallies.wait(PATIENCE, "the clients are ready", Tallies::all_ready).await;
+    // Nothing else runs in this thread yet.
+    start.wait();
+    is_ready?;
     tallies.start();
     tokio::time::sleep(warm_up).await;
     let (begin, before) = (Moment::now(), traffic.done(&tallies));
@@ -231,5 +273,12 @@ mod tests {
             let cost = cost.unwrap_or_else(|error| panic!("{traffic:?} on {shards}: {error}"));
             assert!(cost.count > 0, "{traffic:?} on {shards}");
         }
+    }
+
+    #[test]
+    fn nodes_apart_are_counted_together() {
+        let traffic = Traffic::Pairs { pairs: 5, window: 8 };
+        let cost = run_apart(3, traffic, Duration::ZERO, Duration::from_millis(20));
+        assert!(cost.expect("all arrived").count > 0);
     }
 }
