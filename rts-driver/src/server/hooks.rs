@@ -7,8 +7,8 @@ use std::pin::Pin;
 use rts_proto::AppId;
 use rts_proto::server::{Credentials, Post, PostProgress, Report, ShardId, Target, Verdict};
 
-/// Decides on logins. Called under the lock of a shard: it must be quick, and must not block or call
-/// the node. Several shards call at the same time.
+/// Decides on logins. Called under the lock of a shard: it must be quick, and must not block or
+/// call the node. Several shards call at the same time.
 pub trait Authenticate: Send + Sync {
     /// Judges these credentials. A panic counts as "cannot check now" (-1003).
     ///

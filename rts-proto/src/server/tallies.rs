@@ -1,6 +1,6 @@
 //! Tallies: data of users beside their sessions, so that another login does not reset it. A tally
-//! has the used-up rates (§8.3), the waiting logins (§3.9), and the memberships that wait for the user
-//! (§6.9).
+//! has the used-up rates (§8.3), the waiting logins (§3.9), and the memberships that wait for the
+//! user (§6.9).
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
