@@ -13,7 +13,6 @@ use crate::link::Link;
 use crate::runtime::Runtime;
 use crate::server::gate::LinkGuard;
 use crate::server::reactor::Held;
-use crate::server::shared::NodeShards;
 
 /// A link that was accepted, or that another shard handed over.
 pub(crate) struct NewLink<R: Runtime> {
@@ -45,15 +44,15 @@ impl<R: Runtime> Arriving<R> {
     }
 }
 
-/// A new link. It keeps all shards of the node alive until the reactor has it.
-pub(crate) type Arrival<R> = (NewLink<R>, Option<NodeShards<R>>);
+/// A new link, with what keeps the node alive until the reactor has it.
+pub(crate) type Arrival<R, N> = (NewLink<R>, Option<N>);
 
 /// The links that the reactor of a shard has not taken, and the state of the reactor.
 ///
 /// The flags change under the lock, and can be read without it: an accepted link looks at those of
 /// every shard, and each turn looks for links.
-pub(crate) struct Arrivals<R: Runtime> {
-    links: Mutex<Vec<Arrival<R>>>,
+pub(crate) struct Arrivals<R: Runtime, N> {
+    links: Mutex<Vec<Arrival<R, N>>>,
     has_links: AtomicBool,
     has_reactor: AtomicBool,
     /// A reactor has ended by a panic.
@@ -65,7 +64,7 @@ pub(crate) struct Arrivals<R: Runtime> {
     may_follow_failed: bool,
 }
 
-impl<R: Runtime> Arrivals<R> {
+impl<R: Runtime, N> Arrivals<R, N> {
     pub(crate) fn new(may_follow_failed: bool) -> Self {
         Self {
             links: Mutex::default(),
@@ -79,16 +78,16 @@ impl<R: Runtime> Arrivals<R> {
 
     /// Adds an accepted link. Drops it, and returns false, if no reactor will ever take it. The
     /// caller then sees to it that there is a reactor.
-    pub(crate) fn add_accepted(&self, arrival: Arrival<R>) -> bool {
+    pub(crate) fn add_accepted(&self, arrival: Arrival<R, N>) -> bool {
         self.add_if(arrival, || self.may_have_reactor())
     }
 
     /// Adds a link of another shard. Drops it, and returns false, if there is no reactor.
-    pub(crate) fn add_handed_over(&self, arrival: Arrival<R>) -> bool {
+    pub(crate) fn add_handed_over(&self, arrival: Arrival<R, N>) -> bool {
         self.add_if(arrival, || self.has_reactor())
     }
 
-    fn add_if(&self, arrival: Arrival<R>, is_taken: impl FnOnce() -> bool) -> bool {
+    fn add_if(&self, arrival: Arrival<R, N>, is_taken: impl FnOnce() -> bool) -> bool {
         let mut links = self.lock();
         if !is_taken() {
             drop(links);
@@ -101,14 +100,14 @@ impl<R: Runtime> Arrivals<R> {
     }
 
     /// Takes the links that arrived, for the reactor.
-    pub(crate) fn take(&self) -> Vec<Arrival<R>> {
+    pub(crate) fn take(&self) -> Vec<Arrival<R, N>> {
         if !self.has_links.load(Ordering::Acquire) {
             return Vec::new();
         }
         self.take_all(&mut self.lock())
     }
 
-    fn take_all(&self, links: &mut Vec<Arrival<R>>) -> Vec<Arrival<R>> {
+    fn take_all(&self, links: &mut Vec<Arrival<R, N>>) -> Vec<Arrival<R, N>> {
         self.has_links.store(false, Ordering::Release);
         std::mem::take(links)
     }
@@ -147,7 +146,7 @@ impl<R: Runtime> Arrivals<R> {
     }
 
     /// The reactor ends. Returns the links that it had not taken, to be dropped.
-    pub(crate) fn reactor_ended(&self, has_failed: bool) -> Vec<Arrival<R>> {
+    pub(crate) fn reactor_ended(&self, has_failed: bool) -> Vec<Arrival<R, N>> {
         let mut links = self.lock();
         self.has_reactor.store(false, Ordering::Release);
         self.has_failed.fetch_or(has_failed, Ordering::AcqRel);
@@ -155,7 +154,7 @@ impl<R: Runtime> Arrivals<R> {
     }
 
     /// No code that can panic runs under this lock.
-    fn lock(&self) -> MutexGuard<'_, Vec<Arrival<R>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arrival<R, N>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Shared<R: Runtime> {
     pub(crate) common: Common,
     pub(crate) placement: Placement,
     /// Links for the reactor.
-    pub(crate) arrivals: Arrivals<R>,
+    pub(crate) arrivals: Arrivals<R, NodeShards<R>>,
     /// Wakes the reactor, also when the shard is gone.
     pub(crate) ready: Arc<ReadyQueue>,
     /// The links of this shard that have not logged in.
@@ -240,7 +240,7 @@ impl<R: Runtime> Shared<R> {
     }
 
     /// The reactor ends. Returns the links that it had not taken, to be dropped without the lock.
-    pub(crate) fn reactor_ended(&self) -> Vec<Arrival<R>> {
+    pub(crate) fn reactor_ended(&self) -> Vec<Arrival<R, NodeShards<R>>> {
         let new_links = self.arrivals.reactor_ended(std::thread::panicking());
         self.common.ended.notify(usize::MAX);
         new_links

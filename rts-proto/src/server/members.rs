@@ -1,8 +1,6 @@
 //! Members of the rooms of this shard, whose sessions may be in other shards. Section 6 of the
 //! protocol.
 
-use bytes::Bytes;
-
 use super::io::{Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Report};
 use super::keys::SessionNumber;
 use super::shard::Server;
@@ -22,56 +20,37 @@ pub(super) struct JoinAsked {
 }
 
 impl JoinAsked {
-    fn is_charged(&self) -> bool {
+    pub(super) fn is_charged(&self) -> bool {
         self.permit == JoinPermit::Charged
     }
 }
 
 impl Server {
-    /// A session asks to join. It is told before the others.
-    pub(super) fn join_asked(&mut self, app_id: &AppId, asked: JoinAsked) {
-        let entered = match self.enter(app_id, &asked) {
-            Ok(entered) => entered,
-            Err((state, refusal)) => return self.answer_refused(asked, state, refusal),
-        };
-        self.answer_joined(app_id, &asked, entered);
-        let JoinAsked { room, session, uid, business_id, .. } = asked;
-        if entered == Entered::New {
-            self.report_join(app_id, &room, &uid, business_id);
-        }
-        if entered == Entered::New && !planted(Bug::JoinNotAnnounced)
-            || entered != Entered::Already && planted(Bug::JoinAnnouncedTwice)
-        {
-            self.announce(session, app_id, room, uid);
-        }
-    }
-
-    fn answer_joined(&mut self, app_id: &AppId, asked: &JoinAsked, entered: Entered) {
-        let JoinAsked { session, ticket, .. } = *asked;
+    /// A session of another shard asks to join.
+    pub(super) fn join_for_peer(&mut self, app_id: &AppId, asked: JoinAsked) {
+        let JoinAsked { session, ticket, .. } = asked;
+        let Some(shard) = self.shared.sessions.other_shard_of(session) else { return };
         let (room, is_charged) = (asked.room.clone(), asked.is_charged());
-        let Some(shard) = self.shared.sessions.other_shard_of(session) else {
-            return self.joined(session, room, ticket, entered, is_charged);
-        };
-        let names = match entered {
-            Entered::Already => Names::default(),
-            Entered::New | Entered::Back => self.rooms.names(app_id, &room, &asked.uid),
-        };
-        let entry = Entry::Joined { room, session, ticket, entered, names, is_charged };
-        self.shared.tell(shard, entry);
-    }
-
-    fn answer_refused(&mut self, asked: JoinAsked, state: RoomState, refusal: JoinRefusal) {
-        let is_charged = asked.is_charged();
-        let JoinAsked { room, session, ticket, .. } = asked;
-        let Some(shard) = self.shared.sessions.other_shard_of(session) else {
-            return self.join_refused(session, &room, ticket, state, refusal, is_charged);
-        };
-        let entry = Entry::JoinRefused { room, session, ticket, state, refusal, is_charged };
-        self.shared.tell(shard, entry);
+        match self.enter(app_id, &asked) {
+            Ok(entered) => {
+                let names = match entered {
+                    Entered::Already => Names::default(),
+                    Entered::New | Entered::Back => self.rooms.names(app_id, &room, &asked.uid),
+                };
+                let entry = Entry::Joined { room, session, ticket, entered, names, is_charged };
+                self.shared.tell(shard, entry);
+                self.tell_others(app_id, asked, entered);
+            }
+            Err((state, refusal)) => {
+                let entry =
+                    Entry::JoinRefused { room, session, ticket, state, refusal, is_charged };
+                self.shared.tell(shard, entry);
+            }
+        }
     }
 
     /// Makes the session a member, if it may be one.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         app_id: &AppId,
         asked: &JoinAsked,
@@ -98,6 +77,20 @@ impl Server {
         }
         self.rooms.add(shared, *session, app_id, id, uid.clone());
         Ok(Entered::New)
+    }
+
+    /// Tells the back end and the other members how the session became a member. The session must
+    /// be told before.
+    pub(super) fn tell_others(&mut self, app_id: &AppId, asked: JoinAsked, entered: Entered) {
+        let JoinAsked { room, session, uid, business_id, .. } = asked;
+        if entered == Entered::New {
+            self.report_join(app_id, &room, &uid, business_id);
+        }
+        if entered == Entered::New && !planted(Bug::JoinNotAnnounced)
+            || entered != Entered::Already && planted(Bug::JoinAnnouncedTwice)
+        {
+            self.announce(session, app_id, room, uid);
+        }
     }
 
     fn report_join(
@@ -212,56 +205,5 @@ impl Server {
             let (shared, tallies) = (&mut self.shared, &mut self.tallies);
             self.rooms.remove(shared, tallies, app_id, id, uid, LeaveReason::Dropped);
         }
-    }
-
-    /// Removes a member by force.
-    pub(super) fn expel(&mut self, app_id: &AppId, id: &RoomId, uid: &UserId) -> bool {
-        let number = self.rooms.find(app_id, id).and_then(|room| room.session_of(uid));
-        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
-        if !self.rooms.remove(shared, tallies, app_id, id, uid, LeaveReason::Kicked) {
-            return false;
-        }
-        if let Some(number) = number {
-            let notice = Frame::RoomNotice { room: id.clone(), state: RoomState::Kicked };
-            let notice = (!planted(Bug::KickNotTold)).then(|| notice.encode());
-            self.tell_removed(number, id, notice);
-        }
-        true
-    }
-
-    /// Removes all members by force. No notices are needed, because no member is left.
-    pub(super) fn expel_all(&mut self, app_id: &AppId, id: &RoomId, state: RoomState) -> usize {
-        let (shared, tallies) = (&mut self.shared, &mut self.tallies);
-        let Some(members) = self.rooms.dissolve(shared, tallies, app_id, id) else { return 0 };
-        for (uid, _) in &members {
-            if planted(Bug::DismissalNotReported) {
-                continue;
-            }
-            let (room, uid) = (id.clone(), uid.clone());
-            let reason = LeaveReason::Kicked;
-            shared.report(app_id, || Report::MemberLeft { room, uid, reason });
-        }
-        shared.report(app_id, || Report::RoomEmptied { room: id.clone() });
-        let notice = Frame::RoomNotice { room: id.clone(), state }.encode();
-        for number in members.iter().filter_map(|(_, number)| *number) {
-            self.tell_removed(number, id, Some(notice.clone()));
-        }
-        members.len()
-    }
-
-    fn tell_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
-        match self.shared.sessions.other_shard_of(session) {
-            None => self.removed(session, room, notice),
-            Some(shard) => {
-                let room = room.clone();
-                self.shared.tell(shard, Entry::Removed { room, session, notice });
-            }
-        }
-    }
-
-    /// Removes a user from all rooms by force, also where it waits for a new session (§6.9).
-    pub(super) fn expel_everywhere(&mut self, app_id: &AppId, uid: &UserId) -> usize {
-        let rooms = self.rooms.of_user(app_id, uid);
-        rooms.iter().filter(|id| self.expel(app_id, id, uid)).count()
     }
 }

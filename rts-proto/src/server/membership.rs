@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use super::allowance::Paced;
 use super::io::{Detail, Entered, Entry, Forbidden, JoinPermit, JoinRefusal, Names, Rate};
 use super::keys::SessionNumber;
@@ -38,7 +36,7 @@ impl Server {
         let permit = self.permit(number, &app_id, &uid, &room);
         let asked = JoinAsked { room, session: number, uid, ticket, business_id, permit };
         match shard {
-            None => self.join_asked(&app_id, asked),
+            None => self.join_here(&app_id, asked),
             Some(shard) => self.join_elsewhere(shard, &app_id, asked),
         }
     }
@@ -71,6 +69,20 @@ impl Server {
         }
     }
 
+    fn join_here(&mut self, app_id: &AppId, asked: JoinAsked) {
+        let JoinAsked { session, ticket, .. } = asked;
+        let is_charged = asked.is_charged();
+        match self.enter(app_id, &asked) {
+            Ok(entered) => {
+                self.joined(session, asked.room.clone(), ticket, entered, is_charged);
+                self.tell_others(app_id, asked, entered);
+            }
+            Err((state, refusal)) => {
+                self.join_refused(session, &asked.room, ticket, state, refusal, is_charged);
+            }
+        }
+    }
+
     /// Asks the shard of the room, unless its answer is certain.
     fn join_elsewhere(&mut self, shard: ShardId, app_id: &AppId, asked: JoinAsked) {
         let JoinAsked { room, session: number, uid, ticket, business_id, permit } = asked;
@@ -92,7 +104,7 @@ impl Server {
     }
 
     /// The session is a member of a room of this shard now.
-    pub(super) fn joined(
+    fn joined(
         &mut self,
         number: SessionNumber,
         room: RoomId,
@@ -149,7 +161,7 @@ impl Server {
     }
 
     /// The session may not join a room of this shard.
-    pub(super) fn join_refused(
+    fn join_refused(
         &mut self,
         number: SessionNumber,
         room: &RoomId,
@@ -245,17 +257,6 @@ impl Server {
         let shared = &mut self.shared;
         let now = shared.now();
         shared.outbox.push_outcomes(&mut shared.sessions, now, number);
-    }
-
-    /// The session was removed from the room by force.
-    pub(super) fn removed(&mut self, number: SessionNumber, id: &RoomId, notice: Option<Bytes>) {
-        self.welcomes.answer_briefly(&mut self.shared, number, id);
-        if let Some(rooms) = self.rooms_of(number) {
-            rooms.remove(id);
-        }
-        if let Some(notice) = notice {
-            self.shared.push_or_end(number, notice);
-        }
     }
 
     fn rooms_of(&mut self, number: SessionNumber) -> Option<&mut SessionRooms> {

@@ -56,6 +56,7 @@ mod membership;
 mod messages;
 mod peer;
 mod put_out;
+mod removals;
 mod status;
 mod turn;
 

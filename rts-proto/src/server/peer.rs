@@ -83,7 +83,7 @@ impl Server {
             Entry::OrphanGone { room, uid } => self.tallies.count_orphan_out(app_id, &uid, &room),
             Entry::Join { room, session, uid, ticket, business_id, permit } => {
                 let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
-                self.join_asked(app_id, asked);
+                self.join_for_peer(app_id, asked);
             }
             Entry::Leave { room, session, uid, ticket } => {
                 self.leave_asked(app_id, room, session, &uid, ticket);

@@ -8,7 +8,7 @@ use crate::planted::{Bug, planted};
 
 #[derive(Debug, Default)]
 pub(super) struct SessionRooms {
-    rooms: BTreeMap<RoomId, Known>,
+    by_id: BTreeMap<RoomId, Known>,
 }
 
 /// What the shard of a session knows of it and a room. Forgotten when it is the default.
@@ -43,38 +43,38 @@ impl Known {
 impl SessionRooms {
     /// Whether the session is in the room, or will be if its join succeeds.
     pub(super) fn is_in(&self, room: &RoomId) -> bool {
-        self.rooms.get(room).is_some_and(|known| known.is_in())
+        self.by_id.get(room).is_some_and(|known| known.is_in())
     }
 
     /// Whether the session is a member, and no answer is under way.
     pub(super) fn is_settled_in(&self, room: &RoomId) -> bool {
         let settled = Known { is_member: true, ..Known::default() };
-        self.rooms.get(room) == Some(&settled)
+        self.by_id.get(room) == Some(&settled)
     }
 
     /// Whether the session is a member of the room, or an answer is under way.
     pub(super) fn contains(&self, room: &RoomId) -> bool {
-        self.rooms.contains_key(room)
+        self.by_id.contains_key(room)
     }
 
     /// The number of rooms that the session is in, or will be if its joins succeed.
     pub(super) fn len(&self) -> usize {
-        self.rooms.values().filter(|known| known.is_in()).count()
+        self.by_id.values().filter(|known| known.is_in()).count()
     }
 
     /// The number of rooms that the session has asked to leave, and whose shards have not answered.
     pub(super) fn leaving(&self) -> usize {
-        self.rooms.len() - self.len()
+        self.by_id.len() - self.len()
     }
 
     /// The session is a member of a room of its own shard.
     pub(super) fn enter(&mut self, room: RoomId) {
-        self.rooms.entry(room).or_default().is_member = true;
+        self.by_id.entry(room).or_default().is_member = true;
     }
 
     /// The session asked another shard to join.
     pub(super) fn join_asked(&mut self, room: RoomId) {
-        self.rooms.entry(room).or_default().joins += 1;
+        self.by_id.entry(room).or_default().joins += 1;
     }
 
     /// The other shard made the session a member.
@@ -125,14 +125,14 @@ impl SessionRooms {
             true => known.is_member,
             false => known.is_in(),
         };
-        self.rooms.into_iter().filter(move |(_, known)| is_told(known)).map(|(room, _)| room)
+        self.by_id.into_iter().filter(move |(_, known)| is_told(known)).map(|(room, _)| room)
     }
 
     fn change(&mut self, room: &RoomId, change: impl FnOnce(&mut Known)) {
-        if let Some(known) = self.rooms.get_mut(room) {
+        if let Some(known) = self.by_id.get_mut(room) {
             change(known);
             if *known == Known::default() {
-                self.rooms.remove(room);
+                self.by_id.remove(room);
             }
         }
     }
