@@ -12,7 +12,7 @@ fn every_work_is_measured_on_each_number_of_shards() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let rows = |shards: &str| stdout.lines().filter(|line| line.contains(shards)).count();
     assert_eq!([rows("| 1 | "), rows("|  | 3 | ")], [5, 4], "four works, and a mailbox: {stdout}");
-    assert_eq!(rows("|  | 2 nodes apart | "), 4, "{stdout}");
+    assert_eq!(rows("|  | 2 servers apart | "), 4, "{stdout}");
     assert_eq!(stdout.matches("µs CPU |").count(), 3, "bursts of three sizes: {stdout}");
     assert!(!stdout.contains("NaN") && !stdout.contains("inf"), "{stdout}");
 }

@@ -75,7 +75,7 @@ impl fmt::Display for Shape {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shards(shards) => write!(out, "{shards}"),
-            Self::Apart(nodes) => write!(out, "{nodes} nodes apart"),
+            Self::Apart(nodes) => write!(out, "{nodes} servers apart"),
         }
     }
 }
@@ -152,11 +152,11 @@ fn print_works(options: &Options, works: &[Measured]) {
     println!("|---|---|---|---|---|---|---|");
     for work in works {
         for (index, shape) in options.shapes().into_iter().enumerate() {
-            let of = |figure: fn(&Cost) -> f64| median(&work.rounds, |round| figure(&round[index]));
-            // Within a round, the machine is more alike than from round to round.
-            let ratio = |figure: fn(&Cost) -> f64| {
-                median(&work.rounds, |round| figure(&round[index]) / figure(&round[0]))
+            let of_shape = |figure: fn(&Cost) -> f64, index: usize| {
+                median(&work.rounds, |round| figure(&round[index]))
             };
+            let of = |figure| of_shape(figure, index);
+            let ratio = |figure| of(figure) / of_shape(figure, 0);
             println!(
                 "| {} | {shape} | {} | {:.2} | {:.0} | {:.2} | {:.2} |",
                 if index == 0 { &work.name } else { "" },

@@ -56,6 +56,11 @@ impl HookedCore {
         }
     }
 
+    /// Whether other shards count on what this one does.
+    pub(crate) fn has_peers(&self) -> bool {
+        self.mesh.is_some()
+    }
+
     /// The mesh between the core and the other shards, if there are others.
     pub(crate) fn join_mesh(&mut self, mesh: Option<Arc<Mesh>>) {
         self.mesh = mesh;

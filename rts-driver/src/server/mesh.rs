@@ -12,7 +12,8 @@ use crate::server::ready_queue::ReadyQueue;
 /// Entries in a mailbox at which its sender is told that the receiver is congested, until half of
 /// them are left. The sender then refuses messages for it, and still sends what must not be lost.
 const CONGESTED_ENTRIES: usize = 65_536;
-/// Bytes of frames in a mailbox at which the same happens, also until half of them are left.
+/// Bytes of frames and lists in a mailbox at which the same happens, also until half of them are
+/// left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
 /// The weight of entries after which the rest stays in the mailboxes until the next turn. As much
 /// as a turn reads from links ([`weight`]).
@@ -44,7 +45,7 @@ struct Mailbox {
     bursts: VecDeque<Burst>,
     /// Of all bursts.
     entries: usize,
-    frame_bytes: usize,
+    bytes: usize,
     is_congested: bool,
     /// Whether the sender counts the receiver as congested. Only the sender changes this, in the
     /// moment in which its core learns it.
@@ -55,13 +56,13 @@ struct Mailbox {
 #[derive(Debug)]
 struct Burst {
     entries: Vec<Entry>,
-    frame_bytes: usize,
+    bytes: usize,
 }
 
 impl Mailbox {
     fn push(&mut self, burst: Burst) {
         self.entries += burst.entries.len();
-        self.frame_bytes += burst.frame_bytes;
+        self.bytes += burst.bytes;
         self.bursts.push_back(burst);
         self.look();
     }
@@ -69,7 +70,7 @@ impl Mailbox {
     fn pop(&mut self) -> Option<Burst> {
         let burst = self.bursts.pop_front()?;
         self.entries -= burst.entries.len();
-        self.frame_bytes -= burst.frame_bytes;
+        self.bytes -= burst.bytes;
         self.look();
         Some(burst)
     }
@@ -77,8 +78,8 @@ impl Mailbox {
     /// Whether it is congested now.
     fn look(&mut self) {
         self.is_congested = match self.is_congested {
-            true => self.entries > CONGESTED_ENTRIES / 2 || self.frame_bytes > CONGESTED_BYTES / 2,
-            false => self.entries >= CONGESTED_ENTRIES || self.frame_bytes >= CONGESTED_BYTES,
+            true => self.entries > CONGESTED_ENTRIES / 2 || self.bytes > CONGESTED_BYTES / 2,
+            false => self.entries >= CONGESTED_ENTRIES || self.bytes >= CONGESTED_BYTES,
         };
     }
 
@@ -147,9 +148,9 @@ impl Mesh {
     /// to be told at once that the receiver is congested.
     pub(crate) fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>) -> bool {
         let inboxes = &self.shards[to.number()];
-        let frame_bytes = entries.iter().map(Entry::frame_bytes).sum();
+        let bytes = entries.iter().map(Entry::more_bytes).sum();
         let mut mailbox = lock(&inboxes.from[from.number()]);
-        mailbox.push(Burst { entries, frame_bytes });
+        mailbox.push(Burst { entries, bytes });
         let is_told = mailbox.tell(true);
         drop(mailbox);
         if inboxes.has_mail.insert(from) {

@@ -163,7 +163,11 @@ impl<R: Runtime> Reactor<R> {
                 links.mark_ending(link, Ending::Now(Fault::Panicked));
             }
         }
-        catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
+        if core.has_peers() {
+            core.end_burst(now, &mut |output| links.apply(output));
+        } else {
+            catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
+        }
         for id in batch.drain_before_login() {
             if let Some(entry) = links.get_mut(id)
                 && !entry.is_logged_in()

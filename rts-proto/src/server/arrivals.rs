@@ -16,10 +16,11 @@ use crate::wire::{self, Frame, Login, Piece, ResumeKey, VERSION};
 use crate::{CloseCode, LinkId, ProtocolError};
 
 impl Server {
-    /// Drivers accept links where the fewest have not logged in, so shards have equal parts.
-    fn links_before_login_max(&self) -> usize {
+    /// Whether too many links have not logged in. Drivers accept links where the fewest have not,
+    /// so shards have equal parts.
+    pub(super) fn has_too_many_before_login(&self) -> bool {
         let config = &self.shared.config;
-        config.placement.share(config.links_before_login_max.get())
+        self.links.before_login() > config.placement.share(config.links_before_login_max.get())
     }
 
     pub(super) fn link_accepted(&mut self, id: LinkId, key: ResumeKey) {
@@ -28,7 +29,7 @@ impl Server {
         }
         if let Some(retry_after_max) = self.retry_after_max {
             self.turn_away(id, CloseCode::Shutdown, retry_after_max);
-        } else if self.links.before_login() > self.links_before_login_max() {
+        } else if self.has_too_many_before_login() {
             self.turn_away(id, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
         }
     }

@@ -10,6 +10,7 @@ use super::links::Pass;
 use super::session::Begin;
 use super::shard::Server;
 use super::tallies::Turn;
+use crate::limits::BUSY_RETRY_AFTER_MAX;
 use crate::planted::{Bug, planted};
 use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
@@ -119,6 +120,11 @@ impl Server {
         let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
         match self.tallies.turn_of(&self.shared, &app_id, &uid, link) {
             Turn::Now => self.accept(link, *asked, pass),
+            // Links of other shards come with their logins, which must not wait without a bound.
+            Turn::Later if self.has_too_many_before_login() => {
+                self.tallies.leave_queue(&app_id, &uid, link);
+                self.turn_away(link, CloseCode::Busy, BUSY_RETRY_AFTER_MAX);
+            }
             Turn::Later => {
                 self.links.queue(link, asked, pass);
                 self.notice_queued(link, &app_id, &uid);

@@ -1,5 +1,6 @@
 //! Stories of what only several shards have: links that move, and entries that arrive late.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,6 +55,25 @@ fn moved_link_keeps_its_deadline_and_its_rules() {
     let silent = node.link_at(0, &[]);
     node.wait(LOGIN_DEADLINE);
     assert_eq!(node.closed(silent), Some(Some(CloseCode::LoginTimeout)));
+}
+
+/// Their links were accepted where there was space, and wait where the user belongs.
+#[test]
+fn logins_of_other_shards_that_wait_have_a_bound() {
+    let mut config = Config::default();
+    (config.links_before_login_max, config.logins_per_second) =
+        (NonZeroUsize::new(4).expect("not 0"), 1);
+    let mut node = Node::new(2, &config);
+    let user = node.user_at(1, "u");
+    node.enter(&user);
+    let waiting = [(); 2].map(|()| node.link_at(0, &[Frame::Login(login(&user))]));
+    let one_more = node.link_at(0, &[Frame::Login(login(&user))]);
+    node.end_burst();
+    assert_eq!(waiting.map(|link| node.closed(link)), [None, None]);
+    assert_eq!(node.closed(one_more), Some(Some(CloseCode::Busy)));
+    node.wait(Duration::from_secs(1));
+    let frames = node.frames_to(waiting[0]);
+    assert!(matches!(frames.last(), Some(Frame::LoginAnswer(LoginAnswer::Accepted(_)))));
 }
 
 #[test]

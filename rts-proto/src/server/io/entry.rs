@@ -1,6 +1,7 @@
 //! What one shard of a node tells another.
 
 use alloc::vec::Vec;
+use core::mem::size_of_val;
 
 use bytes::Bytes;
 
@@ -222,15 +223,21 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The bytes of its frames and names, which bound the memory of entries that wait.
+    /// Its bytes besides those that every entry has: its frames, names and lists. They bound the
+    /// memory of entries that wait.
     #[must_use]
-    pub fn frame_bytes(&self) -> usize {
+    pub fn more_bytes(&self) -> usize {
         match self {
             Self::Deliver { frame, .. } | Self::Broadcast { frame, .. } => frame.len(),
             Self::Push { frame, .. } => frame.len(),
-            Self::PushToEach { frames, .. } => frames.iter().map(|(_, frame)| frame.len()).sum(),
+            Self::PushToEach { sessions, frames } => {
+                size_of_val(&sessions[..])
+                    + size_of_val(&frames[..])
+                    + frames.iter().map(|(_, frame)| frame.len()).sum::<usize>()
+            }
             Self::Removed { notice, .. } => notice.as_ref().map_or(0, Bytes::len),
             Self::Joined { names, .. } | Self::Names { names, .. } => names.bytes(),
+            Self::Outcomes(outcomes) => size_of_val(&outcomes[..]),
             Self::InApp(_)
             | Self::QueryStatus { .. }
             | Self::OrphanGone { .. }
@@ -238,7 +245,6 @@ impl Entry {
             | Self::Leave { .. }
             | Self::Gone { .. }
             | Self::AskNames { .. }
-            | Self::Outcomes(_)
             | Self::NotDelivered { .. }
             | Self::NotBroadcast { .. }
             | Self::JoinRefused { .. }
@@ -294,6 +300,28 @@ pub struct Names {
 
 impl Names {
     fn bytes(&self) -> usize {
-        self.names.iter().map(|name| name.as_str().len()).sum()
+        let of = |name: &UserId| size_of_val(name) + name.as_str().len();
+        self.names.iter().map(of).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::testing::{number, uid};
+
+    #[test]
+    fn lists_of_receivers_and_results_count_as_memory() {
+        let frame = Bytes::from_static(b"frame");
+        let push = |receivers: u64| Entry::PushToEach {
+            sessions: (1..=receivers).map(number).collect(),
+            frames: [(None, frame.clone())].into(),
+        };
+        assert!(push(1).more_bytes() >= frame.len() + 8);
+        assert_eq!(push(1_001).more_bytes() - push(1).more_bytes(), 8_000);
+        let outcome = (number(1), Outcome::Send(SendCode::Ok, MessageId(7)));
+        assert!(Entry::Outcomes(alloc::vec![outcome; 100]).more_bytes() >= 1_600);
+        let names = Names { names: [uid("alice")].into(), has_no_notices: false };
+        assert!(names.bytes() > "alice".len());
     }
 }

@@ -23,8 +23,12 @@ impl Two {
     }
 
     fn with(authenticator: Arc<dyn Authenticate>) -> Self {
+        Self::with_config(authenticator, Config::default())
+    }
+
+    fn with_config(authenticator: Arc<dyn Authenticate>, config: Config) -> Self {
         let server = |own| {
-            let mut config = Config::default();
+            let mut config = config.clone();
             config.reported_apps = [app_id()].into();
             config.placement = placement(own);
             Server::new(config, 1)
@@ -291,6 +295,28 @@ fn panic_on_entries_of_another_shard_ends_the_shard() {
     let ended = catch_unwind(AssertUnwindSafe(|| two.turn_until_quiet()));
     assert!(ended.is_err(), "the panic leaves the reactor");
     assert_eq!(two.failed(), Some(1));
+}
+
+struct PanicsOfUsers;
+
+impl Watch for PanicsOfUsers {
+    fn happened(&self, _: ShardId, _: AppId, report: Report) {
+        assert!(!matches!(report, Report::UserOffline { .. }), "on purpose");
+    }
+}
+
+#[test]
+fn panic_at_the_end_of_a_burst_ends_the_shard() {
+    let mut config = Config::default();
+    // The session ends at the end of the burst that begins it.
+    config.session_grace = Duration::ZERO;
+    let mut two = Two::with_config(Arc::new(Anybody), config);
+    two.node.watch(Arc::new(PanicsOfUsers));
+    let mut peer = two.accept(&Acceptor::plain());
+    peer.write(&[hello(), login(&user_of(0))].concat());
+    let ended = catch_unwind(AssertUnwindSafe(|| two.turn_until_quiet()));
+    assert!(ended.is_err(), "the panic leaves the reactor");
+    assert_eq!(two.failed(), Some(0));
 }
 
 /// One that waited for the shards one after the other would take a turn of each in sequence.
