@@ -36,6 +36,8 @@ pub(crate) struct HookedCore {
     /// Notices for the log.
     notices: Vec<Notice>,
     mesh: Option<Arc<Mesh>>,
+    /// A shard whose mailbox became full since the last look.
+    overloaded: Option<ShardId>,
 }
 
 impl HookedCore {
@@ -53,6 +55,7 @@ impl HookedCore {
             watcher: None,
             notices: Vec::new(),
             mesh: None,
+            overloaded: None,
         }
     }
 
@@ -101,6 +104,7 @@ impl HookedCore {
                     if let Some(mesh) = &self.mesh
                         && mesh.send(own, to, entries)
                     {
+                        self.overloaded = Some(to);
                         self.server.handle_input(now, Input::PeerCongested(to, true));
                     }
                 }
@@ -156,6 +160,11 @@ impl HookedCore {
             self.server.handle_input(now, Input::Tick);
             self.drain(now, apply);
         }
+    }
+
+    /// A shard whose mailbox became full since the last call, for the log.
+    pub(crate) fn take_overloaded(&mut self) -> Option<ShardId> {
+        self.overloaded.take()
     }
 
     /// Whether the core asked for posts that are not started.

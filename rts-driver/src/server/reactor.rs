@@ -24,13 +24,14 @@ use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use rts_proto::server::Input;
+use rts_proto::server::{Input, ShardId};
 use rts_proto::{Instant, LinkId};
 
 use crate::panics::catch_panic;
 use crate::runtime::Runtime;
 use crate::server::handshakes::HandshakePool;
 use crate::server::link_end::Fault;
+use crate::server::log::LogThrottle;
 use crate::server::notice_log::{AddressedNotice, NoticeLog};
 use crate::server::shared::{NodeShards, Shared, State};
 use crate::timer::Timer;
@@ -58,6 +59,9 @@ pub(crate) struct Reactor<R: Runtime> {
     notices: Vec<AddressedNotice>,
     /// Entries of other shards wait for the next turn.
     has_mail: bool,
+    /// A shard that does not keep up, for the log.
+    overloaded: Option<ShardId>,
+    overload_throttle: LogThrottle,
 }
 
 impl<R: Runtime> Reactor<R> {
@@ -74,6 +78,8 @@ impl<R: Runtime> Reactor<R> {
             writer: Writer::default(),
             notices: Vec::new(),
             has_mail: false,
+            overloaded: None,
+            overload_throttle: LogThrottle::default(),
         }
     }
 
@@ -178,6 +184,7 @@ impl<R: Runtime> Reactor<R> {
         }
         let (deadline, has_new_posts) = (core.deadline, core.has_new_posts());
         let notices = core.take_notices();
+        self.overloaded = core.take_overloaded();
         drop(state);
         let facts_of =
             |id| batch.facts_of_gone(id).or_else(|| links.get(id).map(|entry| entry.facts(None)));
@@ -211,6 +218,16 @@ impl<R: Runtime> Reactor<R> {
     /// Runs after all other work of the turn, so that the log has no influence on the time of an
     /// answer.
     fn write_log(&mut self, shared: &Shared<R>) {
+        if let Some(shard) = self.overloaded.take()
+            && let Some(left_out) = self.overload_throttle.allow(std::time::Instant::now())
+        {
+            let shard = shard.number();
+            tracing::warn!(
+                shard,
+                left_out,
+                "a shard does not keep up: messages to its users are refused with code 2 or 5"
+            );
+        }
         if self.notices.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! Two shards and their reactors: links move to the shard of their user, and entries go both ways.
 
-use rts_proto::RoomId;
+use rts_proto::{MessageConfig, MessageId, Payload, RoomId};
 
 use super::*;
 use crate::testing::DETACHES;
@@ -270,6 +270,32 @@ fn links_for_a_dead_shard_are_dropped() {
     two.turn_until_quiet();
     assert!(!two.has_links(), "nothing is left to wait for");
     assert!(!two.node.inner.shards[1].arrivals.claim_reactor(), "its state has a gap");
+}
+
+#[test]
+fn full_mailbox_is_logged() {
+    let mut config = Config::default();
+    config.sends_per_second = 0;
+    let mut two = Two::with_config(Arc::new(Anybody), config);
+    let mut peer = two.accept(&Acceptor::plain());
+    peer.write(&[hello(), login(&user_of(0))].concat());
+    two.turn_until_quiet();
+    read_all(&mut peer);
+    let lines = Lines::default();
+    lines.clone().collect("warn", || {
+        // Only the first shard has turns, so the mailbox fills up.
+        for id in 1..=160 {
+            let to = user_of(1).into_bytes().into();
+            let (payload, config) = (Payload::text("x".repeat(60_000)), MessageConfig::default());
+            peer.write(&Frame::Send { id: MessageId(id), to, payload, config }.encode());
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(two.reactors[0].as_mut().poll(&mut context).is_pending());
+        }
+    });
+    let lines = lines.take();
+    let is_it =
+        |line: &String| line.contains("a shard does not keep up") && line.contains("shard=1");
+    assert!(matches!(&lines[..], [line] if is_it(line)), "{lines:?}");
 }
 
 struct PanicsOfRooms;
