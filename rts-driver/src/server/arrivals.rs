@@ -49,8 +49,8 @@ pub(crate) type Arrival<R, N> = (NewLink<R>, Option<N>);
 
 /// The links that the reactor of a shard has not taken, and the state of the reactor.
 ///
-/// The flags change under the lock, and can be read without it: an accepted link looks at those of
-/// every shard, and each turn looks for links.
+/// The flags can be read without the lock: an accepted link looks at those of every shard, and each
+/// turn looks for links. All but `is_stopped` change under the lock.
 pub(crate) struct Arrivals<R: Runtime, N> {
     links: Mutex<Vec<Arrival<R, N>>>,
     has_links: AtomicBool,

@@ -64,19 +64,18 @@ impl Mailbox {
         self.entries += burst.entries.len();
         self.bytes += burst.bytes;
         self.bursts.push_back(burst);
-        self.look();
+        self.update_congestion();
     }
 
     fn pop(&mut self) -> Option<Burst> {
         let burst = self.bursts.pop_front()?;
         self.entries -= burst.entries.len();
         self.bytes -= burst.bytes;
-        self.look();
+        self.update_congestion();
         Some(burst)
     }
 
-    /// Whether it is congested now.
-    fn look(&mut self) {
+    fn update_congestion(&mut self) {
         self.is_congested = match self.is_congested {
             true => self.entries > CONGESTED_ENTRIES / 2 || self.bytes > CONGESTED_BYTES / 2,
             false => self.entries >= CONGESTED_ENTRIES || self.bytes >= CONGESTED_BYTES,
@@ -87,7 +86,9 @@ impl Mailbox {
     /// as told.
     fn tell(&mut self, is_congested: bool) -> bool {
         let is_news = self.is_congested == is_congested && self.is_known != is_congested;
-        self.is_known ^= is_news;
+        if is_news {
+            self.is_known = is_congested;
+        }
         is_news
     }
 }
@@ -115,7 +116,7 @@ impl ShardSet {
         }
     }
 
-    /// Removes and returns one shard.
+    /// Removes and returns one shard. Only one thread may call it.
     fn take_one(&self) -> Option<ShardId> {
         let shard = of_bits(self.0.load(Ordering::Acquire)).next()?;
         self.0.fetch_and(!bit(shard), Ordering::AcqRel);

@@ -16,13 +16,6 @@ use crate::wire::{self, Frame, Login, Piece, ResumeKey, VERSION};
 use crate::{CloseCode, LinkId, ProtocolError};
 
 impl Server {
-    /// Whether too many links have not logged in. Drivers accept links where the fewest have not,
-    /// so shards have equal parts.
-    pub(super) fn has_too_many_before_login(&self) -> bool {
-        let config = &self.shared.config;
-        self.links.before_login() > config.placement.share(config.links_before_login_max.get())
-    }
-
     pub(super) fn link_accepted(&mut self, id: LinkId, key: ResumeKey) {
         if !self.links.begin(&mut self.shared, id, key) {
             return;

@@ -21,6 +21,13 @@ impl Server {
         self.close_with(id, Some(login), code, reason, Duration::ZERO);
     }
 
+    /// Whether too many links have not logged in. Drivers accept links where the fewest have not,
+    /// so shards have equal parts.
+    pub(super) fn has_too_many_before_login(&self) -> bool {
+        let config = &self.shared.config;
+        self.links.before_login() > config.placement.share(config.links_before_login_max.get())
+    }
+
     /// Closes the link. Its client is given a wait before a reconnect, from zero to
     /// `retry_after_max`.
     pub(super) fn turn_away(&mut self, id: LinkId, code: CloseCode, retry_after_max: Duration) {

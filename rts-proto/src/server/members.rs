@@ -123,7 +123,7 @@ impl Server {
     }
 
     /// A session of another shard asks to leave. A later session of the user may be a member.
-    pub(super) fn leave_asked(
+    pub(super) fn leave_for_peer(
         &mut self,
         app_id: &AppId,
         room: RoomId,

@@ -2,11 +2,14 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::allowance::Paced;
 use super::io::{Detail, Entered, Entry, Forbidden, JoinPermit, JoinRefusal, Names, Rate};
 use super::keys::SessionNumber;
 use super::members::JoinAsked;
 use super::placement::ShardId;
+use super::session::Session;
 use super::session_rooms::SessionRooms;
 use super::shard::Server;
 use super::welcomes::{self, List};
@@ -29,7 +32,10 @@ impl Server {
         }
         let (app_id, uid) = session.user();
         let shard = self.shared.config.placement.other_of_room(&app_id, &room);
-        if shard.is_some_and(|shard| self.shared.outbox.is_congested(shard)) {
+        // A first join is bounded by its rate, and a lost membership would not come back. So only
+        // a repeated one is refused.
+        let is_repeated = session.rooms.contains(&room);
+        if is_repeated && shard.is_some_and(|shard| self.shared.outbox.is_congested(shard)) {
             let refusal = JoinRefusal::ShardBusy;
             return self.tell_refusal(number, &room, ticket, RoomState::JoinFailed, refusal);
         }
@@ -53,12 +59,7 @@ impl Server {
         let Some(session) = self.shared.session(number) else {
             return JoinPermit::Refused(JoinRefusal::TooManyRooms);
         };
-        let is_other = |waits: &&RoomId| *waits != room && !session.rooms.is_in(waits);
-        let orphans = self.tallies.orphans(app_id, uid).filter(is_other).count();
-        let other_rooms = session.rooms.len() - usize::from(session.rooms.is_in(room)) + orphans;
-        // A room may be left and another one joined without a pause. A slow shard does not let
-        // the rooms that are being left grow without a bound.
-        if other_rooms >= ROOMS_PER_USER_MAX || session.rooms.leaving() > ROOMS_PER_USER_MAX {
+        if self.has_too_many_rooms(session, app_id, uid, room) {
             return JoinPermit::Refused(JoinRefusal::TooManyRooms);
         }
         let allowance = self.shared.allowance(number);
@@ -67,6 +68,27 @@ impl Server {
             true => JoinPermit::Charged,
             false => JoinPermit::Refused(JoinRefusal::OverRate),
         }
+    }
+
+    /// Whether the user is in too many rooms to enter this one. Rooms that wait for it count.
+    fn has_too_many_rooms(
+        &self,
+        session: &Session,
+        app_id: &AppId,
+        uid: &UserId,
+        room: &RoomId,
+    ) -> bool {
+        let orphans = || self.tallies.orphans(app_id, uid);
+        // Quick, and enough for most users.
+        if session.rooms.known() + orphans().count() < ROOMS_PER_USER_MAX {
+            return false;
+        }
+        let is_other = |waits: &&RoomId| *waits != room && !session.rooms.is_in(waits);
+        let orphans = orphans().filter(is_other).count();
+        let other_rooms = session.rooms.len() - usize::from(session.rooms.is_in(room)) + orphans;
+        // A room may be left and another one joined without a pause. A slow shard does not let
+        // the rooms that are being left grow without a bound.
+        other_rooms >= ROOMS_PER_USER_MAX || session.rooms.leaving() > ROOMS_PER_USER_MAX
     }
 
     fn join_here(&mut self, app_id: &AppId, asked: JoinAsked) {
@@ -257,6 +279,17 @@ impl Server {
         let shared = &mut self.shared;
         let now = shared.now();
         shared.outbox.push_outcomes(&mut shared.sessions, now, number);
+    }
+
+    /// The session was removed from the room by force.
+    pub(super) fn removed(&mut self, number: SessionNumber, id: &RoomId, notice: Option<Bytes>) {
+        self.welcomes.answer_briefly(&mut self.shared, number, id);
+        if let Some(rooms) = self.rooms_of(number) {
+            rooms.remove(id);
+        }
+        if let Some(notice) = notice {
+            self.shared.push_or_end(number, notice);
+        }
     }
 
     fn rooms_of(&mut self, number: SessionNumber) -> Option<&mut SessionRooms> {

@@ -86,7 +86,7 @@ impl Server {
                 self.join_for_peer(app_id, asked);
             }
             Entry::Leave { room, session, uid, ticket } => {
-                self.leave_asked(app_id, room, session, &uid, ticket);
+                self.leave_for_peer(app_id, room, session, &uid, ticket);
             }
             Entry::Gone { room, session, uid, end } => {
                 self.member_gone(app_id, &room, session, &uid, end);

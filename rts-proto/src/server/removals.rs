@@ -45,17 +45,6 @@ impl Server {
         members.len()
     }
 
-    /// The session was removed from the room by force.
-    pub(super) fn removed(&mut self, number: SessionNumber, id: &RoomId, notice: Option<Bytes>) {
-        self.welcomes.answer_briefly(&mut self.shared, number, id);
-        if let Some(session) = self.shared.session_mut(number) {
-            session.rooms.remove(id);
-        }
-        if let Some(notice) = notice {
-            self.shared.push_or_end(number, notice);
-        }
-    }
-
     fn tell_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
         match self.shared.sessions.other_shard_of(session) {
             None => self.removed(session, room, notice),

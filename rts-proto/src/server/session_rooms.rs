@@ -15,9 +15,9 @@ pub(super) struct SessionRooms {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Known {
     is_member: bool,
-    /// Joins without an answer, since the session asked to leave for the last time.
+    /// Joins asked after the latest leave, without an answer.
     joins: u32,
-    /// Joins without an answer before that. Their answers do not matter any more.
+    /// Joins asked before the latest leave, without an answer. Their answers do not matter.
     former_joins: u32,
     /// Leaves without an answer.
     leaves: u32,
@@ -55,6 +55,11 @@ impl SessionRooms {
     /// Whether the session is a member of the room, or an answer is under way.
     pub(super) fn contains(&self, room: &RoomId) -> bool {
         self.by_id.contains_key(room)
+    }
+
+    /// The number of rooms that it is in, or that have yet to answer. Quick to count.
+    pub(super) fn known(&self) -> usize {
+        self.by_id.len()
     }
 
     /// The number of rooms that the session is in, or will be if its joins succeed.

@@ -167,13 +167,11 @@ impl Tallies {
 
     /// Rooms in which a membership waits for the user.
     pub(super) fn orphans(&self, app_id: &AppId, uid: &UserId) -> impl Iterator<Item = &RoomId> {
-        let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
-        tally.into_iter().flat_map(|tally| tally.orphans.keys())
+        self.find(app_id, uid).into_iter().flat_map(|tally| tally.orphans.keys())
     }
 
     pub(super) fn has_orphan(&self, app_id: &AppId, uid: &UserId, room: &RoomId) -> bool {
-        let tally = self.apps.get(app_id).and_then(|tallies| tallies.get(uid));
-        tally.is_some_and(|tally| tally.orphans.contains_key(room))
+        self.find(app_id, uid).is_some_and(|tally| tally.orphans.contains_key(room))
     }
 
     pub(super) fn count_orphan_in(
@@ -239,6 +237,10 @@ impl Tallies {
     /// The number of tallies of all apps.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    fn find(&self, app_id: &AppId, uid: &UserId) -> Option<&Tally> {
+        self.apps.get(app_id)?.get(uid).map(|tally| &**tally)
     }
 
     fn tally(&mut self, app_id: &AppId, uid: &UserId) -> Option<&mut Tally> {
