@@ -94,7 +94,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<Told> {
         Entry::Gone { session, room, .. } => {
             Told::Gone { session: session.number(), room: room.as_str().to_owned() }
         }
-        Entry::Removed { .. } => Told::Removed,
+        Entry::Removed { .. } | Entry::PutOut { .. } => Told::Removed,
         Entry::Push { .. } | Entry::PushToEach { .. } => Told::Frames,
         Entry::AskNames { .. } => Told::NamesAsked,
         Entry::Names { .. } => Told::Names,

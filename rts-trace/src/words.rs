@@ -75,6 +75,9 @@ pub(crate) fn entry_in_words(entry: &Entry) -> String {
             };
             format!("{} ended, and {uid} in room {room} {end}", named(session))
         }
+        Entry::PutOut { room, uid } => {
+            format!("{uid} was put out, and does not return to room {room}")
+        }
         Entry::Broadcast { room, session, uid, id, frame } => format!(
             "broadcast {id} of {} of {uid} to room {room}: {}",
             named(session),

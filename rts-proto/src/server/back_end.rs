@@ -198,7 +198,15 @@ impl Server {
                 Ban::UserInRoom(room_id, uid) => server.expel(app_id, room_id, uid).into(),
                 Ban::User(uid) => server.expel_everywhere(app_id, uid),
                 Ban::Login(_) if interval.is_zero() => 0,
-                Ban::Login(uid) => server.end_login(app_id, uid).into(),
+                Ban::Login(uid) => {
+                    let is_here = server
+                        .shared
+                        .config
+                        .placement
+                        .other_of_user(app_id, uid.as_str())
+                        .is_none();
+                    (is_here && server.end_login(app_id, uid)).into()
+                }
             })
         })
     }

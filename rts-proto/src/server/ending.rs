@@ -2,11 +2,13 @@
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use super::closing::reason_for;
 use super::deadlines::Due;
 use super::io::{Detail, Entry, MemberEnd, Notice, NoticeLevel, Report};
 use super::keys::{Origin, SessionNumber};
+use super::placement::ShardId;
 use super::session::Remains;
 use super::session_rooms::SessionRooms;
 use super::shard::Server;
@@ -151,9 +153,23 @@ impl Server {
             }
             self.end_session(number, End::PutOut);
         }
-        // Memberships that waited for another login of the user (§6.9).
-        self.expel_everywhere(app_id, uid);
+        self.end_waiting_memberships(app_id, uid);
         number.is_some()
+    }
+
+    /// Ends the memberships that wait for another login of the user (§6.9). Entries reach the
+    /// shards of other rooms behind the ends of sessions, and before a join of the next session.
+    fn end_waiting_memberships(&mut self, app_id: &AppId, uid: &UserId) {
+        let placement = self.shared.config.placement;
+        let elsewhere: Vec<(ShardId, RoomId)> = self
+            .tallies
+            .orphans(app_id, uid)
+            .filter_map(|room| Some((placement.other_of_room(app_id, room)?, room.clone())))
+            .collect();
+        for (shard, room) in elsewhere {
+            self.shared.tell_in_app(shard, app_id, Entry::PutOut { room, uid: uid.clone() });
+        }
+        self.expel_everywhere(app_id, uid);
     }
 
     /// Keeps a tombstone for as long as the client may ask to resume this session.

@@ -91,6 +91,9 @@ impl Server {
             Entry::Gone { room, session, uid, end } => {
                 self.member_gone(app_id, &room, session, &uid, end);
             }
+            Entry::PutOut { room, uid } => {
+                self.expel(app_id, &room, &uid);
+            }
             Entry::Broadcast { room, session, uid, id, frame } => {
                 self.broadcast_for_peer(app_id, room, Origin { session, id }, &uid, frame);
             }

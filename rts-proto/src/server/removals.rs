@@ -55,7 +55,8 @@ impl Server {
         }
     }
 
-    /// Removes a user from all rooms by force, also where it waits for a new session (§6.9).
+    /// Removes a user from all rooms of this shard by force, also where it waits for a new session
+    /// (§6.9).
     pub(super) fn expel_everywhere(&mut self, app_id: &AppId, uid: &UserId) -> usize {
         let rooms = self.rooms.of_user(app_id, uid);
         rooms.iter().filter(|id| self.expel(app_id, id, uid)).count()

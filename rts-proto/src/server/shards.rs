@@ -43,9 +43,8 @@ pub trait Shards {
             Command::Kick { app_id, room_id, .. } | Command::Dismiss { app_id, room_id } => {
                 self.command_to(placement.of_room(app_id, room_id), command)
             }
-            Command::Ban { app_id, ban: Ban::Login(uid), .. } | Command::PutOut { app_id, uid } => {
-                // The user's session ends before its memberships do.
-                self.command_to_all(placement.of_user(app_id, uid.as_str()), command)
+            Command::PutOut { app_id, uid } => {
+                self.command_to(placement.of_user(app_id, uid.as_str()), command)
             }
             Command::Ban { .. } if planted(Bug::BanOfOneShard) => {
                 self.command_to(ShardId::FIRST, command)

@@ -2,11 +2,11 @@
 //! again. All bounds and all answers are as with one shard.
 
 use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
-use rts_proto::server::{Config, Shards as _};
+use rts_proto::server::{Command, Config, Shards as _};
 use rts_proto::wire::Frame;
 use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, RoomId, RoomState, UserId};
 
-use crate::support::{Node, broadcast, join, leave, message, room_delivery, user};
+use crate::support::{Node, app, broadcast, join, leave, message, room_delivery, user};
 
 /// Joins at once, with a full rate (§6.13).
 const JOINS_BURST: usize = 256;
@@ -357,4 +357,34 @@ fn broadcast_comes_before_the_answer_to_a_later_leave_also_in_a_large_room() {
     assert!(fixture.node.deliver(0, 1), "the leave, in the burst of the broadcast");
     let last_words = room_delivery(&fixture.bob, &room, "last words");
     assert_eq!(fixture.frames(), [last_words, Frame::LeaveAnswer { ticket: 2 }]);
+}
+
+/// The entries of the put out session, and of the next one, are under way at the same time.
+#[test]
+fn user_that_is_put_out_leaves_its_rooms_and_may_join_them_again_at_once() {
+    let mut fixture = Fixture::new(2, 0);
+    let (uid, rooms) = (fixture.alice.clone(), fixture.rooms.clone());
+    let reason = LeaveReason::Kicked;
+    fixture.bob_joins(0);
+    fixture.node.say(fixture.at_bob, join(&rooms[1], 2));
+    fixture.bob_sees();
+    fixture.node.holds_entries = true;
+    // She joins both rooms. Her next session joins one of them, so the other one waits for her.
+    fixture.join_all(0..2);
+    fixture.at_alice = fixture.node.enter(&uid);
+    fixture.join_all(0..1);
+    fixture.node.tick(0);
+    let (app_id, put_out) = (&app(), &uid);
+    fixture.node.command(Command::PutOut { app_id, uid: put_out });
+    fixture.at_alice = fixture.node.enter(&uid);
+    fixture.join_all(1..2);
+    fixture.node.holds_entries = false;
+    assert_eq!(fixture.join_states(), [(1, RoomState::Joined)]);
+    let joined = |room: &RoomId| Frame::MemberJoined { room: room.clone(), uid: uid.clone() };
+    let left = |room: &RoomId| Frame::MemberLeft { room: room.clone(), uid: uid.clone(), reason };
+    let mut seen = fixture.bob_sees();
+    let of_second = seen.extract_if(.., |frame| format!("{frame:?}").contains(rooms[1].as_str()));
+    let of_second: Vec<Frame> = of_second.collect();
+    assert_eq!(seen, [joined(&rooms[0]), left(&rooms[0])]);
+    assert_eq!(of_second, [joined(&rooms[1]), left(&rooms[1]), joined(&rooms[1])]);
 }

@@ -55,7 +55,7 @@ kinds! {
     }
     Content { Text Binary }
     Entry {
-        InApp Deliver QueryStatus OrphanGone Join Leave Gone Broadcast AskNames Outcomes
+        InApp Deliver QueryStatus OrphanGone Join Leave Gone PutOut Broadcast AskNames Outcomes
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed
     }
     Outcome { Send Broadcast }

@@ -206,8 +206,10 @@ fn for_rooms(shard: &mut Shard, bob: &UserId) {
     let end = MemberEnd::Ends(LeaveReason::Dropped);
     let gone =
         Entry::Gone { room: room.clone(), session: self::session(2), uid: carol.clone(), end };
-    let leave = Entry::Leave { room, session: self::session(2), uid: carol, ticket: 5 };
-    shard.hear([waits, gone, leave]);
+    let leave =
+        Entry::Leave { room: room.clone(), session: self::session(2), uid: carol, ticket: 5 };
+    let put_out = Entry::PutOut { room, uid: bob.clone() };
+    shard.hear([waits, gone, leave, put_out]);
 }
 
 /// Answers to questions of alice's session.

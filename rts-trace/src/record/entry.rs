@@ -29,6 +29,7 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         | Entry::Join { .. }
         | Entry::Leave { .. }
         | Entry::Gone { .. }
+        | Entry::PutOut { .. }
         | Entry::AskNames { .. }
         | Entry::Outcomes(_)
         | Entry::NotDelivered { .. }

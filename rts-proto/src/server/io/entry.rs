@@ -95,6 +95,13 @@ pub enum Entry {
         /// How the membership goes on.
         end: MemberEnd,
     },
+    /// A user was put out. Its membership ends, which waited for its next session.
+    PutOut {
+        /// The room.
+        room: RoomId,
+        /// The member.
+        uid: UserId,
+    },
     /// A broadcast. It was counted in the rate of its session.
     Broadcast {
         /// The room.
@@ -244,6 +251,7 @@ impl Entry {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Gone { .. }
+            | Self::PutOut { .. }
             | Self::AskNames { .. }
             | Self::NotDelivered { .. }
             | Self::NotBroadcast { .. }
