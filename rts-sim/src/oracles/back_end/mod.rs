@@ -38,6 +38,15 @@ struct Ban {
     until: Instant,
 }
 
+/// A membership that is to end by this moment.
+#[derive(Debug)]
+struct Leaving {
+    app: usize,
+    room: String,
+    uid: String,
+    by: Instant,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct BackEnd {
     messages: BTreeMap<u64, Message>,
@@ -53,6 +62,8 @@ pub(super) struct BackEnd {
     joins: BTreeMap<(EngineIndex, RoomKey), Instant>,
     /// The number of removals by the last command that are not reported yet.
     kicks_due: usize,
+    /// Memberships of users who were put out, which end when entries reach the shards of the rooms.
+    leaving: Vec<Leaving>,
 }
 
 impl Oracle for BackEnd {
@@ -81,14 +92,19 @@ impl Oracle for BackEnd {
             }
             Entry::Restarted => {
                 self.expected.clear();
+                self.leaving.clear();
                 for ban in &mut self.bans {
                     ban.until = ban.until.min(line.at);
                 }
                 Ok(())
             }
-            Entry::Gauges { .. } => ensure(self.kicks_due == 0, || {
-                format!("I27: {} more are out than was reported", self.kicks_due)
-            }),
+            Entry::Gauges { .. } => {
+                let late = self.leaving.iter().find(|leaving| leaving.by < line.at);
+                ensure(late.is_none(), || format!("I27: was put out and is still in: {late:?}"))?;
+                ensure(self.kicks_due == 0, || {
+                    format!("I27: {} more are out than was reported", self.kicks_due)
+                })
+            }
             Entry::Phase(Phase::Asked) => {
                 let missed = self.expected.iter().find(|(_, serials)| !serials.is_empty());
                 ensure(missed.is_none(), || format!("I14: never received: {missed:?}"))
@@ -126,11 +142,18 @@ impl BackEnd {
                 let kicks = match command {
                     Command::Disconnect { user }
                     | Command::Ban { whom: Banned::Login(user), seconds: 1.. } => {
-                        rooms_of(model, app, &uid(user))
+                        let (uid, by) = (uid(user), now + UNDER_WAY_MAX);
+                        let rooms = rooms_of(model, app, &uid);
+                        let leaving = |room| Leaving { app, room, uid: uid.clone(), by };
+                        self.leaving.extend(rooms.into_iter().map(leaving));
+                        0
                     }
                     _ => *count,
                 };
                 self.kicks_due = if app < APPS_REPORTED { kicks } else { 0 };
+                if !model.has_mailboxes {
+                    self.kicks_due += self.leaving.drain(..).count();
+                }
             }
             _ => {}
         }
@@ -157,6 +180,14 @@ impl BackEnd {
         app: usize,
         report: &Report,
     ) -> Result<(), Violation> {
+        if let Report::MemberLeft { room, uid, .. } = report
+            && let Some(index) = self.leaving.iter().position(|leaving| {
+                leaving.app == app && leaving.room == room.as_str() && leaving.uid == uid.as_str()
+            })
+        {
+            self.leaving.swap_remove(index);
+            return Ok(());
+        }
         match report {
             Report::MemberLeft { room, uid, reason: LeaveReason::Kicked } => {
                 let place = number(room.as_str()).zip(number(uid.as_str()));
@@ -164,7 +195,7 @@ impl BackEnd {
                     (*at, *of) == (now, app)
                         && place.is_some_and(|(room, user)| command.removes(room, user))
                 });
-                if !is_meant && model.has_mailboxes && self.has_crossed(now, app, place) {
+                if model.has_mailboxes && self.has_crossed(now, app, place) {
                     return Ok(());
                 }
                 let due = self.kicks_due.checked_sub(1).filter(|_| is_meant);
@@ -317,10 +348,11 @@ impl BackEnd {
     }
 }
 
-/// The number of rooms that the user is in, by the back end's reports.
-fn rooms_of(model: &Model, app: usize, uid: &str) -> usize {
-    let rooms = model.reported.get(&app).into_iter().flat_map(|known| known.rooms.values());
-    rooms.filter(|members| members.contains(uid)).count()
+/// The rooms that the user is in, by the back end's reports.
+fn rooms_of(model: &Model, app: usize, uid: &str) -> Vec<String> {
+    let rooms = model.reported.get(&app).into_iter().flat_map(|known| &known.rooms);
+    let joined = rooms.filter(|(_, members)| members.contains(uid));
+    joined.map(|(room, _)| room.clone()).collect()
 }
 
 /// The number in `user-3` or `room-3`.
