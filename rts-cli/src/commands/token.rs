@@ -40,7 +40,7 @@ pub(crate) struct New {
     app_id: Option<String>,
     /// The app key; the default is the variable RTS_APP_KEY, which other users of the machine
     /// cannot read
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     app_key: Option<String>,
     /// The user id
     #[arg(long, required_unless_present = "dev")]
@@ -76,7 +76,7 @@ pub(crate) struct Inspect {
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
     /// The app key; without it the signature is not checked
-    #[arg(long, env = "RTS_APP_KEY", hide_env_values = true)]
+    #[arg(long, env = "RTS_APP_KEY", hide_env_values = true, allow_hyphen_values = true)]
     app_key: Option<String>,
     /// Check the expiry at this Unix time [default: now]
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::support::{Server, rts, token};
+use crate::support::{APP_ID, Server, rts, token};
 use tempfile::TempDir;
 
 /// The error of a command that fails with this exit code. It must be a sentence, not the debug
@@ -118,4 +118,19 @@ fn connection_error_suggests_a_fix() {
     let said =
         refused(&["admin", "--url", &openapi, "--key", "another-key-altogether", "stats"], 1);
     assert!(said.contains("bearer key is not known"), "{said}");
+}
+
+/// Generated keys are base64 for URLs, and one of 64 begins with a hyphen.
+#[test]
+fn keys_may_begin_with_a_hyphen() {
+    let nobody = ["admin", "--url", "http://127.0.0.1:1"];
+    for key in [&["--key", "-key"][..], &["--access-key", "-id", "--secret", "-secret"]] {
+        let output = rts(&[&nobody[..], key, &["users"]].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+    let key = "-0123456789012345678901234567890";
+    let new = ["token", "new", "--app-id", APP_ID, "--uid", "alice", "--app-key", key];
+    let minted = String::from_utf8(rts(&new).stdout).expect("text");
+    let inspected = rts(&["token", "inspect", "--app-key", key, minted.trim()]);
+    assert_eq!(inspected.status.code(), Some(0), "{inspected:?}");
 }

@@ -38,14 +38,27 @@ pub(crate) struct Args {
         default_value = DEV_BEARER_KEY,
         env = "RTS_ADMIN_KEY",
         hide_env_values = true,
-        conflicts_with = "access_key"
+        conflicts_with = "access_key",
+        allow_hyphen_values = true
     )]
     key: String,
     /// An access key for signed requests, instead of --key
-    #[arg(long, global = true, value_name = "ID", env = "RTS_ADMIN_ACCESS_KEY")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        env = "RTS_ADMIN_ACCESS_KEY",
+        allow_hyphen_values = true
+    )]
     access_key: Option<String>,
     /// The secret of the access key
-    #[arg(long, global = true, env = "RTS_ADMIN_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "RTS_ADMIN_SECRET",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     secret: Option<String>,
     /// Print the server's whole answer as one line of JSON
     #[arg(long, global = true)]
