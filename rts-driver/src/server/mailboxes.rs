@@ -9,7 +9,7 @@ use rts_proto::server::{Entry, Input, ShardId};
 use crate::server::mesh::Mesh;
 use crate::server::ready_queue::ReadyQueue;
 
-/// The mailboxes between shards, for measurements. Whoever calls this plays the shards.
+/// The mailboxes between shards, for measurements. The caller takes the part of the shards.
 #[derive(Debug)]
 pub struct Mailboxes {
     mesh: Mesh,

@@ -206,7 +206,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// No run has so many.
+/// No run has more than this type can count.
 fn short(id: rts_client::MessageId) -> u32 {
     u32::try_from(id.0).unwrap_or(u32::MAX)
 }

@@ -209,7 +209,7 @@ fn received(room: Option<Room>, from: &UserId, payload: &Payload) -> What {
     What::Received { room, from: User::read(from.as_str()), message }
 }
 
-/// No run has so many.
+/// No run has more than this type can count.
 fn short(id: MessageId) -> u32 {
     u32::try_from(id.0).unwrap_or(u32::MAX)
 }

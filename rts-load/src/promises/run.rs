@@ -20,7 +20,7 @@ use crate::target::Target;
 
 /// Logins in progress at once.
 const LOGINS_AT_ONCE: usize = 200;
-/// One user in so many is displaced.
+/// One of this number of users is displaced.
 const USERS_PER_DISPLACED: u32 = 10;
 /// The room that all users join, beside their standing rooms.
 const CROWDED: Room = Room(1_000_000);
