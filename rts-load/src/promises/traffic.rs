@@ -14,7 +14,7 @@ use super::history::{Room, User};
 
 /// Most messages to one user in a row, which could overtake each other.
 const ROW_MAX: u32 = 4;
-/// One turn in so many is a broadcast.
+/// One of this number of turns is a broadcast.
 const TURNS_PER_BROADCAST: u32 = 10;
 /// Turns at once before the server ends.
 const FLOOD_TURNS: u32 = 4;

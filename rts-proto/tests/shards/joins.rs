@@ -343,7 +343,7 @@ fn membership_of_a_displaced_session_waits_also_if_its_join_is_under_way() {
 fn broadcast_comes_before_the_answer_to_a_later_leave_also_in_a_large_room() {
     let mut fixture = Fixture::new(2, 0);
     let room = fixture.rooms[0].clone();
-    // So many members that no notice of the leave makes the broadcast go out.
+    // Above 500 members there is no notice of the leave, which would make the broadcast go out.
     for number in 0..NOTICE_MEMBERS_MAX {
         let member = fixture.node.enter(&user(&format!("m{number}")));
         fixture.node.say(member, join(&room, 1));
