@@ -12,8 +12,8 @@ mod login;
 
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
-use prost::Message as _;
+use bytes::Bytes;
+use prost::{Message as _, encode_length_delimiter, length_delimiter_len};
 
 pub use decoder::Decoder;
 pub(crate) use decoder::{Cutter, Piece, frames_len};
@@ -301,9 +301,11 @@ impl Frame {
 
     fn encode_with_prost(self) -> Bytes {
         let frame = generated::Frame { kind: Some(self.into()) };
-        let mut out = BytesMut::with_capacity(frame.encoded_len() + 4);
-        frame.encode_length_delimited(&mut out).expect("a BytesMut grows");
-        out.freeze()
+        let len = frame.encoded_len();
+        let mut out = Vec::with_capacity(length_delimiter_len(len) + len);
+        encode_length_delimiter(len, &mut out).expect("a Vec grows");
+        frame.encode(&mut out).expect("a Vec grows");
+        Bytes::from(out)
     }
 
     /// Decodes a frame without its length. `None` for a kind that may be skipped (§1.4).
