@@ -35,7 +35,7 @@ pub const WINDOW_BYTES_MAX: usize = 1_048_576;
 /// Over this many unacknowledged bytes, the server drops unreliable messages to a session.
 pub const UNRELIABLE_MARK_BYTES: usize = WINDOW_BYTES_MAX / 4;
 /// Bytes of unreliable messages to one session among the entries of one input from another shard.
-/// The driver cannot tell the core before the next input that the session's link is congested.
+/// The driver cannot report before the next input that the session's link is congested.
 pub const UNRELIABLE_BURST_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
 /// Largest delay of an acknowledgement that the other side does not wait for (§4.4).

@@ -88,11 +88,11 @@ bugs! {
     /// A missing acknowledgement has no effect.
     AckUnansweredIgnored,
     /// After a room is joined again on a new session, it is reported as without a gap.
-    GapNotTold,
+    GapNotReported,
     /// Every return is reported as the first connection.
     ConnectedTwice,
     /// A return is reported although the break was not.
-    QuietReturnTold,
+    QuietReturnReported,
     /// State 1 is reported a second late.
     SilenceMarkLate,
     /// The largest payload is refused.
@@ -154,7 +154,7 @@ bugs! {
     /// Later server params change nothing.
     FirstParamsStay,
     /// The params in force are not set again on a new session.
-    ParamsNotToldAgain,
+    ParamsNotSetAgain,
     /// A login begins with the params of the login before.
     ParamsOutliveLogin,
     /// A message of the back end to a user arrives twice.
@@ -164,7 +164,7 @@ bugs! {
     /// A message to some members of a room goes to all members.
     RoomUnicastToAll,
     /// A user that is kicked from a room gets no event.
-    KickNotTold,
+    KickWithoutNotice,
     /// A banned room keeps its members.
     BanLeavesMembers,
     /// A ban refuses nothing.
@@ -197,12 +197,12 @@ bugs! {
     UnknownKindCounted,
     /// An entry for another shard overtakes the one before it.
     EntryOvertakes,
-    /// The shard of a room is not told that a session ended which waited for its answer to a join.
+    /// The shard of a room gets no report that a session ended while its join was open.
     JoiningForgotten,
     /// The result of a message from another shard is forgotten.
     OutcomeForgotten,
-    /// The result of a message from another shard is told twice.
-    OutcomeToldTwice,
+    /// The result of a message from another shard is sent twice.
+    OutcomeSentTwice,
     /// A broadcast from another shard is accepted from sessions that are no members.
     BroadcasterTrusted,
     /// A membership in another shard that waits for its user is counted for ever.

@@ -76,7 +76,7 @@ impl Params {
         let waits = |wanted: Question| unsent.iter().any(|(_, question)| *question == wanted);
         let mut frames = Vec::new();
         if let Some(params) = in_force
-            && !planted(Bug::ParamsNotToldAgain)
+            && !planted(Bug::ParamsNotSetAgain)
         {
             let ticket = questions.next_number();
             *repeated = Some(ticket);

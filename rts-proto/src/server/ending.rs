@@ -95,7 +95,7 @@ impl Server {
                 tallies.count_orphan_in(shared, app_id, uid, room.clone());
             }
             let uid = uid.clone();
-            return shared.tell_in_app(shard, app_id, Entry::Gone { room, session, uid, end });
+            return shared.send_in_app(shard, app_id, Entry::Gone { room, session, uid, end });
         }
         match end {
             MemberEnd::Ends(reason) => {
@@ -167,7 +167,7 @@ impl Server {
             .filter_map(|room| Some((placement.other_of_room(app_id, room)?, room.clone())))
             .collect();
         for (shard, room) in elsewhere {
-            self.shared.tell_in_app(shard, app_id, Entry::PutOut { room, uid: uid.clone() });
+            self.shared.send_in_app(shard, app_id, Entry::PutOut { room, uid: uid.clone() });
         }
         self.expel_everywhere(app_id, uid);
     }

@@ -38,13 +38,13 @@ impl Server {
                     Entered::New | Entered::Back => self.rooms.names(app_id, &room, &asked.uid),
                 };
                 let entry = Entry::Joined { room, session, ticket, entered, names, is_charged };
-                self.shared.tell(shard, entry);
-                self.tell_others(app_id, asked, entered);
+                self.shared.send_to_shard(shard, entry);
+                self.announce_entered(app_id, asked, entered);
             }
             Err((state, refusal)) => {
                 let entry =
                     Entry::JoinRefused { room, session, ticket, state, refusal, is_charged };
-                self.shared.tell(shard, entry);
+                self.shared.send_to_shard(shard, entry);
             }
         }
     }
@@ -79,9 +79,9 @@ impl Server {
         Ok(Entered::New)
     }
 
-    /// Tells the back end and the other members how the session became a member. The session must
-    /// be told before.
-    pub(super) fn tell_others(&mut self, app_id: &AppId, asked: JoinAsked, entered: Entered) {
+    /// Reports a new member to the back end, and announces it to the other members. The session
+    /// must get its answer before.
+    pub(super) fn announce_entered(&mut self, app_id: &AppId, asked: JoinAsked, entered: Entered) {
         let JoinAsked { room, session, uid, business_id, .. } = asked;
         if entered == Entered::New {
             self.report_join(app_id, &room, &uid, business_id);
@@ -136,7 +136,7 @@ impl Server {
             self.rooms.remove(shared, tallies, app_id, &room, uid, LeaveReason::Left);
         }
         if let Some(shard) = self.shared.sessions.other_shard_of(session) {
-            self.shared.tell(shard, Entry::Left { room, session, ticket });
+            self.shared.send_to_shard(shard, Entry::Left { room, session, ticket });
         }
     }
 
@@ -152,7 +152,7 @@ impl Server {
         let is_member = self.is_member(app_id, room, session, uid);
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         match end {
-            MemberEnd::WaitsUntil(_) if !is_member => shared.tell_orphan_gone(app_id, room, uid),
+            MemberEnd::WaitsUntil(_) if !is_member => shared.report_orphan_gone(app_id, room, uid),
             MemberEnd::Ends(_) if !is_member => {}
             MemberEnd::WaitsUntil(until) => {
                 self.rooms.go_away(shared, tallies, app_id, room, uid, until);
@@ -172,12 +172,12 @@ impl Server {
         uid: &UserId,
         ticket: u64,
     ) {
-        // A session that is not a member was told so, and does not wait.
+        // A session that is not a member was notified, and does not wait.
         if self.is_member(app_id, &room, session, uid)
             && let Some(shard) = self.shared.sessions.other_shard_of(session)
         {
             let names = self.rooms.names(app_id, &room, uid);
-            self.shared.tell(shard, Entry::Names { room, session, ticket, names });
+            self.shared.send_to_shard(shard, Entry::Names { room, session, ticket, names });
         }
     }
 

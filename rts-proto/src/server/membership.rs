@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::allowance::Paced;
-use super::io::{Detail, Entered, Entry, Forbidden, JoinPermit, JoinRefusal, Names, Rate};
+use super::io::{Detail, Entered, Entry, Forbidden, JoinPermit, JoinRefusal, Rate};
 use super::keys::SessionNumber;
 use super::members::JoinAsked;
 use super::placement::ShardId;
@@ -37,7 +37,7 @@ impl Server {
         let is_repeated = session.rooms.contains(&room);
         if is_repeated && shard.is_some_and(|shard| self.shared.outbox.is_congested(shard)) {
             let refusal = JoinRefusal::ShardBusy;
-            return self.tell_refusal(number, &room, ticket, RoomState::JoinFailed, refusal);
+            return self.answer_refusal(number, &room, ticket, RoomState::JoinFailed, refusal);
         }
         let permit = self.permit(number, &app_id, &uid, &room);
         let asked = JoinAsked { room, session: number, uid, ticket, business_id, permit };
@@ -96,8 +96,8 @@ impl Server {
         let is_charged = asked.is_charged();
         match self.enter(app_id, &asked) {
             Ok(entered) => {
-                self.joined(session, asked.room.clone(), ticket, entered, is_charged);
-                self.tell_others(app_id, asked, entered);
+                self.joined(session, asked.room.clone(), ticket, entered, List::Here, is_charged);
+                self.announce_entered(app_id, asked, entered);
             }
             Err((state, refusal)) => {
                 self.join_refused(session, &asked.room, ticket, state, refusal, is_charged);
@@ -118,46 +118,15 @@ impl Server {
                 Some(state) => (state, JoinRefusal::Banned),
                 None => (RoomState::JoinFailed, refusal),
             };
-            return self.tell_refusal(number, &room, ticket, state, refusal);
+            return self.answer_refusal(number, &room, ticket, state, refusal);
         }
         session.rooms.join_asked(room.clone());
         let entry = Entry::Join { room, session: number, uid, ticket, business_id, permit };
-        self.shared.tell_in_app(shard, app_id, entry);
+        self.shared.send_in_app(shard, app_id, entry);
     }
 
-    /// The session is a member of a room of this shard now.
-    fn joined(
-        &mut self,
-        number: SessionNumber,
-        room: RoomId,
-        ticket: u64,
-        entered: Entered,
-        is_charged: bool,
-    ) {
-        if let Some(session) = self.shared.session_mut(number) {
-            session.rooms.enter(room.clone());
-            self.welcome(number, room, ticket, entered, List::Here, is_charged);
-        }
-    }
-
-    /// The shard of a room has made the session a member. It may have asked to leave since.
-    pub(super) fn joined_elsewhere(
-        &mut self,
-        number: SessionNumber,
-        room: RoomId,
-        ticket: u64,
-        entered: Entered,
-        names: Names,
-        is_charged: bool,
-    ) {
-        if let Some(session) = self.shared.session_mut(number) {
-            session.rooms.joined(&room);
-            self.welcome(number, room, ticket, entered, List::elsewhere(names), is_charged);
-        }
-    }
-
-    /// Answers a join that succeeded.
-    fn welcome(
+    /// The shard of the room has made the session a member, which may have asked to leave since.
+    pub(super) fn joined(
         &mut self,
         number: SessionNumber,
         room: RoomId,
@@ -166,6 +135,11 @@ impl Server {
         list: List,
         is_charged: bool,
     ) {
+        let Some(session) = self.shared.session_mut(number) else { return };
+        match list {
+            List::Here => session.rooms.enter(room.clone()),
+            List::Elsewhere { .. } => session.rooms.joined(&room),
+        }
         if is_charged && entered != Entered::New {
             self.give_back_join(number);
         }
@@ -182,8 +156,8 @@ impl Server {
         welcomes::answer(&mut self.shared, number, ticket, RoomState::Joined, Vec::new());
     }
 
-    /// The session may not join a room of this shard.
-    fn join_refused(
+    /// The shard of the room has refused the session's join.
+    pub(super) fn join_refused(
         &mut self,
         number: SessionNumber,
         room: &RoomId,
@@ -192,29 +166,15 @@ impl Server {
         refusal: JoinRefusal,
         is_charged: bool,
     ) {
+        let Some(session) = self.shared.session_mut(number) else { return };
+        session.rooms.join_refused(room);
         if is_charged {
             self.give_back_join(number);
         }
-        self.tell_refusal(number, room, ticket, state, refusal);
+        self.answer_refusal(number, room, ticket, state, refusal);
     }
 
-    /// The shard of a room has refused the session's join.
-    pub(super) fn join_refused_elsewhere(
-        &mut self,
-        number: SessionNumber,
-        room: &RoomId,
-        ticket: u64,
-        state: RoomState,
-        refusal: JoinRefusal,
-        is_charged: bool,
-    ) {
-        if let Some(session) = self.shared.session_mut(number) {
-            session.rooms.join_refused(room);
-            self.join_refused(number, room, ticket, state, refusal, is_charged);
-        }
-    }
-
-    fn tell_refusal(
+    fn answer_refusal(
         &mut self,
         number: SessionNumber,
         room: &RoomId,
@@ -250,7 +210,7 @@ impl Server {
             None => self.leave_here(number, &app_id, id, &uid),
             Some(shard) if self.rooms_of(number).is_some_and(|rooms| rooms.leave_asked(id)) => {
                 let entry = Entry::Leave { room: id.clone(), session: number, uid, ticket };
-                return self.shared.tell_in_app(shard, &app_id, entry);
+                return self.shared.send_in_app(shard, &app_id, entry);
             }
             Some(_) => {}
         }

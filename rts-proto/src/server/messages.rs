@@ -93,7 +93,7 @@ impl Server {
         let frame = wire::delivery(sender.uid(), payload, config);
         let app_id = sender.app_id().clone();
         let entry = Entry::Deliver { session: number, id, config, to, frame };
-        self.shared.tell_in_app(shard, &app_id, entry);
+        self.shared.send_in_app(shard, &app_id, entry);
         None
     }
 
@@ -119,7 +119,7 @@ impl Server {
             Some(SendCode::Ok) => {
                 self.shared.add_outcome(origin.session, Outcome::Send(SendCode::Ok, origin.id));
             }
-            Some(code) => self.shared.tell_not_delivered(origin, to, config, code),
+            Some(code) => self.shared.report_not_delivered(origin, to, config, code),
         }
     }
 
@@ -224,7 +224,7 @@ impl Server {
             let (app_id, uid) = session.user();
             let room = room_id.clone();
             let entry = Entry::Broadcast { room, session: number, uid, id, frame };
-            shared.tell_in_app(shard, &app_id, entry);
+            shared.send_in_app(shard, &app_id, entry);
             return None;
         }
         let room = match planted(Bug::RoomOfAnyApp) {
@@ -260,7 +260,8 @@ impl Server {
         if code == BroadcastCode::Ok {
             self.shared.add_outcome(session, Outcome::Broadcast(room_id, code, id));
         } else if let Some(shard) = self.shared.sessions.other_shard_of(session) {
-            self.shared.tell(shard, Entry::NotBroadcast { session, room: room_id, id, code });
+            self.shared
+                .send_to_shard(shard, Entry::NotBroadcast { session, room: room_id, id, code });
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the other shards of the node tell this one.
+//! Entries from the other shards of the node.
 
 use alloc::vec::Vec;
 
@@ -7,6 +7,7 @@ use super::keys::Origin;
 use super::members::JoinAsked;
 use super::shard::Server;
 use super::unreliable::Unreliable;
+use super::welcomes::List;
 use crate::AppId;
 use crate::planted::{Bug, planted};
 
@@ -14,7 +15,7 @@ impl Server {
     /// Handles the entries of another shard in their order.
     // Kept out of the path of a node with one shard.
     #[inline(never)]
-    pub(super) fn peer_told(&mut self, entries: Vec<Entry>) {
+    pub(super) fn entries_arrived(&mut self, entries: Vec<Entry>) {
         let mut app_id = None;
         let mut unreliable = Unreliable::default();
         for entry in entries {
@@ -54,10 +55,11 @@ impl Server {
                 shared.outbox.push_from_peer(of_shard, now, sessions, frames);
             }
             Entry::Joined { room, session, ticket, entered, names, is_charged } => {
-                self.joined_elsewhere(session, room, ticket, entered, names, is_charged);
+                let list = List::elsewhere(names);
+                self.joined(session, room, ticket, entered, list, is_charged);
             }
             Entry::JoinRefused { room, session, ticket, state, refusal, is_charged } => {
-                self.join_refused_elsewhere(session, &room, ticket, state, refusal, is_charged);
+                self.join_refused(session, &room, ticket, state, refusal, is_charged);
             }
             Entry::Names { room, session, ticket, names } => {
                 self.welcomes.names_came(shared, &self.rooms, session, &room, ticket, names);

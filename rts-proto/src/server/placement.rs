@@ -1,4 +1,4 @@
-//! Where the users, rooms and apps of a node have their place: which of its shards knows them.
+//! The home of each user, room and app of a node: the shard that knows it.
 
 use core::hash::Hasher as _;
 
@@ -67,7 +67,7 @@ pub struct Placement {
     seed: u64,
 }
 
-/// What has a place.
+/// What has a home.
 #[derive(Clone, Copy)]
 enum Kind {
     App,
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn all_shards_agree_on_a_place_and_only_the_others_are_elsewhere() {
+    fn all_shards_agree_on_a_home_and_only_the_others_are_elsewhere() {
         let shards: Vec<Placement> = (0..4).filter_map(|own| placement(own, 4)).collect();
         for name in (0..100).map(|name| alloc::format!("u{name}")) {
-            let places = shards.iter().map(|shard| shard.of_user(&app_id(), &name));
-            let place = places.clone().next().expect("four");
-            assert!(places.eq([place; 4]));
+            let homes = shards.iter().map(|shard| shard.of_user(&app_id(), &name));
+            let home = homes.clone().next().expect("four");
+            assert!(homes.eq([home; 4]));
             let elsewhere = shards.iter().filter_map(|s| s.other_of_user(&app_id(), &name));
-            assert_eq!(elsewhere.collect::<Vec<_>>(), [place; 3]);
+            assert_eq!(elsewhere.collect::<Vec<_>>(), [home; 3]);
         }
     }
 

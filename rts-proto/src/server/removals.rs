@@ -19,8 +19,8 @@ impl Server {
         }
         if let Some(number) = number {
             let notice = Frame::RoomNotice { room: id.clone(), state: RoomState::Kicked };
-            let notice = (!planted(Bug::KickNotTold)).then(|| notice.encode());
-            self.tell_removed(number, id, notice);
+            let notice = (!planted(Bug::KickWithoutNotice)).then(|| notice.encode());
+            self.notify_removed(number, id, notice);
         }
         true
     }
@@ -40,17 +40,17 @@ impl Server {
         shared.report(app_id, || Report::RoomEmptied { room: id.clone() });
         let notice = Frame::RoomNotice { room: id.clone(), state }.encode();
         for number in members.iter().filter_map(|(_, number)| *number) {
-            self.tell_removed(number, id, Some(notice.clone()));
+            self.notify_removed(number, id, Some(notice.clone()));
         }
         members.len()
     }
 
-    fn tell_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
+    fn notify_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
         match self.shared.sessions.other_shard_of(session) {
             None => self.removed(session, room, notice),
             Some(shard) => {
                 let room = room.clone();
-                self.shared.tell(shard, Entry::Removed { room, session, notice });
+                self.shared.send_to_shard(shard, Entry::Removed { room, session, notice });
             }
         }
     }

@@ -172,7 +172,7 @@ impl Rooms {
         joined.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The names that a member is told when it joins.
+    /// The names that a member gets when it joins.
     pub(super) fn names(&self, app_id: &AppId, id: &RoomId, asking: &UserId) -> Names {
         let Some(room) = self.find(app_id, id) else { return Names::default() };
         let names = room.names(asking).cloned().collect();
@@ -238,7 +238,7 @@ fn stop_waiting(
         // The user's shard counts the memberships that wait.
         match shared.config.placement.other_of_user(app_id, uid.as_str()) {
             None => tallies.count_orphan_out(app_id, uid, id),
-            Some(_) => shared.tell_orphan_gone(app_id, id, uid),
+            Some(_) => shared.report_orphan_gone(app_id, id, uid),
         }
     }
 }

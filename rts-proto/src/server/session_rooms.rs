@@ -91,7 +91,8 @@ impl SessionRooms {
         });
     }
 
-    /// The other shard refused a join. It would not refuse a member.
+    /// A shard refused a join. It would not refuse a member. Only another shard's room is known
+    /// here, because only its answer takes time.
     pub(super) fn join_refused(&mut self, room: &RoomId) {
         self.change(room, |known| {
             if known.join_answered() {
@@ -126,11 +127,11 @@ impl SessionRooms {
 
     /// The rooms that do not know yet that the session ends.
     pub(super) fn into_rooms(self) -> impl Iterator<Item = RoomId> {
-        let is_told = |known: &Known| match planted(Bug::JoiningForgotten) {
+        let is_to_know = |known: &Known| match planted(Bug::JoiningForgotten) {
             true => known.is_member,
             false => known.is_in(),
         };
-        self.by_id.into_iter().filter(move |(_, known)| is_told(known)).map(|(room, _)| room)
+        self.by_id.into_iter().filter(move |(_, known)| is_to_know(known)).map(|(room, _)| room)
     }
 
     fn change(&mut self, room: &RoomId, change: impl FnOnce(&mut Known)) {
@@ -154,7 +155,7 @@ mod tests {
         room_id("lobby")
     }
 
-    fn told_of_the_end(rooms: SessionRooms) -> Vec<RoomId> {
+    fn notified_of_the_end(rooms: SessionRooms) -> Vec<RoomId> {
         rooms.into_rooms().collect()
     }
 
@@ -175,7 +176,7 @@ mod tests {
         assert!(rooms.is_in(&lobby()) && !rooms.is_settled_in(&lobby()) && rooms.len() == 1);
         rooms.joined(&lobby());
         assert!(rooms.is_settled_in(&lobby()));
-        assert_eq!(told_of_the_end(rooms), [lobby()]);
+        assert_eq!(notified_of_the_end(rooms), [lobby()]);
     }
 
     #[test]
@@ -222,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn room_that_is_being_left_is_not_told_of_the_end() {
+    fn room_that_is_being_left_is_not_notified_of_the_end() {
         let mut rooms = SessionRooms::default();
         rooms.join_asked(lobby());
         rooms.joined(&lobby());
         assert!(rooms.leave_asked(&lobby()));
         assert_eq!((rooms.len(), rooms.leaving()), (0, 1));
         assert!(!rooms.leave_asked(&lobby()), "it asked before");
-        assert!(told_of_the_end(rooms).is_empty());
+        assert!(notified_of_the_end(rooms).is_empty());
     }
 
     #[test]

@@ -95,26 +95,26 @@ impl Shared {
     }
 
     /// Sends an entry to the shard of a session.
-    pub(super) fn tell(&mut self, to: ShardId, entry: Entry) {
-        self.outbox.tell(&mut self.sessions, self.now, to, None, entry);
+    pub(super) fn send_to_shard(&mut self, to: ShardId, entry: Entry) {
+        self.outbox.send_to_shard(&mut self.sessions, self.now, to, None, entry);
     }
 
     /// Sends an entry to the shard of a user or a room.
-    pub(super) fn tell_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
-        self.outbox.tell(&mut self.sessions, self.now, to, Some(app_id), entry);
+    pub(super) fn send_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
+        self.outbox.send_to_shard(&mut self.sessions, self.now, to, Some(app_id), entry);
     }
 
-    /// Tells the user's shard that a membership no longer waits for the user.
-    pub(super) fn tell_orphan_gone(&mut self, app_id: &AppId, room: &RoomId, uid: &UserId) {
+    /// Reports to the user's shard that a membership no longer waits for the user.
+    pub(super) fn report_orphan_gone(&mut self, app_id: &AppId, room: &RoomId, uid: &UserId) {
         let shard = self.config.placement.other_of_user(app_id, uid.as_str());
         if let Some(shard) = shard {
             let (room, uid) = (room.clone(), uid.clone());
-            self.tell_in_app(shard, app_id, Entry::OrphanGone { room, uid });
+            self.send_in_app(shard, app_id, Entry::OrphanGone { room, uid });
         }
     }
 
     /// A message from another shard is not delivered.
-    pub(super) fn tell_not_delivered(
+    pub(super) fn report_not_delivered(
         &mut self,
         origin: Origin,
         to: UserId,
@@ -123,7 +123,7 @@ impl Shared {
     ) {
         let Origin { session, id } = origin;
         if let Some(shard) = self.sessions.other_shard_of(session) {
-            self.tell(shard, Entry::NotDelivered { session, id, to, config, code });
+            self.send_to_shard(shard, Entry::NotDelivered { session, id, to, config, code });
         }
     }
 

@@ -25,7 +25,7 @@ impl Server {
                 Ok(_) if self.shared.outbox.is_congested(shard) => OnlineStatus::Unreachable,
                 Ok(uid) => {
                     let entry = Entry::QueryStatus { session: number, query, uid };
-                    return self.shared.tell_in_app(shard, &app_id, entry);
+                    return self.shared.send_in_app(shard, &app_id, entry);
                 }
                 Err(_) => OnlineStatus::Offline,
             }

@@ -36,7 +36,7 @@ struct Tally {
     /// The rates as the last session left them.
     allowance: Option<Box<Allowance>>,
     /// Rooms in which a membership waits for the user. One room counts more than once when its
-    /// shard has yet to tell how a former wait ended.
+    /// shard has yet to report how a former wait ended.
     orphans: BTreeMap<RoomId, u32>,
     /// When the tally is checked next, if it has to be.
     due: Option<Deadline>,

@@ -217,7 +217,7 @@ fn try_answer(
             if let Some(shard) = shared.config.placement.other_of_room(&app_id, id) {
                 *is_asked = true;
                 let (room, session, ticket) = (id.clone(), number, *ticket);
-                shared.tell_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });
+                shared.send_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });
             }
             return Err(WaitsFor::Names);
         }
@@ -225,7 +225,7 @@ fn try_answer(
     let Names { names, has_no_notices } = names;
     answer(shared, number, *ticket, RoomState::Joined, names);
     if has_no_notices {
-        // §6.7: the new member is told here, since notices to the others do not reach it.
+        // §6.7: the new member is notified here, because notices to the others do not reach it.
         let (room, state) = (id.clone(), RoomState::NoticesStop);
         shared.push_frame(number, Frame::RoomNotice { room, state });
     }

@@ -53,7 +53,7 @@ impl Timeline {
         self.heard = now;
         match (first, reported) {
             (true, _) => Some(ConnectionState::Connected),
-            (false, Reported::Nothing) if !planted(Bug::QuietReturnTold) => None,
+            (false, Reported::Nothing) if !planted(Bug::QuietReturnReported) => None,
             (false, _) => Some(ConnectionState::Reconnected),
         }
     }

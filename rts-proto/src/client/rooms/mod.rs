@@ -270,7 +270,7 @@ impl Rooms {
         room.phase = Phase::Joined;
         let elapsed = shared.now().since(since);
         let how = match again {
-            true if planted(Bug::GapNotTold) => JoinType::Resumed,
+            true if planted(Bug::GapNotReported) => JoinType::Resumed,
             true => JoinType::Anew,
             false => JoinType::First,
         };

@@ -119,7 +119,7 @@ fn notice_ends_membership_unless_it_is_only_informative() {
 }
 
 #[test]
-fn end_of_notices_is_told_as_long_as_there_are_notices() {
+fn end_of_notices_is_reported_as_long_as_there_are_notices() {
     let leaving = |was_joined| Phase::Leaving { ticket: 1, was_joined, then_join: None };
     let heard = |phase| {
         let (mut shared, (mut rooms, key)) = (shared(), rooms(phase));

@@ -1,4 +1,4 @@
-//! What one shard of a node tells another.
+//! What one shard of a node sends another.
 
 use alloc::vec::Vec;
 use core::mem::size_of_val;
@@ -12,7 +12,7 @@ use crate::{
     RoomState, SendCode, UserId,
 };
 
-/// One thing that a shard tells another. Entries from one shard to another arrive in their order,
+/// One thing that a shard sends another. Entries from one shard to another arrive in their order,
 /// and none is lost.
 ///
 /// Entries go to the shard of a user, of a room or of a session. A session's number names its
@@ -224,7 +224,7 @@ pub enum Entry {
         room: RoomId,
         /// The session.
         session: SessionNumber,
-        /// The frame that tells the client.
+        /// The frame for the client.
         notice: Option<Bytes>,
     },
 }

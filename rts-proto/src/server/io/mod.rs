@@ -54,7 +54,7 @@ pub enum Input {
     AppServerReplied(CallId, PostProgress),
     /// A link of another shard, which gave it away with [`Output::HandOver`].
     HandedOver(LinkId, Box<Opened>),
-    /// Another shard of the node told this ([`Output::Peer`]).
+    /// Another shard of the node sent these entries ([`Output::Peer`]).
     Peer(ShardId, Vec<Entry>),
     /// Another shard of the node is congested or no longer so: too many entries wait for it. The
     /// driver sets the threshold. Messages that would go there are refused in the meantime.

@@ -96,7 +96,7 @@ impl Outbox {
         let Some(session) = sessions.get_mut(number) else {
             if let Some(shard) = sessions.other_shard_of(number) {
                 self.ready.begin(now);
-                self.peers.tell(shard, Entry::Push { session: number, frame });
+                self.peers.add(shard, Entry::Push { session: number, frame });
             }
             return;
         };
@@ -197,7 +197,7 @@ impl Outbox {
 
     /// Sends another shard an entry, behind all earlier frames for its sessions. With an app, the
     /// entry is about that app.
-    pub(super) fn tell(
+    pub(super) fn send_to_shard(
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
@@ -208,8 +208,8 @@ impl Outbox {
         self.settle(sessions, now);
         self.ready.begin(now);
         match app_id {
-            Some(app_id) => self.peers.tell_in_app(to, app_id, entry),
-            None => self.peers.tell(to, entry),
+            Some(app_id) => self.peers.add_in_app(to, app_id, entry),
+            None => self.peers.add(to, entry),
         }
     }
 

@@ -46,7 +46,7 @@ impl Congested {
 
 impl Peers {
     /// Adds an entry about a session of the other shard.
-    pub(super) fn tell(&mut self, to: ShardId, entry: Entry) {
+    pub(super) fn add(&mut self, to: ShardId, entry: Entry) {
         let entries = &mut self.waiting.entry(to).or_default().entries;
         entries.push(entry);
         if planted(Bug::EntryOvertakes) && entries.len() > 1 {
@@ -56,7 +56,7 @@ impl Peers {
     }
 
     /// Adds an entry about an app.
-    pub(super) fn tell_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
+    pub(super) fn add_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
         let waiting = self.waiting.entry(to).or_default();
         if waiting.app_id.as_ref() != Some(app_id) {
             waiting.app_id = Some(app_id.clone());
@@ -70,15 +70,15 @@ impl Peers {
         if planted(Bug::OutcomeForgotten) {
             return;
         }
-        if planted(Bug::OutcomeToldTwice) {
-            self.tell(to, Entry::Outcomes(alloc::vec![(session, outcome.clone())]));
+        if planted(Bug::OutcomeSentTwice) {
+            self.add(to, Entry::Outcomes(alloc::vec![(session, outcome.clone())]));
         }
         if let Some(waiting) = self.waiting.get_mut(&to)
             && let Some(Entry::Outcomes(outcomes)) = waiting.entries.last_mut()
         {
             outcomes.push((session, outcome));
         } else {
-            self.tell(to, Entry::Outcomes(alloc::vec![(session, outcome)]));
+            self.add(to, Entry::Outcomes(alloc::vec![(session, outcome)]));
         }
     }
 
@@ -89,7 +89,7 @@ impl Peers {
         frames: impl Fn() -> Vec<(Option<SessionNumber>, Bytes)>,
     ) {
         for (shard, sessions) in receivers.of_shards {
-            self.tell(shard, Entry::PushToEach { sessions, frames: frames() });
+            self.add(shard, Entry::PushToEach { sessions, frames: frames() });
         }
     }
 
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn each_shard_gets_its_entries_of_a_burst_in_their_order_and_once() {
         let mut peers = Peers::default();
-        peers.tell(shard(2), push("a"));
-        peers.tell(shard(1), push("b"));
-        peers.tell(shard(2), push("c"));
+        peers.add(shard(2), push("a"));
+        peers.add(shard(1), push("b"));
+        peers.add(shard(2), push("c"));
         let first = Output::Peer(shard(1), alloc::vec![push("b")]);
         let second = Output::Peer(shard(2), alloc::vec![push("a"), push("c")]);
         assert_eq!(ended(&mut peers), [first, second]);
@@ -186,13 +186,13 @@ mod tests {
     fn app_is_named_where_it_changes_and_again_in_the_next_burst() {
         let mut peers = Peers::default();
         for app_id in [app_id(), app_id(), other_app_id(), app_id()] {
-            peers.tell_in_app(shard(1), &app_id, push("a"));
+            peers.add_in_app(shard(1), &app_id, push("a"));
         }
         let [one, other] = [app_id(), other_app_id()].map(Entry::InApp);
         let a = || push("a");
         let entries = alloc::vec![one.clone(), a(), a(), other, a(), one.clone(), a()];
         assert_eq!(ended(&mut peers), [Output::Peer(shard(1), entries)]);
-        peers.tell_in_app(shard(1), &app_id(), a());
+        peers.add_in_app(shard(1), &app_id(), a());
         assert_eq!(ended(&mut peers), [Output::Peer(shard(1), alloc::vec![one, a()])]);
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let mut peers = Peers::default();
         peers.add_outcome(shard(1), session(1), result(1));
         peers.add_outcome(shard(1), session(2), result(2));
-        peers.tell(shard(1), push("a"));
+        peers.add(shard(1), push("a"));
         peers.add_outcome(shard(1), session(1), result(3));
         let entries = alloc::vec![
             Entry::Outcomes(alloc::vec![(session(1), result(1)), (session(2), result(2))]),
