@@ -92,6 +92,6 @@ pub trait Stream: Send + 'static {
     /// The descriptor of the socket, on systems where sockets have one.
     fn descriptor(&self) -> Option<usize>;
 
-    /// Tells the peer that no more bytes follow. Reading continues.
+    /// Signals to the peer that no more bytes follow. Reading continues.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 }

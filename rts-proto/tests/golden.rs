@@ -159,9 +159,9 @@ fn conversation() -> Vec<(&'static str, Frame)> {
 
 #[test]
 fn document_has_exactly_this_conversation() {
-    let told: Vec<String> = examples().into_iter().map(|example| example.from).collect();
+    let documented: Vec<String> = examples().into_iter().map(|example| example.from).collect();
     let expected: Vec<&str> = conversation().into_iter().map(|(from, _)| from).collect();
-    assert_eq!(told, expected);
+    assert_eq!(documented, expected);
 }
 
 #[test]

@@ -22,8 +22,8 @@ fn judged(trusted: &Authority, identity: &Identity, scheme: &str) -> String {
     pair.client.send("secret");
     pair.run();
     assert_eq!(pair.server.received, b"", "no bytes go to a server that is not trusted");
-    let told = pair.server.failure();
-    assert!(told.contains("does not accept the certificate"), "{told}");
+    let failure = pair.server.failure();
+    assert!(failure.contains("does not accept the certificate"), "{failure}");
     pair.client.failure()
 }
 
@@ -238,12 +238,12 @@ fn explains_proxy_headers_of_load_balancers() {
                 let said = server.failure();
                 assert!(said.contains("PROXY protocol"), "{scheme}: {said}");
                 client.read(&server.written(), size);
-                let is_told = if scheme == "rts" {
+                let is_refused = if scheme == "rts" {
                     client.received == CLOSE_TO_PROXIED
                 } else {
                     client.layers.end().is_some()
                 };
-                assert!(is_told, "{scheme}: {:?}", client.layers.end());
+                assert!(is_refused, "{scheme}: {:?}", client.layers.end());
             }
         }
     }

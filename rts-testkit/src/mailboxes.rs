@@ -9,7 +9,7 @@ use rts_proto::server::{Entry, ShardId};
 /// One delivery in this many may take up to [`Mailboxes::tail`].
 const TAIL_IN: u32 = 32;
 
-/// A shard, and another one that it tells entries.
+/// A shard, and another one to which it sends entries.
 type Pair = (ShardId, ShardId);
 
 /// The mailboxes between the shards of the server, one for each ordered pair.

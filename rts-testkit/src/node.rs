@@ -11,7 +11,7 @@ pub(crate) struct Node {
     shards: Vec<Shard>,
     pub(crate) config: Config,
     /// The shard of each link.
-    places: BTreeMap<LinkId, ShardId>,
+    shard_of: BTreeMap<LinkId, ShardId>,
     /// Links on their way to another shard.
     moving: BTreeMap<LinkId, Moving>,
     /// The shard that accepts the next link.
@@ -48,7 +48,7 @@ impl Node {
         let cores: Option<Vec<Shard>> = (0..shards).map(shard).collect();
         let cores = cores.filter(|cores| !cores.is_empty());
         let shards = cores.expect("a server has from 1 to `ShardId::COUNT_MAX` shards");
-        Self { shards, config, places: BTreeMap::new(), moving: BTreeMap::new(), accepts_next: 0 }
+        Self { shards, config, shard_of: BTreeMap::new(), moving: BTreeMap::new(), accepts_next: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -79,7 +79,7 @@ impl Node {
     pub(crate) fn accept(&mut self, link: LinkId) -> ShardId {
         let shard = ShardId::new(self.accepts_next).expect("a shard of this server");
         self.accepts_next = (self.accepts_next + 1) % self.shards.len();
-        self.places.insert(link, shard);
+        self.shard_of.insert(link, shard);
         shard
     }
 
@@ -95,9 +95,9 @@ impl Node {
             moving.inputs.push(input);
             return None;
         }
-        let shard = *self.places.get(&link)?;
+        let shard = *self.shard_of.get(&link)?;
         if let Input::Disconnected(_) = input {
-            self.places.remove(&link);
+            self.shard_of.remove(&link);
         }
         self.handle(now, shard, input);
         Some(shard)
@@ -111,13 +111,13 @@ impl Node {
         arrives_at: Instant,
         opened: Box<Opened>,
     ) -> Option<ShardId> {
-        let from = self.places.remove(&link)?;
+        let from = self.shard_of.remove(&link)?;
         self.moving.insert(link, Moving { to, arrives_at, opened, inputs: Vec::new() });
         Some(from)
     }
 
     pub(crate) fn forget(&mut self, link: LinkId) {
-        self.places.remove(&link);
+        self.shard_of.remove(&link);
     }
 
     pub(crate) fn next_move(&self) -> Option<Instant> {
@@ -129,7 +129,7 @@ impl Node {
         let due = self.moving.iter().filter(|(_, moving)| moving.arrives_at <= now);
         let (link, _) = due.min_by_key(|(_, moving)| moving.arrives_at)?;
         let (link, moving) = self.moving.remove_entry(&{ *link })?;
-        self.places.insert(link, moving.to);
+        self.shard_of.insert(link, moving.to);
         Some((link, moving))
     }
 }

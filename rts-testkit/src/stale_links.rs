@@ -30,13 +30,13 @@ impl World {
             for frame in frames.map(Bytes::from_static) {
                 if side == Side::Server {
                     let received = server::Input::Received(link, frame);
-                    self.tell_every_shard(&received);
+                    self.give_every_shard(&received);
                 } else if !self.engines[who].is_frozen {
                     self.engines[who].handle(now, client::Input::Received(own, frame));
                 }
             }
             if side == Side::Server {
-                self.tell_every_shard(&server::Input::Disconnected(link));
+                self.give_every_shard(&server::Input::Disconnected(link));
                 self.node.ids().for_each(|shard| self.drain_shard(shard));
             } else if !self.engines[who].is_frozen {
                 self.engines[who].handle(now, client::Input::Connected(own));
@@ -45,7 +45,7 @@ impl World {
             }
         }
     }
-    fn tell_every_shard(&mut self, input: &server::Input) {
+    fn give_every_shard(&mut self, input: &server::Input) {
         let now = self.now();
         self.node.ids().for_each(|shard| self.node.handle(now, shard, input.clone()));
     }

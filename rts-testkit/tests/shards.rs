@@ -17,7 +17,7 @@ fn user(uid: &str) -> UserId {
     UserId::new(uid).expect("a user id")
 }
 
-/// A user whose place is this shard.
+/// A user whose home is this shard.
 fn user_at(placement: Placement, shard: usize) -> String {
     let mut names = (0..).map(|number| format!("user-{number}"));
     let is_there = |uid: &String| placement.of_user(&app_id(), uid).number() == shard;
@@ -49,7 +49,7 @@ fn users_of_three_shards_meet_in_a_room() {
 fn link_moves_to_its_users_shard_and_entries_arrive() {
     let mut world = World::new(Config::default(), 2, 7).shards(2);
     let placement = world.placement();
-    // Links begin at the shards in turn, and both users have their place at the second one.
+    // Links begin at the shards in turn, and both users have their home at the second one.
     let uid = user_at(placement, 1);
     world.log_in(0, &uid);
     let moves = |log: Vec<_>| -> Vec<_> {

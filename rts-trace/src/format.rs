@@ -38,7 +38,7 @@ const LENGTH_BYTES: usize = 4;
 /// The checksum, after the part.
 const SUM_BYTES: usize = 4;
 const AROUND_BYTES: usize = LENGTH_BYTES + SUM_BYTES;
-/// Longest part in bytes; its length has three bytes. What a shard tells another in a burst may be
+/// Longest part in bytes; its length has three bytes. The entries of one burst may be
 /// longer.
 const PART_BYTES_MAX: usize = (1 << 24) - 1;
 /// The check of a length. With it, zeros are not a valid length.

@@ -23,7 +23,7 @@ pub(crate) struct Mesh {
 }
 
 impl Mesh {
-    pub(crate) fn told(&mut self, from: ShardId, to: ShardId) {
+    pub(crate) fn sent(&mut self, from: ShardId, to: ShardId) {
         *self.entries.entry((from, to)).or_default() += 1;
     }
 

@@ -202,8 +202,8 @@ impl Messages {
         }
     }
 
-    /// A shard tells another one this.
-    pub(crate) fn told(&mut self, at: Instant, to: ShardId, entry: &Entry) {
+    /// A shard sends another one this.
+    pub(crate) fn sent(&mut self, at: Instant, to: ShardId, entry: &Entry) {
         if let Entry::Deliver { session, id, .. } = entry {
             if let Some(index) = self.open_story(*session, *id) {
                 self.stories[index].step(at, &format!("given to shard {}", to.number()));
@@ -220,7 +220,7 @@ impl Messages {
         }
     }
 
-    /// A shard was told this by another one.
+    /// A shard got this from another one.
     pub(crate) fn heard(&mut self, at: Instant, from: ShardId, entry: &Entry) {
         if let Entry::Deliver { session, id, to, frame, .. } = entry {
             match self.open_story(*session, *id) {

@@ -1,4 +1,4 @@
-//! Tells what cores do, line by line.
+//! Describes what cores do, line by line.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Line {
     pub what: String,
 }
 
-/// Tells what cores do.
+/// Describes what cores do.
 #[derive(Default)]
 pub(crate) struct Narrator {
     pub(crate) lines: Vec<Line>,
@@ -34,7 +34,7 @@ pub(crate) struct Narrator {
     links: BTreeMap<Link, Streams>,
 }
 
-/// Tells what one core does.
+/// Describes what one core does.
 pub(crate) struct Voice<'a> {
     pub(crate) narrator: &'a mut Narrator,
     /// The shard, if its node has several.
@@ -99,7 +99,7 @@ impl Voice<'_> {
         self.narrator.messages.link_ended(at, of_shard);
     }
 
-    /// Another shard told this.
+    /// Another shard sent this.
     fn heard(&mut self, at: Instant, from: ShardId, entries: &[Entry]) {
         if let Some(own) = self.shard {
             self.narrator.mesh.heard(from, own);
@@ -110,14 +110,14 @@ impl Voice<'_> {
         }
     }
 
-    /// This shard tells another one this.
-    fn tells(&mut self, at: Instant, to: ShardId, entries: &[Entry]) {
+    /// This shard sends another one this.
+    fn sends(&mut self, at: Instant, to: ShardId, entries: &[Entry]) {
         if let Some(own) = self.shard {
-            self.narrator.mesh.told(own, to);
+            self.narrator.mesh.sent(own, to);
         }
         for entry in entries {
             self.say(at, format!("to shard {}: {}", to.number(), entry_in_words(entry)));
-            self.narrator.messages.told(at, to, entry);
+            self.narrator.messages.sent(at, to, entry);
         }
     }
 }
@@ -215,7 +215,7 @@ impl Observer for Voice<'_> {
                 self.narrator.mesh.handed_over(*link);
                 self.ended(at, *link, &format!("is handed over to shard {}", shard.number()));
             }
-            server::Output::Peer(to, entries) => self.tells(at, *to, entries),
+            server::Output::Peer(to, entries) => self.sends(at, *to, entries),
             server::Output::Authenticate(login, credentials) => {
                 self.say(at, format!("login {login} of {} is to be checked", credentials.uid));
             }
@@ -227,7 +227,7 @@ impl Observer for Voice<'_> {
             }
             server::Output::AbandonPost(call) => self.say(at, format!("post {call} is stopped")),
             server::Output::Report(_, report) => {
-                self.say(at, format!("the back end is told: {report:?}"))
+                self.say(at, format!("report to the back end: {report:?}"))
             }
             server::Output::Notice(_) | server::Output::Wait(_) => {}
         }

@@ -25,7 +25,7 @@ use player::{Player, Role};
 use runtime::{Arrivals, Memory};
 use tally::Tallies;
 
-/// The seed of the places of users and rooms. The figures depend on how evenly they are spread.
+/// The seed of the homes of users and rooms. The figures depend on how evenly they are spread.
 const SEED: u64 = 1;
 const APP_ID: &str = "123456781234567812345678";
 /// The pause between two looks at the clients.

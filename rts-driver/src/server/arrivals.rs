@@ -20,7 +20,7 @@ pub(crate) struct NewLink<R: Runtime> {
     pub(crate) peer: SocketAddr,
     pub(crate) link: Arriving<R>,
     pub(crate) guard: LinkGuard,
-    /// The inputs that tell the core of it, and what its client has sent since.
+    /// The inputs that announce it to the core, and what its client has sent since.
     pub(crate) inputs: Vec<Input>,
     /// Bytes that were read, and not yet given to a core.
     pub(crate) held: Held,
@@ -60,7 +60,7 @@ pub(crate) struct Arrivals<R: Runtime, N> {
     /// The reactor has to end.
     is_stopped: AtomicBool,
     /// Whether a new reactor may follow one that has failed. If there are other shards, they have
-    /// told it what is lost.
+    /// sent it what is lost.
     may_follow_failed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The gate of all links: it admits them, counts them, and tells when none is left.
+//! The gate of all links: it admits them, counts them, and reports when none is left.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

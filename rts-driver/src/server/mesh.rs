@@ -9,7 +9,7 @@ use rts_proto::server::{Entry, Input, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
-/// Entries in a mailbox at which its sender is told that the receiver is congested, until half of
+/// Entries in a mailbox at which the receiver is reported to the sender as congested, until half of
 /// them are left. The sender then refuses messages for it, and still sends what must not be lost.
 const CONGESTED_ENTRIES: usize = 65_536;
 /// Bytes of frames and lists in a mailbox at which the same happens, also until half of them are
@@ -82,9 +82,8 @@ impl Mailbox {
         };
     }
 
-    /// Returns whether the sender has to be told that it is congested, or is not, and counts that
-    /// as told.
-    fn tell(&mut self, is_congested: bool) -> bool {
+    /// Returns whether this has to be reported to the sender, and counts it as reported.
+    fn must_report(&mut self, is_congested: bool) -> bool {
         let is_news = self.is_congested == is_congested && self.is_known != is_congested;
         if is_news {
             self.is_known = is_congested;
@@ -145,19 +144,19 @@ impl Mesh {
         Self { shards: ready.iter().map(|of_shard| inboxes(of_shard, ready.len())).collect() }
     }
 
-    /// Puts entries into a mailbox, and wakes the receiver. Returns whether the sender's core has
-    /// to be told at once that the receiver is congested.
+    /// Puts entries into a mailbox, and wakes the receiver. Returns whether the receiver has to
+    /// be reported to the sender's core as congested at once.
     pub(crate) fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>) -> bool {
         let inboxes = &self.shards[to.number()];
         let bytes = entries.iter().map(Entry::more_bytes).sum();
         let mut mailbox = lock(&inboxes.from[from.number()]);
         mailbox.push(Burst { entries, bytes });
-        let is_told = mailbox.tell(true);
+        let must_report = mailbox.must_report(true);
         drop(mailbox);
         if inboxes.has_mail.insert(from) {
             inboxes.ready.notify();
         }
-        is_told
+        must_report
     }
 
     /// Takes what is in a shard's mailboxes, up to the bound of a turn: inputs of its core, in the
@@ -199,13 +198,13 @@ impl Mesh {
         (burst.map(|burst| burst.entries), has_more)
     }
 
-    /// A shard that was congested and no longer is. The core of the sender has to be told at once,
-    /// before it sends anything to that shard.
+    /// A shard that was congested and no longer is. This has to be reported to the core of the
+    /// sender at once, before it sends anything to that shard.
     pub(crate) fn next_relieved(&self, own: ShardId) -> Option<ShardId> {
         let relieved = &self.shards[own.number()].relieved;
         while let Some(shard) = relieved.take_one() {
             // It may be congested again.
-            if lock(&self.shards[shard.number()].from[own.number()]).tell(false) {
+            if lock(&self.shards[shard.number()].from[own.number()]).must_report(false) {
                 return Some(shard);
             }
         }

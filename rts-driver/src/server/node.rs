@@ -147,7 +147,7 @@ impl<R: Runtime> Node<R> {
     /// whose links are gone. Cancel safe.
     ///
     /// If it is the only shard, the next accepted link starts a new reactor. If there are others,
-    /// this node cannot go on, because they have told the shard what is lost: it drops the links
+    /// this node cannot go on, because they have sent the shard what is lost: it drops the links
     /// that it gets, and its users cannot log in. The program has to [shut
     /// down](Self::shutdown), and to wait for [`closed`](Self::closed) for a bounded time.
     pub async fn failed(&self) -> ShardId {
@@ -191,7 +191,7 @@ impl<R: Runtime> Node<R> {
     /// For commands of apps' back ends and questions about the node. Others that ask for this wait
     /// while it is held.
     ///
-    /// When a command returns, the shards that it concerns have carried it out. What they then tell
+    /// When a command returns, the shards that it concerns have carried it out. What they then send
     /// each other may still be on its way. An example is the end of a membership, if the room
     /// belongs to another shard than the user whose login has ended.
     #[must_use]

@@ -70,7 +70,7 @@ fn fatal_close_ends_joined_rooms_and_finishes_leaving_ones() {
     stage.engine.join_room(stage.now, goes).expect("accepted");
     stage.engine.leave_room(stage.now, goes);
     stage.receives(close(CloseCode::Abnormal));
-    let told: Vec<_> = stage
+    let room_events: Vec<_> = stage
         .events
         .iter()
         .filter_map(|event| match event {
@@ -78,9 +78,10 @@ fn fatal_close_ends_joined_rooms_and_finishes_leaving_ones() {
             _ => None,
         })
         .collect();
-    let [(first, RoomEvent::Left), (second, RoomEvent::StateChanged { state, .. })] = &told[..]
+    let [(first, RoomEvent::Left), (second, RoomEvent::StateChanged { state, .. })] =
+        &room_events[..]
     else {
-        panic!("{told:?}");
+        panic!("{room_events:?}");
     };
     assert_eq!((*first, *second, *state), (goes, stays, RoomState::ServerAbnormal));
     assert_eq!(stage.drain(), None, "nothing is tried again");
@@ -96,13 +97,13 @@ fn retry_after_is_at_most_a_minute() {
             let connects = stage.connects;
             let (code, reason) = (code.code(), Bytes::new());
             stage.receives(Frame::Close { code, reason, retry_after_ms: asked_ms });
-            let told = stage.now;
+            let closed_at = stage.now;
             // Reports of silence come in between.
             while stage.connects == connects {
                 stage.now = stage.drain().expect("it comes back");
                 stage.input(Input::Tick);
             }
-            assert_eq!(stage.now.since(told), Duration::from_millis(waits_ms), "{asked_ms}");
+            assert_eq!(stage.now.since(closed_at), Duration::from_millis(waits_ms), "{asked_ms}");
         }
     }
 }

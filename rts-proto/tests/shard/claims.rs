@@ -36,11 +36,11 @@ fn login_with(claim: u64, clock: u64) -> Outcome {
     // A displaced login also gets this answer later. A continued login does not.
     let late = shard.link();
     shard.say(late, Frame::Login(Login { claim: 0, ..resume("alice", &first, 0) }));
-    let is_told = shard.closed(late) == Some(Some(CloseCode::Displaced));
+    let is_displaced = shard.closed(late) == Some(Some(CloseCode::Displaced));
     match code {
-        CloseCode::Replaced if !is_told => Outcome::Replaces(second.claim),
-        CloseCode::Displaced if is_told => Outcome::Displaces(second.claim),
-        code => panic!("{code:?}, and told later: {is_told}"),
+        CloseCode::Replaced if !is_displaced => Outcome::Replaces(second.claim),
+        CloseCode::Displaced if is_displaced => Outcome::Displaces(second.claim),
+        code => panic!("{code:?}, and displaced later: {is_displaced}"),
     }
 }
 

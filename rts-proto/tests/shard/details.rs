@@ -33,7 +33,7 @@ fn broadcast(id: u64, to: &str) -> Frame {
 }
 
 /// A shard with all notices, and alice on it.
-fn told(config: Config) -> (Shard, LinkId) {
+fn with_notices(config: Config) -> (Shard, LinkId) {
     let mut shard = Shard::new(config);
     shard.server.take_notice(NoticeLevel::All);
     let (alice, _) = shard.log_in(login("alice"));
@@ -63,7 +63,7 @@ fn details(shard: &mut Shard) -> Vec<Notice> {
 #[test]
 fn level_sessions_has_no_details() {
     for level in [NoticeLevel::Off, NoticeLevel::Sessions] {
-        let (mut shard, alice) = told(Config::default());
+        let (mut shard, alice) = with_notices(Config::default());
         shard.server.take_notice(level);
         shard.say(alice, message(1, "nobody", "x"));
         shard.say(alice, join("lobby"));
@@ -79,7 +79,7 @@ fn undelivered_message_has_a_detail_with_receiver_and_result() {
     let (reliable, unreliable) = (MessageConfig::ReliableOrdered, MessageConfig::UnreliableOrdered);
     let mut config = Config::default();
     config.sends_per_second = 4;
-    let (mut shard, alice) = told(config);
+    let (mut shard, alice) = with_notices(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.hang_up(bob);
     shard.noticed();
@@ -116,7 +116,7 @@ fn undelivered_message_has_a_detail_with_receiver_and_result() {
 fn full_receiver_is_the_detail_of_result_2() {
     let mut config = Config::default();
     config.sends_per_second = 0;
-    let (mut shard, alice) = told(config);
+    let (mut shard, alice) = with_notices(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
     let text = "x".repeat(60_000);
@@ -134,7 +134,7 @@ fn full_receiver_is_the_detail_of_result_2() {
 fn refused_broadcast_has_a_detail_with_room_and_result() {
     let mut config = Config::default();
     config.broadcasts_per_second = 1;
-    let (mut shard, alice) = told(config);
+    let (mut shard, alice) = with_notices(config);
     for (id, code) in [(1, BroadcastCode::NotInRoom), (2, BroadcastCode::OverRate)] {
         shard.say(alice, broadcast(id, "hall"));
         let refused = Detail::NotBroadcast { room: room("hall"), id: MessageId(id), code };
@@ -146,7 +146,7 @@ fn refused_broadcast_has_a_detail_with_room_and_result() {
 fn details_cover_joins_leaves_and_refused_joins() {
     let mut config = Config::default();
     config.room_members_max = NonZeroUsize::MIN;
-    let (mut shard, alice) = told(config);
+    let (mut shard, alice) = with_notices(config);
     let (bob, _) = shard.log_in(login("bob"));
     shard.noticed();
     shard.say(alice, join("lobby"));
@@ -178,7 +178,7 @@ fn refused_join_has_its_reason_in_the_detail() {
     {
         let mut config = Config::default();
         config.joins_per_second = joins_per_second;
-        let (mut shard, alice) = told(config);
+        let (mut shard, alice) = with_notices(config);
         for number in 1..=entered {
             shard.say(alice, join(&format!("room{number}")));
             shard.frames_to(alice);
@@ -198,7 +198,7 @@ fn refused_join_has_its_reason_in_the_detail() {
 
 #[test]
 fn failed_posts_have_details_without_payload() {
-    let (mut shard, alice) = told(Config::default());
+    let (mut shard, alice) = with_notices(Config::default());
     let send = |id| Frame::ServerSend { id: MessageId(id), payload: Payload::text("secret") };
     let not_posted =
         |id, code| detail(alice, "alice", Detail::NotPosted { id: MessageId(id), code });
@@ -221,7 +221,7 @@ fn failed_posts_have_details_without_payload() {
 
 #[test]
 fn notices_show_no_payload_token_or_signature() {
-    let (mut shard, alice) = told(Config::default());
+    let (mut shard, alice) = with_notices(Config::default());
     let (signature, url) = (Bytes::from_static(b"secret"), Bytes::from_static(b"secret"));
     let set = SetServerParams { ticket: 1, signature, url };
     let to = Bytes::from_static(b"nobody");

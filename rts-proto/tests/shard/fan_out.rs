@@ -23,7 +23,7 @@ fn broadcast(id: u64, text: &str) -> Frame {
     Frame::Broadcast { id: MessageId(id), room: room(), payload: Payload::text(text) }
 }
 
-fn told(from: &str, text: &str) -> Frame {
+fn room_delivery(from: &str, text: &str) -> Frame {
     Frame::RoomDelivery { from: user(from), room: room(), payload: Payload::text(text) }
 }
 
@@ -50,7 +50,7 @@ fn members_with_equal_output_share_its_memory() {
     shard.say(alice, broadcast(1, "one"));
     shard.say(alice, broadcast(2, "two"));
     let heard = [bob, carol, dave].map(|link| shard.frames_to(link));
-    let expected = ["one", "two"].map(|text| told("alice", text));
+    let expected = ["one", "two"].map(|text| room_delivery("alice", text));
     assert_eq!(heard[0], expected);
     assert_eq!(heard[1][0], delivery("erin", "for you alone"));
     assert_eq!(heard[1][1..], expected);
@@ -73,7 +73,7 @@ fn members_share_several_pieces() {
         // This happens in between.
         shard.say(erin, Frame::Ping);
     }
-    let expected = texts.map(|text| told("alice", text));
+    let expected = texts.map(|text| room_delivery("alice", text));
     assert_eq!([bob, carol].map(|link| shard.frames_to(link)), [expected.clone(), expected]);
     let [bobs, carols] = [bob, carol].map(|link| shard.pieces(link));
     assert_eq!(bobs.len(), 2);
@@ -88,12 +88,12 @@ fn piece_has_at_most_16_kib() {
         let (mut shard, [alice, bob], _) = members(["alice", "bob"]);
         let text = |bytes| "x".repeat(bytes);
         let half = BUNDLE_BYTES_MAX / 2;
-        let payload = half - (told("alice", &text(half)).encode().len() - half);
+        let payload = half - (room_delivery("alice", &text(half)).encode().len() - half);
         let texts = [text(payload), text(payload + extra)];
         for (id, text) in (1..).zip(&texts) {
             shard.say(alice, broadcast(id, text));
         }
-        assert_eq!(shard.frames_to(bob), texts.map(|text| told("alice", &text)));
+        assert_eq!(shard.frames_to(bob), texts.map(|text| room_delivery("alice", &text)));
         let lengths: Vec<usize> = shard.pieces(bob).iter().map(|piece| piece.len()).collect();
         match extra {
             0 => assert_eq!(lengths, [BUNDLE_BYTES_MAX]),
@@ -109,7 +109,7 @@ fn sender_gets_broadcasts_of_others_and_not_its_own() {
     for (id, (link, _, text)) in (1..).zip(said) {
         shard.say(link, broadcast(id, text));
     }
-    let all = said.map(|(_, from, text)| told(from, text));
+    let all = said.map(|(_, from, text)| room_delivery(from, text));
     let mut delivered = |link| {
         let heard = shard.frames_to(link).into_iter();
         heard.filter(|frame| matches!(frame, Frame::RoomDelivery { .. })).collect::<Vec<_>>()
@@ -138,7 +138,8 @@ fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
             shard.hang_up(bob);
             let again = shard.link();
             shard.say(again, Frame::Login(resume("bob", &accepted, received)));
-            let rest: Vec<Frame> = texts[known..].iter().map(|text| told("alice", text)).collect();
+            let rest: Vec<Frame> =
+                texts[known..].iter().map(|text| room_delivery("alice", text)).collect();
             assert_eq!(shard.frames_to(again)[1..], rest, "{known} of them");
             let acked = shard.server.stats().window_bytes;
             let expected: usize = rest.into_iter().map(|frame| frame.encode().len()).sum();
@@ -159,7 +160,11 @@ fn joiner_and_leaver_get_broadcasts_of_their_membership_only() {
     shard.say(bob, Frame::Leave { room: room(), ticket: 2 });
     shard.say(alice, broadcast(3, "three"));
     let came = Frame::MemberJoined { room: room(), uid: user("carol") };
-    let (one, two, three) = (told("alice", "one"), told("alice", "two"), told("alice", "three"));
+    let (one, two, three) = (
+        room_delivery("alice", "one"),
+        room_delivery("alice", "two"),
+        room_delivery("alice", "three"),
+    );
     let heard = shard.frames_to(bob);
     let heard: Vec<_> = heard.iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect();
     assert_eq!(heard, [&one, &came, &two, &Frame::LeaveAnswer { ticket: 2 }]);
@@ -179,9 +184,9 @@ fn leave_notice_follows_broadcasts_of_the_leaver() {
     shard.say(alice, Frame::Pong);
     let left = |uid, reason| Frame::MemberLeft { room: room(), uid: user(uid), reason };
     let expected = [
-        told("bob", "one"),
+        room_delivery("bob", "one"),
         left("bob", LeaveReason::Left),
-        told("alice", "two"),
+        room_delivery("alice", "two"),
         left("alice", LeaveReason::Dropped),
     ];
     assert_eq!(shard.frames_to(carol), expected);
@@ -196,10 +201,10 @@ fn broadcasts_and_messages_of_a_burst_keep_their_order() {
     shard.say(bob, Frame::Ping);
     shard.say(alice, broadcast(4, "four"));
     let expected = [
-        told("alice", "one"),
+        room_delivery("alice", "one"),
         delivery("alice", "two"),
-        told("alice", "three"),
-        told("alice", "four"),
+        room_delivery("alice", "three"),
+        room_delivery("alice", "four"),
         Frame::Pong,
     ];
     assert_eq!(shard.frames_to(bob), expected);

@@ -41,8 +41,8 @@ fn links_before_login_have_a_bound() {
     let one_more = LinkId(100);
     shard.input(Input::Accepted(one_more, key(100)));
     assert_eq!(shard.closed(one_more), Some(Some(CloseCode::Busy)));
-    let [told] = &shard.frames_to(one_more)[..] else { panic!("a Close with the reason") };
-    assert!(matches!(told, Frame::Close { code, .. } if *code == CloseCode::Busy.code()));
+    let [close] = &shard.frames_to(one_more)[..] else { panic!("a Close with the reason") };
+    assert!(matches!(close, Frame::Close { code, .. } if *code == CloseCode::Busy.code()));
     shard.hang_up(waiting[0]);
     let another = shard.link();
     assert_eq!(shard.closed(another), None);

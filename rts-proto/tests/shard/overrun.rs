@@ -16,7 +16,7 @@ fn broadcast(id: u64, payload: Payload) -> Frame {
     Frame::Broadcast { id: MessageId(id), room: room(), payload }
 }
 
-fn told(payload: Payload) -> Frame {
+fn room_delivery(payload: Payload) -> Frame {
     Frame::RoomDelivery { from: user("alice"), room: room(), payload }
 }
 
@@ -66,7 +66,7 @@ fn lose(shard: &mut Shard, alice: LinkId, bob: LinkId) {
 #[test]
 fn member_accepts_one_mebibyte_in_one_piece() {
     let payload = Payload::binary(vec![1; 100]);
-    let length = told(payload.clone()).encode().len();
+    let length = room_delivery(payload.clone()).encode().len();
     for missing in [0, 1] {
         let (mut shard, alice, bob) = two();
         fill(&mut shard, alice, bob, 3 * length - missing);
@@ -75,7 +75,7 @@ fn member_accepts_one_mebibyte_in_one_piece() {
         }
         let heard = shard.frames_to(bob);
         match missing {
-            0 => assert_eq!(heard, vec![told(payload.clone()); 3]),
+            0 => assert_eq!(heard, vec![room_delivery(payload.clone()); 3]),
             _ => assert!(matches!(heard[..], [Frame::Close { .. }]), "{heard:?}"),
         }
         let closed = (missing > 0).then_some(Some(CloseCode::SlowConsumer));

@@ -53,9 +53,9 @@ fn enter_and_leave(shard: &mut Shard, link: LinkId, times: u32) -> u32 {
 
 /// The notices of joins and leaves.
 fn membership_notices(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
-    let told =
+    let is_notice =
         |frame: &Frame| matches!(frame, Frame::MemberJoined { .. } | Frame::MemberLeft { .. });
-    shard.frames_to(link).into_iter().filter(told).collect()
+    shard.frames_to(link).into_iter().filter(is_notice).collect()
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn enters_256_rooms_at_once_and_refuses_more_without_notice() {
     let [witness, alice] = ["witness", "alice"].map(|uid| shard.log_in(login(uid)).0);
     join(&mut shard, witness, "hall");
     assert_eq!(enter_and_leave(&mut shard, alice, JOINS_BURST_MIN + 100), JOINS_BURST_MIN);
-    let told = membership_notices(&mut shard, witness);
-    assert_eq!(told.len(), 2 * JOINS_BURST_MIN as usize);
+    let notices = membership_notices(&mut shard, witness);
+    assert_eq!(notices.len(), 2 * JOINS_BURST_MIN as usize);
 
     shard.wait(A_JOIN - Duration::from_micros(1));
     assert_eq!(enter_and_leave(&mut shard, alice, 1), 0);

@@ -126,8 +126,8 @@ fn crowd(shard: &mut Shard, members: usize) -> Vec<LinkId> {
     links
 }
 
-/// The first member's frames about the room.
-fn told(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
+/// The member's frames about its rooms.
+fn received(shard: &mut Shard, link: LinkId) -> Vec<Frame> {
     let frames = shard.frames_to(link);
     frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
 }
@@ -142,24 +142,24 @@ fn joins_and_leaves_are_announced_up_to_500_members() {
     let stop = Frame::RoomNotice { room: room("hall"), state: RoomState::NoticesStop };
 
     join(&mut shard, last, "hall");
-    assert_eq!(told(&mut shard, first), [joined("x-1")], "the 500th member");
+    assert_eq!(received(&mut shard, first), [joined("x-1")], "the 500th member");
     shard.say(over, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
-    assert_eq!(told(&mut shard, first), std::slice::from_ref(&stop), "the 501st");
-    let answer = told(&mut shard, over);
+    assert_eq!(received(&mut shard, first), std::slice::from_ref(&stop), "the 501st");
+    let answer = received(&mut shard, over);
     let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
     shard.say(beyond, Frame::Join { room: room("hall"), ticket: 1, business_id: None });
-    assert_eq!(told(&mut shard, first), [], "told once");
-    let answer = told(&mut shard, beyond);
+    assert_eq!(received(&mut shard, first), [], "notified once");
+    let answer = received(&mut shard, beyond);
     let [Frame::JoinAnswer { members, .. }, notice] = &answer[..] else { panic!("{answer:?}") };
     assert_eq!((members.len(), notice), (NOTICE_MEMBERS_MAX, &stop));
 
     shard.say(beyond, Frame::Leave { room: room("hall"), ticket: 2 });
-    assert_eq!(told(&mut shard, first), [], "502 to 501");
+    assert_eq!(received(&mut shard, first), [], "502 to 501");
     shard.say(over, Frame::Leave { room: room("hall"), ticket: 2 });
     let left =
         Frame::MemberLeft { room: room("hall"), uid: user("x-2"), reason: LeaveReason::Left };
-    assert_eq!(told(&mut shard, first), [left], "501 to 500");
+    assert_eq!(received(&mut shard, first), [left], "501 to 500");
 }
 
 #[test]
@@ -204,14 +204,14 @@ fn broadcast_reaches_other_members_and_needs_membership() {
     }
     assert_eq!(broadcast(&mut shard, stranger, "room"), BroadcastCode::NotInRoom);
     assert_eq!(broadcast(&mut shard, links[0], "room"), BroadcastCode::Ok);
-    assert_eq!(told(&mut shard, links[0]), []);
+    assert_eq!(received(&mut shard, links[0]), []);
     for link in &links[1..] {
         let heard = Frame::RoomDelivery {
             from: user("alice"),
             room: room("room"),
             payload: Payload::binary(Bytes::from_static(b"x")),
         };
-        assert_eq!(told(&mut shard, *link), [heard]);
+        assert_eq!(received(&mut shard, *link), [heard]);
     }
 }
 
@@ -226,7 +226,7 @@ fn leave_answer_follows_results_of_earlier_broadcasts() {
     shard.say(alice, Frame::Leave { room: room("room"), ticket: 2 });
     let (code, ids) = (BroadcastCode::Ok, vec![MessageId(7)]);
     let results = Frame::BroadcastResults { room: room("room"), code, ids };
-    assert_eq!(told(&mut shard, alice), [results, Frame::LeaveAnswer { ticket: 2 }]);
+    assert_eq!(received(&mut shard, alice), [results, Frame::LeaveAnswer { ticket: 2 }]);
 }
 
 /// §6.9: the rest of the old session's 30 s counts from its last byte, not from its end.
@@ -244,9 +244,9 @@ fn membership_waits_until_30_seconds_after_the_last_byte() {
     shard.say(bob, Frame::Ping);
     shard.frames_to(bob);
     shard.wait(Duration::from_secs(20) - moment);
-    assert_eq!(told(&mut shard, bob), []);
+    assert_eq!(received(&mut shard, bob), []);
     shard.wait(moment);
     let left =
         Frame::MemberLeft { room: room("room"), uid: user("alice"), reason: LeaveReason::Dropped };
-    assert_eq!(told(&mut shard, bob), [left]);
+    assert_eq!(received(&mut shard, bob), [left]);
 }

@@ -137,18 +137,18 @@ fn relogin_gets_member_lists_within_the_budget_only() {
     config.logins_per_second = 0;
     let mut shard = Shard::new(config);
     crowd(&mut shard, LISTED_MAX, 1);
-    let (mut told, mut joins) = (0, 0);
+    let (mut listed, mut joins) = (0, 0);
     let begin = shard.now;
     while shard.now.since(begin) < Duration::from_secs(60) {
         let mut alice = Member::new(&mut shard, "alice");
         alice.join(&mut shard, "room-0");
         joins += 1;
         alice.read(&mut shard);
-        told += alice.answers().iter().map(|(_, members)| listed_bytes(*members)).sum::<usize>();
+        listed += alice.answers().iter().map(|(_, members)| listed_bytes(*members)).sum::<usize>();
         shard.wait(Duration::from_millis(100));
     }
     let budget = BUDGET_BYTES + 61 * BUDGET_BYTES_PER_SECOND;
-    assert!((budget / 2..=budget).contains(&told), "{told} bytes for {joins} joins");
+    assert!((budget / 2..=budget).contains(&listed), "{listed} bytes for {joins} joins");
 }
 
 #[test]
@@ -246,12 +246,12 @@ fn waiting_answer_precedes_the_end_of_its_membership() {
             (RoomState::Kicked, 0),
         ),
     ];
-    for (what, end, told) in ends {
+    for (what, end, expected) in ends {
         let (mut shard, mut alice) = waits_for_answers();
         end(&mut shard, &mut alice, &app);
         alice.receive(&mut shard);
         let heard: Vec<_> = alice.heard.iter().filter_map(state_of).collect();
-        assert_eq!(heard, [(RoomState::Joined, 0), told], "{what}");
+        assert_eq!(heard, [(RoomState::Joined, 0), expected], "{what}");
         alice.heard.clear();
         // The other waiting answer has its turn.
         shard.say(alice.link, Frame::Ack { received: alice.received });

@@ -1,4 +1,4 @@
-//! Several shards of a node, which tell one another entries.
+//! Several shards of a node, which send one another entries.
 
 mod equal;
 mod joins;

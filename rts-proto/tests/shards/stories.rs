@@ -297,7 +297,7 @@ fn membership_waits_for_the_next_session_wherever_the_room_is() {
         node.end_burst();
     }
     node.frames_to(at_bob);
-    // Alice's next session takes over, and joins again: nobody is told of it.
+    // Alice's next session takes over, and joins again: nobody is notified.
     let second = node.enter(&alice);
     assert_eq!(node.closed(first), Some(Some(CloseCode::Displaced)));
     node.say(second, join(&room, 2));

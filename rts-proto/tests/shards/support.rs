@@ -58,7 +58,7 @@ impl Node {
         }
     }
 
-    /// A user whose place is this shard, among users with names that begin like this.
+    /// A user whose home is this shard, among users with names that begin like this.
     pub(crate) fn user_at(&self, shard: usize, prefix: &str) -> UserId {
         let placement = self.placement();
         let names = (0..).map(|number| user(&format!("{prefix}{number}")));
@@ -66,12 +66,12 @@ impl Node {
         names.into_iter().find(is_there).expect("hashes reach every shard")
     }
 
-    /// A room whose place is this shard.
+    /// A room whose home is this shard.
     pub(crate) fn room_at(&self, shard: usize) -> RoomId {
         self.rooms_at(shard).next().expect("hashes reach every shard")
     }
 
-    /// The rooms whose place is this shard.
+    /// The rooms whose home is this shard.
     pub(crate) fn rooms_at(&self, shard: usize) -> impl Iterator<Item = RoomId> {
         let placement = self.placement();
         let names = (0..).map(|number| room(&format!("r{number}")));
@@ -178,7 +178,7 @@ impl Node {
         self.mailboxes.get(&pair).into_iter().flatten().map(Vec::len).sum()
     }
 
-    /// Tells a shard whether the mailbox to another one is full.
+    /// Reports to a shard whether the mailbox to another one is congested.
     pub(crate) fn congest(&mut self, from: usize, to: usize, is_congested: bool) {
         let (from, to) = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
         self.input(from, Input::PeerCongested(to, is_congested));

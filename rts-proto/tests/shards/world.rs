@@ -134,7 +134,7 @@ pub(crate) struct Seen {
     figures: String,
 }
 
-/// Frames to a client that arrive in one order, wherever users and rooms have their place.
+/// Frames to a client that arrive in one order, wherever users and rooms have their home.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stream {
     Results,

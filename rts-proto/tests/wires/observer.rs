@@ -15,7 +15,7 @@ struct Way {
     /// The number of frames that the receiver has.
     arrived: usize,
     /// The number of frames that the receiver acknowledged.
-    told: usize,
+    acknowledged: usize,
     known: usize,
 }
 
@@ -32,14 +32,14 @@ impl Way {
     /// On a new link, the receiver sends its count, and gets the later frames.
     fn goes_on(&mut self, count: u64) {
         assert_eq!(count, self.arrived as u64, "a count of what did not arrive");
-        self.told = self.arrived;
+        self.acknowledged = self.arrived;
         self.next = self.arrived;
     }
 
     fn acknowledged(&mut self, count: u64) {
         assert_eq!(count, self.arrived as u64, "an acknowledgement of what did not arrive");
-        assert!(self.arrived > self.told, "told twice");
-        self.told = self.arrived;
+        assert!(self.arrived > self.acknowledged, "acknowledged twice");
+        self.acknowledged = self.arrived;
     }
 }
 
@@ -113,7 +113,7 @@ impl Session {
     pub(crate) fn check_settled(&self) {
         for way in [&self.up, &self.down] {
             let all = way.frames.len();
-            assert_eq!([way.next, way.arrived, way.told, way.known], [all; 4]);
+            assert_eq!([way.next, way.arrived, way.acknowledged, way.known], [all; 4]);
         }
     }
 }

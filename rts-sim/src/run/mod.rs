@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
                 Happening::HandedOver(who, from, to) => {
                     Entry::HandedOver { who, from: from.number(), to: to.number() }
                 }
-                Happening::Told(from, to, entries) => {
+                Happening::EntriesArrived(from, to, entries) => {
                     Entry::Told { from: from.number(), to: to.number(), told: told(&entries) }
                 }
                 Happening::MailboxCongested(from, to, on) => {

@@ -36,7 +36,7 @@ pub enum Happening {
     /// The link of an engine, or of a stranger, moves from one shard to another.
     HandedOver(EngineIndex, ShardId, ShardId),
     /// The entries of one shard arrived at another.
-    Told(ShardId, ShardId, Vec<Entry>),
+    EntriesArrived(ShardId, ShardId, Vec<Entry>),
     /// The mailbox from one shard to another became congested (true), or is no longer congested.
     MailboxCongested(ShardId, ShardId, bool),
     /// A new server without any state took the place of the last one.

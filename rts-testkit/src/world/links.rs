@@ -12,8 +12,8 @@ use crate::{EngineIndex, Side};
 const CONGESTED_BYTES: usize = 786_432;
 
 impl World {
-    /// Tells the server if this change of the link's waiting bytes begins or ends congestion.
-    /// Returns the shard that was told.
+    /// Reports to the server if this change of the link's waiting bytes begins or ends
+    /// congestion. Returns the shard that got the report.
     pub(super) fn look_at_congestion(&mut self, link: LinkId) -> Option<ShardId> {
         let waiting_bytes = self.net.waiting_bytes(link, Side::Client);
         self.waiting_bytes_most = self.waiting_bytes_most.max(waiting_bytes);

@@ -43,23 +43,23 @@ impl World {
 
     pub(super) fn send_entries(&mut self, from: ShardId, to: ShardId, entries: Vec<Entry>) {
         let congestion = self.mailboxes.put(self.now(), (from, to), entries);
-        self.tell_congestion(from, to, congestion);
+        self.report_congestion(from, to, congestion);
     }
 
     /// Gives shards the entries of others.
     pub(super) fn deliver_entries(&mut self) {
         let now = self.now();
         while let Some(((from, to), entries, congestion)) = self.mailboxes.take(now) {
-            self.log.push((now, Happening::Told(from, to, entries.clone())));
+            self.log.push((now, Happening::EntriesArrived(from, to, entries.clone())));
             self.node.handle(now, to, Input::Peer(from, entries));
             self.drain_shard(to);
-            if self.tell_congestion(from, to, congestion) {
+            if self.report_congestion(from, to, congestion) {
                 self.drain_shard(from);
             }
         }
     }
 
-    fn tell_congestion(&mut self, from: ShardId, to: ShardId, congestion: Option<bool>) -> bool {
+    fn report_congestion(&mut self, from: ShardId, to: ShardId, congestion: Option<bool>) -> bool {
         let Some(is_congested) = congestion else { return false };
         let now = self.now();
         self.log.push((now, Happening::MailboxCongested(from, to, is_congested)));

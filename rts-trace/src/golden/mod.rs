@@ -181,21 +181,21 @@ fn refusal(version: u16) -> String {
 #[test]
 fn other_format_versions_name_their_recorder() {
     for version in [0, VERSION - 1, VERSION + 1, u16::MAX] {
-        let told = refusal(version) + "RTS 0.1.0, which recorded it";
-        assert_eq!(error_of(&of_version(version)), told);
+        let expected = refusal(version) + "RTS 0.1.0, which recorded it";
+        assert_eq!(error_of(&of_version(version)), expected);
     }
 }
 
 #[test]
 fn unreadable_recorder_version_is_not_named() {
-    let told = refusal(VERSION + 1) + "the version of RTS that recorded it";
+    let expected = refusal(VERSION + 1) + "the version of RTS that recorded it";
     let whole = of_version(VERSION + 1);
     for len in [10, 13, 14, 20] {
-        assert_eq!(error_of(&whole[..len]), told, "{len} bytes");
+        assert_eq!(error_of(&whole[..len]), expected, "{len} bytes");
     }
     let mut damaged = whole.clone();
     damaged[17] ^= 1;
-    assert_eq!(error_of(&damaged), told);
+    assert_eq!(error_of(&damaged), expected);
 }
 
 #[test]
@@ -215,11 +215,11 @@ fn implausible_recorder_version_is_not_named() {
         trace.extend_from_slice(&[a, b, c, a ^ b ^ c ^ 0xA5]);
         trace.extend_from_slice(&record);
         trace.extend_from_slice(&crc32fast::hash(&record).to_le_bytes());
-        let told = error_of(&trace);
+        let error = error_of(&trace);
         assert_eq!(
-            told.ends_with(&format!("RTS {version}, which recorded it")),
+            error.ends_with(&format!("RTS {version}, which recorded it")),
             is_named,
-            "{told}"
+            "{error}"
         );
     }
 }

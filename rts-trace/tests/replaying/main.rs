@@ -79,8 +79,8 @@ fn no_payload_no_token_and_no_key_is_in_a_scrubbed_trace() {
     }
 }
 
-/// What one shard tells another is in the trace of the other one, whole, in whatever pieces the
-/// bytes of links came.
+/// The entries that one shard sends another are in the trace of the other one, whole, in whatever
+/// pieces the bytes of links came.
 #[test]
 fn entries_and_links_of_other_shards_are_scrubbed() {
     for piece in [1, usize::MAX] {
@@ -196,9 +196,9 @@ fn explains_each_message_up_to_its_result() {
     pair.wait(Duration::from_secs(3));
 
     let of_alice = explain([pair.traces[0].bytes().as_slice()]).expect("whole");
-    let told: Vec<String> = of_alice.stories.iter().map(ToString::to_string).collect();
+    let stories: Vec<String> = of_alice.stories.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        stories,
         [
             "message 1 to bob: sent, at the server, delivered, result 0 after 0.0 s",
             "message 2 to bob: sent, link lost before ack, sent again, at the server, delivered, result 0 after 0.0 s",
@@ -206,9 +206,9 @@ fn explains_each_message_up_to_its_result() {
     );
     assert!(of_alice.lines.iter().any(|line| line.what.contains("resumed")));
     let of_server = explain([pair.traces[ENGINES].bytes().as_slice()]).expect("whole");
-    let told: Vec<String> = of_server.stories.iter().map(ToString::to_string).collect();
+    let stories: Vec<String> = of_server.stories.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        stories,
         [
             "message 1 from alice to bob: arrived on link 1, delivered, result 0 after 0.0 s",
             "message 2 from alice to bob: arrived on link 3, delivered, result 0 after 0.0 s",
@@ -216,7 +216,7 @@ fn explains_each_message_up_to_its_result() {
     );
 }
 
-fn told(traces: &[Vec<u8>]) -> Vec<String> {
+fn stories(traces: &[Vec<u8>]) -> Vec<String> {
     let explained = explain(traces.iter().map(Vec::as_slice)).expect("of one node");
     assert!(explained.replayed.iter().all(|replayed| replayed.difference.is_none()));
     explained.stories.iter().map(ToString::to_string).collect()
@@ -240,10 +240,10 @@ fn follows_a_message_from_one_shard_to_another() {
         ends.iter().enumerate().map(number).collect()
     };
     let both = expected(&format!("{way}arrived there, answered by shard 1, "));
-    assert_eq!(told(&[zero.clone(), one.clone()]), both);
-    assert_eq!(told(&[one.clone(), zero.clone()]), both);
-    assert_eq!(told(&[zero]), expected(&format!("{way}answered by shard 1, ")));
-    assert_eq!(told(&[one]), expected("came from shard 0, "));
+    assert_eq!(stories(&[zero.clone(), one.clone()]), both);
+    assert_eq!(stories(&[one.clone(), zero.clone()]), both);
+    assert_eq!(stories(&[zero]), expected(&format!("{way}answered by shard 1, ")));
+    assert_eq!(stories(&[one]), expected("came from shard 0, "));
 }
 
 /// All happens at one moment, so time alone does not order it.
@@ -262,12 +262,12 @@ fn effect_follows_its_cause_in_another_shard() {
                 under_way.push((own, to, what.to_owned()));
             } else if let Some((from, what)) = entry(&line.what, "from shard ") {
                 let is_it =
-                    |(f, t, told): &(usize, usize, String)| (*f, *t) == (from, own) && told == what;
-                let told = under_way.iter().position(is_it).expect("it was told before");
-                under_way.remove(told);
+                    |(f, t, sent): &(usize, usize, String)| (*f, *t) == (from, own) && sent == what;
+                let at = under_way.iter().position(is_it).expect("it was sent before");
+                under_way.remove(at);
             }
         }
-        assert_eq!(under_way, [], "all that was told arrives");
+        assert_eq!(under_way, [], "all that was sent arrives");
     }
 }
 

@@ -15,7 +15,7 @@ impl World {
         UserId::new(NAMES[who]).expect("well formed")
     }
 
-    fn tell_others(&mut self, who: EngineIndex, frame: &Frame) {
+    fn push_to_others(&mut self, who: EngineIndex, frame: &Frame) {
         for (other, member) in &self.members {
             if *other != who
                 && *member == Member::Present
@@ -39,7 +39,7 @@ impl World {
         let members = others.map(|other| Self::user(*other)).collect();
         session.others.push(Frame::JoinAnswer { ticket, state: RoomState::Joined, members });
         if is_new {
-            self.tell_others(
+            self.push_to_others(
                 who,
                 &Frame::MemberJoined { room: Self::room(), uid: Self::user(who) },
             );
@@ -61,7 +61,7 @@ impl World {
     pub(super) fn gone(&mut self, who: EngineIndex, reason: LeaveReason) {
         self.members.remove(&who);
         let left = Frame::MemberLeft { room: Self::room(), uid: Self::user(who), reason };
-        self.tell_others(who, &left);
+        self.push_to_others(who, &left);
     }
 
     pub(super) fn broadcast(&mut self, who: EngineIndex, script: &mut Script<'_>) {
@@ -78,7 +78,7 @@ impl World {
         session.others.push(Frame::BroadcastResults { room: room.clone(), code, ids: vec![id] });
         if is_in {
             let from = Self::user(who);
-            self.tell_others(who, &Frame::RoomDelivery { from, room, payload });
+            self.push_to_others(who, &Frame::RoomDelivery { from, room, payload });
         }
     }
 }

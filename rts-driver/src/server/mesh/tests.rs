@@ -1,4 +1,4 @@
-//! Entries arrive in order and once, and full mailboxes tell their senders.
+//! Entries arrive in order and once, and congested mailboxes are reported to their senders.
 
 use std::task::{Context, Poll};
 
@@ -82,7 +82,8 @@ fn receiver_is_woken_once_until_it_takes() {
 /// Entries for shard 1 that wait, in bursts of this length.
 fn fill(mesh: &Mesh, bursts: usize, burst: usize) -> bool {
     let entries = || (1..=burst as u64).map(entry).collect();
-    (0..bursts).fold(false, |told, _| mesh.send(shard(0), shard(1), entries()) || told)
+    (0..bursts)
+        .fold(false, |is_reported, _| mesh.send(shard(0), shard(1), entries()) || is_reported)
 }
 
 /// The entries that stay in a mailbox still count, and so do half of those that congested it.
@@ -93,7 +94,7 @@ fn mailbox_is_congested_from_its_bound_to_half_of_it() {
     let full = CONGESTED_ENTRIES / BURST;
     assert!(!fill(&mesh, full - 1, BURST));
     assert!(fill(&mesh, 1, BURST));
-    assert!(!fill(&mesh, 1, BURST), "told once");
+    assert!(!fill(&mesh, 1, BURST), "reported once");
     for left in (CONGESTED_ENTRIES / 2 / BURST..=full).rev() {
         assert_eq!(mesh.next_relieved(shard(0)), None, "with more than {left} bursts left");
         assert!(!is_notified(&ready[0]));

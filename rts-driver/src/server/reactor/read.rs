@@ -61,7 +61,7 @@ impl<R: Runtime> Reader<R> {
     }
 
     /// Adds a link, which is read after those that became ready before. Returns the inputs that
-    /// tell the core of it; none if the link is lost.
+    /// announce it to the core; none if the link is lost.
     pub(super) fn add(&mut self, new_link: NewLink<R>, links: &mut LinkTable<R>) -> Vec<Input> {
         let NewLink { id, peer, link, guard, inputs, held } = new_link;
         let link = match link.attach() {

@@ -32,7 +32,7 @@ pub(super) struct Hall {
 }
 
 /// Everything that is observable.
-pub(super) type Told = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
+pub(super) type Observed = (Vec<Vec<Frame>>, Vec<Result<usize, CommandError>>, Stats);
 
 impl Hall {
     pub(super) fn new(at_once: bool) -> Self {
@@ -204,7 +204,7 @@ impl Hall {
         self.spare = self.shard.link();
     }
 
-    pub(super) fn end(mut self) -> Told {
+    pub(super) fn end(mut self) -> Observed {
         (0..USERS).for_each(|who| self.receive(who));
         (self.heard, self.answers, self.shard.server.stats())
     }
