@@ -18,7 +18,7 @@ def webhooks(server):
     """One user joins and leaves a room as fast as possible, while the back end receives webhooks
     for honest users."""
     # It serves all runs: while a back end is gone, the server waits longer before each retry.
-    server.back_end = told = server.back_end or BackEnd(server.webhook_port)
+    server.back_end = back_end = server.back_end or BackEnd(server.webhook_port)
     (bad,) = logged_in(server.port, ["bad"])
     until = yield 1
     flooding = threading.Thread(target=join_and_leave, args=(bad, until))
@@ -30,7 +30,7 @@ def webhooks(server):
         wire.Link(server.port).login(guests[-1])
         time.sleep(0.1)
     flooding.join()
-    lost = len(told.missing(guests))
+    lost = len(back_end.missing(guests))
     yield Seen([Figure(100 * lost / len(guests), "{} % of honest users' events lost", 0)])
 
 

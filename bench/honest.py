@@ -67,7 +67,7 @@ class Pairs:
         return sum(link.is_over for link in self.links.values())
 
 
-def is_told_to_end():
+def must_end():
     return bool(select.select([sys.stdin], [], [], 0)[0])
 
 
@@ -80,7 +80,7 @@ def main(port):
         now, due = time.monotonic(), begun + len(delays) / MESSAGES_PER_SECOND
         if ending:
             delays.update(pairs.deliveries(0.1))
-        elif is_told_to_end():
+        elif must_end():
             ending = now + DRAIN_SECONDS
         elif now >= due:
             pairs.send(len(delays), due)

@@ -15,7 +15,7 @@ TURN_SECONDS = 0.05
 TURN_BYTES = 1_600
 
 
-def is_told_to_end(seconds):
+def must_end(seconds):
     return bool(select.select([sys.stdin], [], [], seconds)[0])
 
 
@@ -41,7 +41,7 @@ def main(port, count):
         link.receive_bytes = TURN_BYTES
     print("ready", flush=True)
     due = time.monotonic()
-    while not is_told_to_end(max(0, due - time.monotonic())):
+    while not must_end(max(0, due - time.monotonic())):
         due = max(due, time.monotonic()) + TURN_SECONDS
         turn(links)
     print(sum(link.is_over for link in links))

@@ -23,7 +23,7 @@ CLONE = "../rts/"
 ADDRESS = "rts://127.0.0.1:7600"
 PATIENCE = 60
 TARGET = ROOT / "target/newcomer"
-# Without these, Cargo would build with what the workspace's builds were told.
+# Without these, Cargo would build with the settings of the workspace's builds.
 ENVIRONMENT = {**os.environ, "RUSTFLAGS": "-D warnings", "CARGO_TARGET_DIR": str(TARGET)}
 
 
