@@ -94,7 +94,7 @@ impl Attackers {
                     _ => false,
                 };
                 if is_foreign {
-                    return Err(format!("I33: a peer that is nobody was told {frame:?}"));
+                    return Err(format!("I33: a peer that is nobody got {frame:?}"));
                 }
             }
             world.hang_up(link);

@@ -52,19 +52,19 @@ pub fn batch(
     let is_over = AtomicBool::new(false);
     let mut batch = Batch::default();
     std::thread::scope(|scope| {
-        let (tell, outcomes) = mpsc::channel();
+        let (report, outcomes) = mpsc::channel();
         for _ in 0..threads.max(1) {
-            let (tell, next, is_over) = (tell.clone(), &next, &is_over);
+            let (report, next, is_over) = (report.clone(), &next, &is_over);
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || tell.send(run(seed, shards)).is_err() {
+                    if seed >= seeds.end || report.send(run(seed, shards)).is_err() {
                         return;
                     }
                 }
             });
         }
-        drop(tell);
+        drop(report);
         for outcome in outcomes {
             batch.add(&outcome);
             if !watch(&outcome, &batch) {

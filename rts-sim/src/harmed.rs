@@ -71,9 +71,9 @@ impl Harmed {
         self.all.iter().any(|one| one.uid == uid.as_str())
     }
 
-    pub(crate) fn told(&mut self, who: EngineIndex, event: &Event) {
+    pub(crate) fn event(&mut self, who: EngineIndex, event: &Event) {
         let Some(one) = self.all.iter_mut().find(|one| one.who == who) else { return };
-        one.engine.told(event);
+        one.engine.event(event);
         match event {
             Event::MessageSendResult { id, code } => {
                 if let Some(result) = one.asked.get_mut(id) {

@@ -29,6 +29,7 @@ mod names;
 mod newer;
 mod oracles;
 mod payload;
+mod peer_entry;
 mod plan;
 mod run;
 mod shape;
@@ -36,7 +37,6 @@ mod shrink;
 mod situations;
 mod spotter;
 mod swarm;
-mod told;
 mod trace;
 mod wires;
 

@@ -1,6 +1,6 @@
 //! `rts-sim`: plays seeds, and explains those that break a law.
 #![forbid(unsafe_code)]
-// These macros panic when the output is closed. `say` and `tell` do not.
+// These macros panic when the output is closed. `say` and `eprint_line` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fmt::Display;
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(format_args!("rts-sim: {error:#}"));
+            eprint_line(format_args!("rts-sim: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -111,7 +111,7 @@ fn planted(args: &Args) -> anyhow::Result<ExitCode> {
             }
             None => {
                 let seeds = hunt.seeds;
-                tell(format_args!("{bug:?} was not found in {seeds} seeds, {seconds:.2} s"));
+                eprint_line(format_args!("{bug:?} was not found in {seeds} seeds, {seconds:.2} s"));
                 missed.push(bug);
             }
         }
@@ -174,12 +174,12 @@ fn many(args: &Args) -> anyhow::Result<ExitCode> {
     let batch = rts_sim::batch(seeds, shards(args), threads(args), |_, so_far| {
         if shows_progress && so_far.seeds % 10 == 0 {
             let (played, failed) = (so_far.seeds, so_far.failures.len());
-            tell_part(format_args!("\r{played} of {} seeds, {failed} failed", args.seeds));
+            eprint_part(format_args!("\r{played} of {} seeds, {failed} failed", args.seeds));
         }
         so_far.failures.len() < EXPLAINED_MAX
     });
     if shows_progress {
-        tell("");
+        eprint_line("");
     }
     let rare = args.situations.map(|times| batch.situations.rarer_than(times)).unwrap_or_default();
     if args.json {
@@ -239,12 +239,13 @@ fn say(line: impl Display) -> anyhow::Result<()> {
 }
 
 /// Prints a line on standard error, and ignores a closed output.
-fn tell(line: impl Display) {
-    tell_part(format_args!("{line}\n"));
+fn eprint_line(line: impl Display) {
+    eprint_part(format_args!("{line}\n"));
 }
 
-/// Prints on standard error like [`tell`], without a new line, for progress that is overwritten.
-fn tell_part(part: impl Display) {
+/// Prints on standard error like [`eprint_line`], without a new line, for progress that is
+/// overwritten.
+fn eprint_part(part: impl Display) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{part}").and_then(|()| err.flush());
 }

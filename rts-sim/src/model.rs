@@ -102,7 +102,7 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    fn told(&mut self, report: &Report) {
+    fn add(&mut self, report: &Report) {
         match report {
             Report::UserOnline { uid } => drop(self.online.insert(uid.as_str().to_owned())),
             Report::UserOffline { uid, .. } => drop(self.online.remove(uid.as_str())),
@@ -159,12 +159,12 @@ impl Model {
                 self.engines[*who].called(line.at, call, *returned);
             }
             Entry::Returned { who } => self.engines[*who].returned(),
-            Entry::Event { who, event } => self.engines[*who].told(event),
+            Entry::Event { who, event } => self.engines[*who].event(event),
             Entry::Frozen { who, on } => {
                 self.engines[*who].is_frozen = *on;
                 self.engines[*who].last_thaw = line.at;
             }
-            Entry::Reported { app, report } => self.reported.entry(*app).or_default().told(report),
+            Entry::Reported { app, report } => self.reported.entry(*app).or_default().add(report),
             Entry::Restarted => self.reported.clear(),
             Entry::Phase(phase) => self.phase = Some(*phase),
             Entry::Judged { .. }
@@ -179,9 +179,9 @@ impl Model {
             | Entry::PostAbandoned { .. }
             | Entry::Unknown { .. }
             | Entry::HandedOver { .. }
-            | Entry::Told { .. }
+            | Entry::EntriesArrived { .. }
             | Entry::MailboxCongested { .. }
-            | Entry::Homes(_)
+            | Entry::Located(_)
             | Entry::Fault(_)
             | Entry::Gauges { .. } => {}
         }
@@ -266,7 +266,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn told(&mut self, event: &Event) {
+    pub(crate) fn event(&mut self, event: &Event) {
         if let Some(answered) = answered(event) {
             self.closes(answered);
         }

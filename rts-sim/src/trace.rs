@@ -13,8 +13,8 @@ use rts_proto::{
 use rts_testkit::{EngineIndex, Side};
 
 use super::newer::Unknown;
+use super::peer_entry::PeerEntry;
 use super::plan::{Command, ParamsKind, Step};
-use super::told::Told;
 
 /// Lines that a report shows.
 pub(crate) const LINES_SHOWN: usize = 200;
@@ -122,13 +122,13 @@ pub(crate) enum Answer {
 
 /// A user with a session, or a room, that a shard knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Home {
+pub(crate) struct Located {
     pub(crate) app: usize,
     pub(crate) name: String,
     pub(crate) is_room: bool,
     pub(crate) shard: usize,
-    /// The shard where it has its place.
-    pub(crate) place: usize,
+    /// The shard where it has its home.
+    pub(crate) home: usize,
 }
 
 /// The phase of a run.
@@ -235,10 +235,10 @@ pub(crate) enum Entry {
         to: usize,
     },
     /// The entries of a shard arrived at another.
-    Told {
+    EntriesArrived {
         from: usize,
         to: usize,
-        told: Vec<Told>,
+        entries: Vec<PeerEntry>,
     },
     /// A mailbox became congested, or is no longer congested.
     MailboxCongested {
@@ -247,7 +247,7 @@ pub(crate) enum Entry {
         on: bool,
     },
     /// The users with a session, and the rooms, of all shards.
-    Homes(Vec<Home>),
+    Located(Vec<Located>),
     /// A new server without any state took the place of the last one.
     Restarted,
     Fault(Step),

@@ -165,7 +165,7 @@ impl AppServer {
         let is_live = model.engines[who].login.live().is_some();
         let known = self.known(model, who);
         ensure(known.results_open > 0, || {
-            format!("I29: #{who} was told {code:?} of params, and no question is open")
+            format!("I29: #{who} got {code:?} for params, and no question is open")
         })?;
         known.results_open -= 1;
         let asked = std::mem::take(&mut known.open);
@@ -186,9 +186,9 @@ impl AppServer {
                 true
             }
         };
-        ensure(is_possible, || format!("I30: #{who} was told {code:?} of params {kinds:?}"))?;
+        ensure(is_possible, || format!("I30: #{who} got {code:?} for params {kinds:?}"))?;
         ensure(!model.is_asking() || code == ServerParamsCode::Ok, || {
-            format!("I43: with nothing wrong #{who} was told {code:?} of params")
+            format!("I43: with nothing wrong #{who} got {code:?} for params")
         })?;
         if code == ServerParamsCode::Ok && is_sure {
             self.known(model, who).confirmed = serial;

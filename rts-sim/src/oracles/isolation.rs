@@ -89,11 +89,11 @@ impl Isolation {
     ) -> Result<(), Violation> {
         let open = self.open.entry(who).or_default();
         let Some(place) = open.iter().position(|asked| asked.uid == uid) else {
-            return Err(format!("I47: #{who} was told of {uid}, and did not ask"));
+            return Err(format!("I47: #{who} got the status of {uid}, and did not ask"));
         };
         let asked = open.remove(place).ok_or("I47: no such question")?;
         ensure(!asked.must_be_online || status == OnlineStatus::Online, || {
-            format!("I47: with nothing wrong #{who} was told that {uid} is {status:?}")
+            format!("I47: with nothing wrong #{who} got {status:?} for {uid}")
         })?;
         if self.is_slow || status != OnlineStatus::Online {
             return Ok(());
@@ -105,7 +105,9 @@ impl Isolation {
         let was_alive = self.alive.get(&(app, uid.to_owned()));
         let recently = was_alive.is_some_and(|at| asked.at.since(*at) <= SESSION_GRACE + SLACK);
         ensure(is_live || recently, || {
-            format!("I47: at {now} #{who} was told that {uid} is online, last seen {was_alive:?}")
+            format!(
+                "I47: at {now} #{who} got the answer that {uid} is online, last seen {was_alive:?}"
+            )
         })
     }
 }

@@ -69,7 +69,7 @@ impl Oracle for Lifecycle {
             Entry::Call { who, call, returned } => {
                 self.called(model, line.at, *who, call, *returned)
             }
-            Entry::Event { who, event } => self.told(model, line.at, *who, event),
+            Entry::Event { who, event } => self.event(model, line.at, *who, event),
             Entry::Dialled { who } => {
                 self.dialled(model, *who);
                 Ok(())
@@ -176,7 +176,7 @@ impl Lifecycle {
         })
     }
 
-    fn told(
+    fn event(
         &mut self,
         model: &Model,
         now: Instant,
@@ -234,7 +234,7 @@ impl Lifecycle {
             }
             Event::ConnectionStateChanged(state) => {
                 ensure(!model.is_healed(), || {
-                    format!("I43: with nothing wrong #{who} was told {state:?}")
+                    format!("I43: with nothing wrong #{who} got {state:?}")
                 })?;
                 let before = engine.connection;
                 let since = self.last_state.insert(who, now);
@@ -292,7 +292,7 @@ impl Lifecycle {
             _ => false,
         };
         *connected |= state == Connected;
-        ensure(holds, || format!("#{who} is told {state:?} after {before:?}"))?;
+        ensure(holds, || format!("#{who} got {state:?} after {before:?}"))?;
         let exactly = match state {
             Disconnected => TO_DISCONNECTED,
             Lost => TO_LOST,
@@ -302,7 +302,7 @@ impl Lifecycle {
         let since = since.unwrap_or_default();
         let was_frozen = engine.is_frozen || engine.last_thaw >= since;
         ensure(was_frozen || now.since(since) == exactly, || {
-            format!("#{who} is told {state:?} {:?} after {before:?}", now.since(since))
+            format!("#{who} got {state:?} {:?} after {before:?}", now.since(since))
         })
     }
 }

@@ -36,16 +36,14 @@ impl Oracle for Reports {
                 let known = model.reported.get(app).unwrap_or(&nothing);
                 let before = before.filter(|(other, _)| other == app).map(|(_, report)| report);
                 ensure(*app < APPS_REPORTED, || {
-                    format!("I46: app {app} was told, and wants no reports: {report:?}")
+                    format!("I46: app {app} got a report, and wants none: {report:?}")
                 })?;
                 let can_be = self.can_be(model, known, line.at, *app, before.as_ref(), report);
                 if let Report::UserOffline { uid, .. } = report {
                     self.offline.insert((*app, uid.as_str().to_owned()), line.at);
                 }
                 ensure(can_be, || {
-                    format!(
-                        "I27: app {app} was told {report:?} after {before:?}, and knew {known:?}"
-                    )
+                    format!("I27: app {app} got {report:?} after {before:?}, and knew {known:?}")
                 })
             }
             Entry::Judged { app, uid, code: LoginCode::Ok, .. } => {
@@ -130,23 +128,23 @@ impl Reports {
 
 /// The reports agree with the server's state, for apps that have reports.
 fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
-    let told = || model.reported.values();
-    let rooms = || told().flat_map(|app| app.rooms.values());
-    let told = (
-        told().map(|app| app.online.len()).sum::<usize>(),
+    let apps = || model.reported.values();
+    let rooms = || apps().flat_map(|app| app.rooms.values());
+    let reported = (
+        apps().map(|app| app.online.len()).sum::<usize>(),
         rooms().count(),
         rooms().map(BTreeSet::len).sum::<usize>(),
     );
     let held = (server.sessions, server.rooms, server.memberships);
-    let all_are_told = model.engines.iter().all(|engine| engine.app < APPS_REPORTED);
-    let holds = match all_are_told {
+    let all_have_reports = model.engines.iter().all(|engine| engine.app < APPS_REPORTED);
+    let holds = match all_have_reports {
         // Peers that break rules belong to these apps too.
-        true => told == held,
-        false => told.0 <= held.0 && told.1 <= held.1 && told.2 <= held.2,
+        true => reported == held,
+        false => reported.0 <= held.0 && reported.1 <= held.1 && reported.2 <= held.2,
     };
     ensure(holds, || {
         format!(
-            "I27: told were {told:?} sessions, rooms and memberships, the server holds {held:?}"
+            "I27: reported were {reported:?} sessions, rooms and memberships, the server holds {held:?}"
         )
     })
 }
@@ -161,10 +159,10 @@ fn as_believed(model: &Model) -> Result<(), Violation> {
                 believed.rooms.entry(room.to_owned()).or_default().insert(uid.to_owned());
             }
         }
-        let told = model.reported.get(&app).cloned().unwrap_or_default();
-        ensure(told == believed, || {
+        let reported = model.reported.get(&app).cloned().unwrap_or_default();
+        ensure(reported == believed, || {
             format!(
-                "I27: the back end of app {app} was told {told:?}, the engines believe {believed:?}"
+                "I27: the back end of app {app} got {reported:?}, the engines believe {believed:?}"
             )
         })?;
     }

@@ -78,7 +78,7 @@ impl Oracle for Resume {
                         || self.excused.contains(&(app, uid.as_str().to_owned()));
                     ensure(is_excused, || {
                         format!(
-                            "I28: links broke and nothing else, and #{who} was told that {uid} was dropped"
+                            "I28: links broke and nothing else, and #{who} got the event that {uid} was dropped"
                         )
                     })
                 }

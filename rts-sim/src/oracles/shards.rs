@@ -1,12 +1,12 @@
-//! The shards of a server agree: each user and each room is in one shard, at its place (I6, I26),
+//! The shards of a server agree: each user and each room is in one shard, at its home (I6, I26),
 //! and whatever one shard asks another has one answer (I13).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Oracle, Violation, ensure};
 use crate::model::Model;
-use crate::told::{Question, Told};
-use crate::trace::{Entry, Home, Line, Phase};
+use crate::peer_entry::{PeerEntry, Question};
+use crate::trace::{Entry, Line, Located, Phase};
 
 #[derive(Debug, Default)]
 pub(super) struct Shards {
@@ -18,10 +18,10 @@ pub(super) struct Shards {
 impl Oracle for Shards {
     fn see(&mut self, _: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
-            Entry::Told { from, to, told } => {
-                told.iter().try_for_each(|told| self.told(*from, *to, told))
+            Entry::EntriesArrived { from, to, entries } => {
+                entries.iter().try_for_each(|entry| self.arrived(*from, *to, entry))
             }
-            Entry::Homes(homes) => are_at_their_places(homes),
+            Entry::Located(all) => are_at_home(all),
             Entry::Restarted => {
                 self.open.clear();
                 Ok(())
@@ -36,13 +36,13 @@ impl Oracle for Shards {
 }
 
 impl Shards {
-    fn told(&mut self, from: usize, to: usize, told: &Told) -> Result<(), Violation> {
-        match told {
-            Told::Asked(question) | Told::AskedToJoin { question, .. } => {
+    fn arrived(&mut self, from: usize, to: usize, entry: &PeerEntry) -> Result<(), Violation> {
+        match entry {
+            PeerEntry::Asked(question) | PeerEntry::AskedToJoin { question, .. } => {
                 *self.open.entry((from, to, question.clone())).or_default() += 1;
                 Ok(())
             }
-            Told::Answered(question) | Told::Joined { question, .. } => {
+            PeerEntry::Answered(question) | PeerEntry::Joined { question, .. } => {
                 let key = (to, from, question.clone());
                 let Some(times) = self.open.get_mut(&key) else {
                     return Err(format!(
@@ -60,13 +60,13 @@ impl Shards {
     }
 }
 
-fn are_at_their_places(homes: &[Home]) -> Result<(), Violation> {
+fn are_at_home(all: &[Located]) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
-    for home in homes {
-        let law = if home.is_room { "I26" } else { "I6" };
-        ensure(home.shard == home.place, || format!("{law}: not at its place: {home:?}"))?;
-        let is_first = seen.insert((home.app, &home.name, home.is_room));
-        ensure(is_first, || format!("{law}: in two shards: {home:?}"))?;
+    for one in all {
+        let law = if one.is_room { "I26" } else { "I6" };
+        ensure(one.shard == one.home, || format!("{law}: not at its home: {one:?}"))?;
+        let is_first = seen.insert((one.app, &one.name, one.is_room));
+        ensure(is_first, || format!("{law}: in two shards: {one:?}"))?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use super::shape::Shape;
 use super::swarm::Swarm;
 use draw::Draw;
 
-/// The place of an engine. After `destroy`, a new engine takes the place.
+/// The slot of an engine. After `destroy`, a new engine takes the slot.
 pub(crate) type Slot = usize;
 
 /// One step of a run.
@@ -86,7 +86,7 @@ impl Step {
             )
     }
 
-    /// The place that the step is about, if there is one.
+    /// The slot that the step is about, if there is one.
     pub(crate) fn slot(&self) -> Option<Slot> {
         match *self {
             Self::Login { who, .. }

@@ -6,12 +6,12 @@ use super::Run;
 use crate::names::app_id;
 use crate::oracles::Violation;
 use crate::swarm::APPS_MAX;
-use crate::trace::{Entry, Home};
+use crate::trace::{Entry, Located};
 
 impl Run<'_> {
     pub(super) fn note_homes(&mut self) -> Result<(), Violation> {
         let placement = self.world.placement();
-        let mut homes = Vec::new();
+        let mut located = Vec::new();
         for shard in placement.shards() {
             for app in 0..APPS_MAX {
                 let app_id = app_id(app);
@@ -20,22 +20,22 @@ impl Run<'_> {
                     (users, server.rooms_page(&app_id, None, usize::MAX))
                 });
                 let users = users.items.into_iter().map(|user| {
-                    let place = placement.of_user(&app_id, user.uid.as_str());
-                    (user.uid.as_str().to_owned(), false, place)
+                    let home = placement.of_user(&app_id, user.uid.as_str());
+                    (user.uid.as_str().to_owned(), false, home)
                 });
                 let rooms = rooms.items.into_iter().map(|room| {
-                    let place = placement.of_room(&app_id, &room.room);
-                    (room.room.as_str().to_owned(), true, place)
+                    let home = placement.of_room(&app_id, &room.room);
+                    (room.room.as_str().to_owned(), true, home)
                 });
-                homes.extend(users.chain(rooms).map(|(name, is_room, place)| Home {
+                located.extend(users.chain(rooms).map(|(name, is_room, home)| Located {
                     app,
                     name,
                     is_room,
                     shard: shard.number(),
-                    place: place.number(),
+                    home: home.number(),
                 }));
             }
         }
-        self.note(Entry::Homes(homes))
+        self.note(Entry::Located(located))
     }
 }

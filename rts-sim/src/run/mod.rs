@@ -20,10 +20,10 @@ use super::harmed::{HARMED_APP, Harmed};
 use super::names::{app_id, app_number};
 use super::newer::{Newer, Unknown};
 use super::oracles::{Oracles, Violation};
+use super::peer_entry::peer_entries;
 use super::plan::{Banned, Plan, Step};
 use super::situations::Situations;
 use super::spotter::Spotter;
-use super::told::told;
 use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use super::wires::Wires;
 
@@ -197,8 +197,8 @@ impl<'a> Run<'a> {
         for (at, happening) in self.world.take_log() {
             let entry = match happening {
                 Happening::Event(who, event) if self.harmed.is_one(who) => {
-                    self.harmed.told(who, &event);
-                    self.spotter.harmed_told(&event);
+                    self.harmed.event(who, &event);
+                    self.spotter.harmed_event(&event);
                     continue;
                 }
                 // Attempts of these engines are not paced by the law, and not in the trace.
@@ -237,7 +237,8 @@ impl<'a> Run<'a> {
                     Entry::HandedOver { who, from: from.number(), to: to.number() }
                 }
                 Happening::EntriesArrived(from, to, entries) => {
-                    Entry::Told { from: from.number(), to: to.number(), told: told(&entries) }
+                    let entries = peer_entries(&entries);
+                    Entry::EntriesArrived { from: from.number(), to: to.number(), entries }
                 }
                 Happening::MailboxCongested(from, to, on) => {
                     Entry::MailboxCongested { from: from.number(), to: to.number(), on }

@@ -22,7 +22,7 @@ impl Spotter {
     }
 
     /// An engine whose links change bytes reported an event.
-    pub(crate) fn harmed_told(&mut self, event: &Event) {
+    pub(crate) fn harmed_event(&mut self, event: &Event) {
         match event {
             Event::Warning { .. } => self.met(Situation::HarmedGaveUp),
             Event::LoginResult { code: LoginCode::Ok, .. } => {}

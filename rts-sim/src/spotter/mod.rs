@@ -79,7 +79,7 @@ impl Spotter {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);
             }
             Entry::Returned { .. } => self.inside = None,
-            Entry::Event { who, event } => self.told(model, line.at, *who, event),
+            Entry::Event { who, event } => self.event(model, line.at, *who, event),
             Entry::Judged { app, facts, wall, code, .. } => {
                 self.judged(*app, *facts, *wall, *code);
             }
@@ -118,9 +118,9 @@ impl Spotter {
             | Entry::Reported { .. }
             | Entry::Restarted
             | Entry::HandedOver { .. }
-            | Entry::Told { .. }
+            | Entry::EntriesArrived { .. }
             | Entry::MailboxCongested { .. }
-            | Entry::Homes(_)
+            | Entry::Located(_)
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)
             | Entry::Phase(_)
@@ -185,7 +185,7 @@ impl Spotter {
         self.last_call = Some((who, now, call.clone()));
     }
 
-    fn told(&mut self, model: &Model, now: Instant, who: EngineIndex, event: &Event) {
+    fn event(&mut self, model: &Model, now: Instant, who: EngineIndex, event: &Event) {
         let engine = &model.engines[who];
         match event {
             Event::MessageSendResult { id, code } => self.result(model, now, who, id.0, *code),
@@ -251,7 +251,7 @@ impl Spotter {
             }),
             Event::Room { key, event, .. } => {
                 let phase = engine.rooms.get(key).map(|room| room.phase);
-                self.told_of_room(engine, now, who, phase, event);
+                self.room_event(engine, now, who, phase, event);
             }
             Event::Logout(LogoutReason::Own)
             | Event::ServerParamsSetResult(_)

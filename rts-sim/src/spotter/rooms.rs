@@ -10,7 +10,7 @@ use crate::situations::Situation;
 use crate::trace::Call;
 
 impl Spotter {
-    pub(super) fn told_of_room(
+    pub(super) fn room_event(
         &mut self,
         engine: &Engine,
         now: Instant,

@@ -7,9 +7,9 @@ use rts_proto::{BroadcastCode, SendCode};
 
 use super::Spotter;
 use crate::names::{room_id, uid};
+use crate::peer_entry::{PeerEntry, Question};
 use crate::plan::{Banned, Command};
 use crate::situations::Situation;
-use crate::told::{Question, Told};
 use crate::trace::{Answer, Entry, Line};
 
 #[derive(Debug, Default)]
@@ -24,7 +24,9 @@ impl Spotter {
     pub(super) fn see_shards(&mut self, line: &Line) {
         match &line.entry {
             Entry::HandedOver { .. } => self.met(Situation::LinkHandedOver),
-            Entry::Told { told, .. } => told.iter().for_each(|told| self.told_of_shards(told)),
+            Entry::EntriesArrived { entries, .. } => {
+                entries.iter().for_each(|entry| self.entry_arrived(entry));
+            }
             Entry::MailboxCongested { from, to, on: true } => {
                 self.shards.congested.insert((*from, *to));
                 self.met(Situation::MailboxCongested);
@@ -51,23 +53,25 @@ impl Spotter {
         }
     }
 
-    fn told_of_shards(&mut self, told: &Told) {
+    fn entry_arrived(&mut self, entry: &PeerEntry) {
         let joining = &mut self.shards.joining;
-        match told {
-            Told::Asked(Question::Send { .. }) => self.met(Situation::SentOverShards),
-            Told::Asked(Question::Broadcast { .. }) => self.met(Situation::BroadcastOverShards),
-            Told::AskedToJoin { question, app, uid } => {
+        match entry {
+            PeerEntry::Asked(Question::Send { .. }) => self.met(Situation::SentOverShards),
+            PeerEntry::Asked(Question::Broadcast { .. }) => {
+                self.met(Situation::BroadcastOverShards)
+            }
+            PeerEntry::AskedToJoin { question, app, uid } => {
                 joining.insert(question.clone(), (*app, uid.clone()));
             }
-            Told::Joined { question, is_back } => {
+            PeerEntry::Joined { question, is_back } => {
                 joining.remove(question);
                 self.met(match is_back {
                     true => Situation::BackOverShards,
                     false => Situation::JoinedOverShards,
                 });
             }
-            Told::Answered(question) => drop(joining.remove(question)),
-            Told::Gone { session, room } => {
+            PeerEntry::Answered(question) => drop(joining.remove(question)),
+            PeerEntry::Gone { session, room } => {
                 let is_it = |question: &Question| {
                     matches!(
                         question,
@@ -78,13 +82,13 @@ impl Spotter {
                     self.met(Situation::EndedWhileJoiningOverShards);
                 }
             }
-            Told::Names => self.met(Situation::NamesAskedAgain),
-            Told::Asked(_)
-            | Told::Removed
-            | Told::Frames
-            | Told::NamesAsked
-            | Told::StatusAsked
-            | Told::OrphanGone => {}
+            PeerEntry::Names => self.met(Situation::NamesAskedAgain),
+            PeerEntry::Asked(_)
+            | PeerEntry::Removed
+            | PeerEntry::Frames
+            | PeerEntry::NamesAsked
+            | PeerEntry::StatusAsked
+            | PeerEntry::OrphanGone => {}
         }
     }
 }

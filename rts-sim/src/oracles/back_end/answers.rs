@@ -86,9 +86,9 @@ pub(super) fn is_true(
             let is_online = known.online.contains(&uid(of));
             !knows || is_online == (*status != OnlineStatus::Offline)
         }
-        (Command::Members { room }, Answer::Members(told)) => {
-            let told = told.as_ref().map(|told| told.iter().cloned().collect());
-            !knows || told.as_ref() == members(room)
+        (Command::Members { room }, Answer::Members(answered)) => {
+            let answered = answered.as_ref().map(|members| members.iter().cloned().collect());
+            !knows || answered.as_ref() == members(room)
         }
         _ => false,
     };

@@ -74,7 +74,7 @@ impl Oracle for BackEnd {
                 self.commanded(model, line.at, *app, *serial, *command, answer)
             }
             Entry::Reported { app, report } => self.reported(model, line.at, *app, report),
-            Entry::Event { who, event } => self.told(model, line.at, *who, event),
+            Entry::Event { who, event } => self.event(model, line.at, *who, event),
             Entry::Call { who, call, returned } => {
                 match call {
                     Call::JoinRoom { key } if *returned == 0 => {
@@ -245,7 +245,7 @@ impl BackEnd {
             .any(|(_, of, command)| *of == app && command.puts_out(user))
     }
 
-    fn told(
+    fn event(
         &mut self,
         model: &Model,
         now: Instant,
@@ -274,7 +274,7 @@ impl BackEnd {
                 let Some((room, user)) = number(room.as_str()).zip(own) else { return Ok(()) };
                 let since = self.joins.get(&(who, *key)).copied().unwrap_or_default();
                 self.is_out(engine.app, room, user, since, *state).map_err(|why| {
-                    format!("I27: at {now} #{who} was told {state:?} of room {room}: {why}")
+                    format!("I27: at {now} #{who} got {state:?} of room {room}: {why}")
                 })
             }
             _ => Ok(()),

@@ -45,7 +45,7 @@ impl Oracle for Rooms {
                 ensure(holds, || {
                     format!("I24: #{who} got an event of room {room}, which it does not have")
                 })?;
-                self.told(model, line.at, (*who, *key), event)
+                self.event(model, line.at, (*who, *key), event)
             }
             Entry::Event { who, event: Event::Logout(_) } => {
                 self.all_broken(*who);
@@ -114,7 +114,7 @@ impl Rooms {
         }
     }
 
-    fn told(
+    fn event(
         &mut self,
         model: &Model,
         now: Instant,
@@ -165,16 +165,16 @@ impl Rooms {
                 self.received(model, handle, from.as_str(), payload, false)
             }
             RoomEvent::UserMessageReceived { from, payload } => {
-                ensure(is_in, || format!("I24: #{who} was told something, and is {phase:?}"))?;
+                ensure(is_in, || format!("I24: #{who} got a message, and is {phase:?}"))?;
                 self.received(model, handle, from.as_str(), payload, true)
             }
             RoomEvent::UserJoined(uid) => {
                 ensure(is_in, || format!("I24: #{who} got the event of a join, and is {phase:?}"))?;
                 let own = model.engines[who].login.live();
-                ensure(own != Some(uid.as_str()), || format!("#{who} was told of itself"))?;
+                ensure(own != Some(uid.as_str()), || format!("#{who} got an event about itself"))?;
                 let members = self.members.entry(handle).or_default();
                 let is_new = members.uids.insert(uid.as_str().to_owned());
-                ensure(is_new, || format!("I27: #{who} was told twice that {uid} is in the room"))
+                ensure(is_new, || format!("I27: #{who} got two events that {uid} is in the room"))
             }
             RoomEvent::UserLeft { uid, .. } => {
                 ensure(is_in, || {
@@ -183,7 +183,7 @@ impl Rooms {
                 let members = self.members.entry(handle).or_default();
                 let was_in = members.uids.remove(uid.as_str());
                 ensure(was_in || members.notices_stopped, || {
-                    format!("I27: #{who} was told that {uid} left, and it was not in the room")
+                    format!("I27: #{who} got the event that {uid} left, and it was not in the room")
                 })
             }
         }

@@ -1,4 +1,4 @@
-//! What the shards of the server tell each other, as far as oracles and situations need it.
+//! What the shards of the server send each other, as far as oracles and situations need it.
 
 use rts_proto::server::{Entered, Entry, Outcome, SessionNumber};
 use rts_proto::{MessageId, RoomId};
@@ -16,7 +16,7 @@ pub(crate) enum Question {
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum PeerEntry {
     Asked(Question),
     /// A user of an app asks to join.
     AskedToJoin {
@@ -46,62 +46,62 @@ pub(crate) enum Told {
 }
 
 /// The entries of one burst.
-pub(crate) fn told(entries: &[Entry]) -> Vec<Told> {
+pub(crate) fn peer_entries(entries: &[Entry]) -> Vec<PeerEntry> {
     let mut app = usize::MAX;
     entries.iter().flat_map(|entry| one(entry, &mut app)).collect()
 }
 
-fn one(entry: &Entry, app: &mut usize) -> Vec<Told> {
-    let told = match entry {
+fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
+    let one = match entry {
         Entry::InApp(app_id) => {
             *app = app_number(app_id);
             return Vec::new();
         }
         Entry::Outcomes(outcomes) => {
             let answered = |(session, outcome): &(SessionNumber, Outcome)| {
-                Told::Answered(match outcome {
+                PeerEntry::Answered(match outcome {
                     Outcome::Send(_, id) => send(session.number(), *id),
                     Outcome::Broadcast(room, _, id) => broadcast(session.number(), room, *id),
                 })
             };
             return outcomes.iter().map(answered).collect();
         }
-        Entry::Deliver { session, id, .. } => Told::Asked(send(session.number(), *id)),
-        Entry::NotDelivered { session, id, .. } => Told::Answered(send(session.number(), *id)),
+        Entry::Deliver { session, id, .. } => PeerEntry::Asked(send(session.number(), *id)),
+        Entry::NotDelivered { session, id, .. } => PeerEntry::Answered(send(session.number(), *id)),
         Entry::Broadcast { session, room, id, .. } => {
-            Told::Asked(broadcast(session.number(), room, *id))
+            PeerEntry::Asked(broadcast(session.number(), room, *id))
         }
         Entry::NotBroadcast { session, room, id, .. } => {
-            Told::Answered(broadcast(session.number(), room, *id))
+            PeerEntry::Answered(broadcast(session.number(), room, *id))
         }
         Entry::Join { session, room, ticket, uid, .. } => {
             let question = join(session.number(), room, *ticket);
-            Told::AskedToJoin { question, app: *app, uid: uid.as_str().to_owned() }
+            PeerEntry::AskedToJoin { question, app: *app, uid: uid.as_str().to_owned() }
         }
-        Entry::Joined { session, room, ticket, entered, .. } => Told::Joined {
+        Entry::Joined { session, room, ticket, entered, .. } => PeerEntry::Joined {
             question: join(session.number(), room, *ticket),
             is_back: *entered == Entered::Back,
         },
         Entry::JoinRefused { session, room, ticket, .. } => {
-            Told::Answered(join(session.number(), room, *ticket))
+            PeerEntry::Answered(join(session.number(), room, *ticket))
         }
         Entry::Leave { session, room, ticket, .. } => {
-            Told::Asked(leave(session.number(), room, *ticket))
+            PeerEntry::Asked(leave(session.number(), room, *ticket))
         }
         Entry::Left { session, room, ticket } => {
-            Told::Answered(leave(session.number(), room, *ticket))
+            PeerEntry::Answered(leave(session.number(), room, *ticket))
         }
         Entry::Gone { session, room, .. } => {
-            Told::Gone { session: session.number(), room: room.as_str().to_owned() }
+            PeerEntry::Gone { session: session.number(), room: room.as_str().to_owned() }
         }
-        Entry::Removed { .. } | Entry::PutOut { .. } => Told::Removed,
-        Entry::Push { .. } | Entry::PushToEach { .. } => Told::Frames,
-        Entry::AskNames { .. } => Told::NamesAsked,
-        Entry::Names { .. } => Told::Names,
-        Entry::QueryStatus { .. } => Told::StatusAsked,
-        Entry::OrphanGone { .. } => Told::OrphanGone,
+        Entry::Removed { .. } | Entry::PutOut { .. } => PeerEntry::Removed,
+        Entry::Push { .. } | Entry::PushToEach { .. } => PeerEntry::Frames,
+        Entry::AskNames { .. } => PeerEntry::NamesAsked,
+        Entry::Names { .. } => PeerEntry::Names,
+        Entry::QueryStatus { .. } => PeerEntry::StatusAsked,
+        Entry::OrphanGone { .. } => PeerEntry::OrphanGone,
     };
-    vec![told]
+    vec![one]
 }
 
 fn send(session: u64, id: MessageId) -> Question {
