@@ -11,7 +11,7 @@ use rts_server::{DEV_APP_KEY, open_to_others};
 use rts_token::limits::MAX_TOKEN_BYTES;
 
 use crate::dev_token::{dev_expiry, dev_token};
-use crate::out::tell;
+use crate::out::eprint_line;
 
 /// The environment variable with a token, read if no option names one.
 const VARIABLE: &str = "RTS_TOKEN";
@@ -91,7 +91,7 @@ pub(crate) fn token_from(
 fn token_in(path: &Path) -> anyhow::Result<String> {
     let place = || format!("--token-file {}", path.display());
     if let Some(concern) = open_to_others(path, "a token") {
-        tell(format_args!("rts: warning: {concern}"));
+        eprint_line(format_args!("rts: warning: {concern}"));
     }
     let mut bytes = Vec::new();
     // The size is not checked in advance, because a pipe has none.

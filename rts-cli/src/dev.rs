@@ -7,7 +7,7 @@ use rts_server::DEV_APP_ID;
 use rts_token::Unverified;
 
 use crate::credentials::Credentials;
-use crate::out::tell;
+use crate::out::eprint_line;
 use crate::reach::Reach;
 
 /// The address of `rts serve --dev`.
@@ -85,7 +85,7 @@ impl Account {
                     bail!("gave up: {why}{hint}");
                 }
                 Some(Event::Warning { message, .. }) => {
-                    tell(format_args!("rts: {message}; trying again"))
+                    eprint_line(format_args!("rts: {message}; trying again"))
                 }
                 Some(_) => {}
                 None => bail!("the engine ended"),

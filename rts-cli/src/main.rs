@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let filter = match log::filter(&wanted) {
         Ok(filter) => filter,
         Err(error) => {
-            out::tell(format_args!(
+            out::eprint_line(format_args!(
                 "rts: RTS_LOG is {wanted:?}: {error}; write a level, such as info, or CRATE=LEVEL"
             ));
             return ExitCode::from(2);
@@ -115,7 +115,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let said = error.render().to_string();
     match PARSERS_WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {
         Some((theirs, ours)) if error.use_stderr() => {
-            out::tell_part(said.replace(theirs, ours));
+            out::eprint_part(said.replace(theirs, ours));
             ExitCode::from(2)
         }
         _ => error.exit(),
@@ -123,7 +123,9 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn cannot_begin(error: &std::io::Error) -> ExitCode {
-    out::tell(format_args!("rts: the system has no thread or file left to run with: {error}"));
+    out::eprint_line(format_args!(
+        "rts: the system has no thread or file left to run with: {error}"
+    ));
     ExitCode::FAILURE
 }
 

@@ -48,12 +48,12 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Prints a line to standard error, if it has a reader.
-pub(crate) fn tell(line: impl Display) {
-    tell_part(format_args!("{line}\n"));
+pub(crate) fn eprint_line(line: impl Display) {
+    eprint_part(format_args!("{line}\n"));
 }
 
-/// Like [`tell`], without a line feed, for text that is overwritten again and again.
-pub(crate) fn tell_part(part: impl Display) {
+/// Like [`eprint_line`], without a line feed, for text that is overwritten again and again.
+pub(crate) fn eprint_part(part: impl Display) {
     let mut err = io::stderr().lock();
     let _ = write!(err, "{part}").and_then(|()| err.flush());
 }

@@ -1,4 +1,4 @@
-//! Options that tell how to reach a server.
+//! Options for the address of a server.
 
 use std::path::PathBuf;
 

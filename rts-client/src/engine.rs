@@ -287,8 +287,8 @@ impl Engine {
         self.engine.last_link_error()
     }
 
-    /// Tells the engine that the device has another network: it checks its link, or reconnects at
-    /// once.
+    /// Reports to the engine that the device has another network: it checks its link, or
+    /// reconnects at once.
     pub fn network_changed(&self) {
         self.engine.network_changed();
     }

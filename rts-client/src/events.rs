@@ -31,7 +31,7 @@ use crate::error::{self, LoginError, SendError};
 /// - `type` is the name of the variant in snake_case. The other fields have the names of the Rust
 ///   fields. A value without a name in Rust has one here: `state`, `reason`, `warning` or `uid`.
 /// - A code is an object. `code` is the contract's number, as in the JSON port. `name` is in
-///   snake_case and tells apart what has one number. Names and numbers never change.
+///   snake_case and distinguishes what has one number. Names and numbers never change.
 /// - An error is a code with a `message` for people, which may change. Its `code` is null if the
 ///   contract has no number for it.
 /// - A `result` is an error, or the contract's number for success with the name `ok`. The answer of

@@ -285,8 +285,8 @@ impl Engine {
         self.handle.with(|state| state.set_engine_handler(handler));
     }
 
-    /// Tells the engine that the network of the device has changed. The engine checks its link, or
-    /// reconnects at once instead of waiting.
+    /// Reports to the engine that the network of the device has changed. The engine checks its
+    /// link, or reconnects at once instead of waiting.
     pub fn network_changed(&self) {
         self.handle.call(State::network_changed);
     }

@@ -46,9 +46,9 @@ fn warns_once_of_each_close_before_the_login_answer() {
         let reason = Bytes::from_static(reason.as_bytes());
         let close = Frame::Close { code, reason, retry_after_ms: 0 };
         driver.handle_input(Input::Received(link, close.encode()));
-        let mut told = take_all(&mut events);
-        told.retain(|event| matches!(event, Event::Warning { .. }));
-        told
+        let mut warnings = take_all(&mut events);
+        warnings.retain(|event| matches!(event, Event::Warning { .. }));
+        warnings
     };
     let warning = |message: &str| {
         let message =

@@ -41,9 +41,9 @@ fn kept_sends_do_not_stop_reading_and_lose_no_result() {
     assert!(driver.wants_read());
     ask_many(&engine, 1);
     assert!(!driver.wants_read(), "events that are not results still count");
-    let told = take_all(&mut events);
-    assert_eq!(ids(&told), (1..=3 * EVENTS_MAX as u64).collect::<Vec<_>>());
-    assert_eq!(told.len(), 4 * EVENTS_MAX);
+    let taken = take_all(&mut events);
+    assert_eq!(ids(&taken), (1..=3 * EVENTS_MAX as u64).collect::<Vec<_>>());
+    assert_eq!(taken.len(), 4 * EVENTS_MAX);
     let codes: Vec<_> = sends.into_iter().map(now_or_never).collect();
     assert_eq!(codes, vec![Some(SendCode::NotLoggedIn); 3 * EVENTS_MAX]);
 }
@@ -58,8 +58,8 @@ fn results_of_dropped_sends_count_as_events() {
     drop(sends);
     ask_many(&engine, 1);
     assert!(!driver.wants_read());
-    let told = take_all(&mut events);
-    assert_eq!(told.len(), EVENTS_MAX + 1, "no result is lost");
+    let taken = take_all(&mut events);
+    assert_eq!(taken.len(), EVENTS_MAX + 1, "no result is lost");
     assert!(driver.wants_read());
 }
 
@@ -72,11 +72,11 @@ fn taken_results_free_their_memory() {
     assert!(driver.wants_read());
     ask_many(&engine, EVENTS_MAX);
     assert!(!driver.wants_read());
-    let told = take_all(&mut events);
-    assert!(told.len() < 2 * EVENTS_MAX, "{} events", told.len());
+    let taken = take_all(&mut events);
+    assert!(taken.len() < 2 * EVENTS_MAX, "{} events", taken.len());
     let asked = |event: &&Event| matches!(event, Event::PeerOnlineStatus { .. });
     assert_eq!(
-        told.iter().filter(asked).count(),
+        taken.iter().filter(asked).count(),
         EVENTS_MAX,
         "the stream keeps all events that are not results"
     );

@@ -137,7 +137,7 @@ impl Described {
             ),
             Action::GetUserOnlineStatus => Self::new::<UserStatuses>(
                 Tag::Users,
-                "Tell which of these users are online",
+                "Get the online status of these users",
                 "The answer has the order of the request.",
                 &[AppId, UserIds],
                 &[],

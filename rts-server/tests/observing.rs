@@ -58,7 +58,7 @@ impl Observe for PanicsOfEntries {
     }
 }
 
-/// The other shards have told it what is lost, so the server must not go on.
+/// The other shards have sent it what is lost, so the server must not go on.
 #[tokio::test]
 async fn shard_that_dies_ends_the_server_with_an_error_that_names_it() {
     const DEAD: usize = 2;

@@ -87,7 +87,7 @@ fn links_end_with_the_runtime_that_serves_them() {
             client.write_all(&hello).expect("a link");
             client.read_exact(&mut [0]).expect("the server says hello");
             drop(runtime);
-            // The threads have ended, and not only been told to.
+            // The threads have ended, and not only been asked to.
             assert_eq!(node.stats().links, 0, "of {shards} shards");
             client.read_to_end(&mut Vec::new()).expect("the rest, and the end");
         }

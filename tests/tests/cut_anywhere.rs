@@ -98,7 +98,7 @@ impl Story {
 
 /// Runs the whole conversation. Returns the bytes left before the cut, if the conversation ended
 /// first.
-fn tell(cut: Cut) -> (Story, Option<u64>) {
+fn play(cut: Cut) -> (Story, Option<u64>) {
     let mut world = World::new(Config::default(), 2, 1);
     world.break_after(cut.who, cut.to, cut.bytes, cut.how);
     let mut story =
@@ -286,7 +286,7 @@ fn cut_everywhere(who: EngineIndex, to: Side) {
 
 fn cut_script(script: Script, who: EngineIndex, to: Side) {
     let never = Cut { script, who, to, bytes: u64::MAX, how: Break::Closed };
-    let (story, left) = tell(never);
+    let (story, left) = play(never);
     check(never, &story);
     let total = u64::MAX - left.expect("nothing broke");
     assert!(total > 250, "{total} bytes are no conversation");
@@ -302,7 +302,7 @@ fn cut_script(script: Script, who: EngineIndex, to: Side) {
                     }
                     for how in Break::ALL {
                         let cut = Cut { script, who, to, bytes, how };
-                        let (story, left) = tell(cut);
+                        let (story, left) = play(cut);
                         assert_eq!(left, None, "{cut:?}: no break happened");
                         check(cut, &story);
                     }

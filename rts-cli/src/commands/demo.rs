@@ -70,7 +70,7 @@ pub(crate) async fn run() -> anyhow::Result<ExitCode> {
     carol.hears("hello all").await?;
     alice.broadcast_result(BroadcastCode::Ok).await?;
 
-    title("Bob logs in on a second device; the first is told, and stays out")?;
+    title("Bob logs in on a second device; the first is notified, and stays out")?;
     let mut second = User::new("bob", &url)?;
     second.log_in().await?;
     bob.expect("the logout", |e| *e == Event::Logout(LogoutReason::Displaced)).await?;

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::chat::describe;
 use super::engine::event_json;
 use crate::dev::{Account, LoggedIn, login_end};
-use crate::out::{say, tell};
+use crate::out::{eprint_line, say};
 use crate::signals::stopped;
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(room) = &room {
         room.join()?;
     }
-    tell(format_args!("listening as {uid}"));
+    eprint_line(format_args!("listening as {uid}"));
     let mut watch = Watch::new(&engine);
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             _ = &mut stopped => break,
             _ = look.tick() => {
                 if let Some(words) = watch.look(Seen::now(&engine)) {
-                    tell(words);
+                    eprint_line(words);
                 }
             }
             event = events.next() => match event {

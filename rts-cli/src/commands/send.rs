@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rts_client::contract::{MessageConfig, SendCode, UserId};
 
 use crate::dev::{Account, LoggedIn, login_end};
-use crate::out::{say, tell};
+use crate::out::{eprint_line, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -32,13 +32,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(end) = end {
-        tell(format_args!("rts: {end}"));
+        eprint_line(format_args!("rts: {end}"));
     }
     match UserId::new(&args.to) {
-        Ok(_) => tell(format_args!("rts: {code}")),
-        Err(error) => {
-            tell(format_args!("rts: {code}: {:?}: {error}; `rts chat` sends to rooms", args.to))
-        }
+        Ok(_) => eprint_line(format_args!("rts: {code}")),
+        Err(error) => eprint_line(format_args!(
+            "rts: {code}: {:?}: {error}; `rts chat` sends to rooms",
+            args.to
+        )),
     }
     Ok(ExitCode::FAILURE)
 }

@@ -17,7 +17,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::credentials::token_from;
 use crate::dev_token::{issued_now, unix_now};
-use crate::out::{say, tell};
+use crate::out::{eprint_line, say};
 
 /// The exit code for a token that is invalid, or whose validity is unknown.
 const NOT_VALID: u8 = 2;
@@ -119,7 +119,7 @@ fn make(new: New) -> anyhow::Result<ExitCode> {
     if let Some(room) = &new.room {
         token = token.with_room_id(room.as_encoded_bytes())?;
         if !room.to_str().is_some_and(|room| room == "*" || RoomId::new(room).is_ok()) {
-            tell("warning: no room can have this id; a login does not look at it");
+            eprint_line("warning: no room can have this id; a login does not look at it");
         }
     }
     say(token.sign(&AppKey::new(&app_key)?))?;

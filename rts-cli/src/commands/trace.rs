@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use rts_trace::{Difference, ExplainError, Explained, Replayed, Story, explain, replay};
 use serde_json::json;
 
-use crate::out::{plain, say, tell};
+use crate::out::{eprint_line, plain, say};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -111,20 +111,23 @@ fn in_words(difference: &Difference) -> String {
 fn warn(file: Option<&PathBuf>, replayed: &Replayed) {
     let of = file.map_or(String::new(), |file| format!("{}: ", plain(&file.to_string_lossy())));
     if replayed.torn_bytes > 0 {
-        tell(format_args!(
+        eprint_line(format_args!(
             "{of}the last record is torn: its {} bytes are left out",
             replayed.torn_bytes
         ));
     }
     let (recorded, own) = (replayed.recording.version.as_str(), env!("CARGO_PKG_VERSION"));
     if recorded != own {
-        tell(format_args!(
+        eprint_line(format_args!(
             "{of}recorded by version {}; this is {own}, which may say other things",
             plain(recorded)
         ));
     }
     if let Some(difference) = &replayed.difference {
-        tell(format_args!("{of}what follows may be wrong: {}", plain(&in_words(difference))));
+        eprint_line(format_args!(
+            "{of}what follows may be wrong: {}",
+            plain(&in_words(difference))
+        ));
     }
 }
 

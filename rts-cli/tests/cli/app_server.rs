@@ -27,15 +27,15 @@ impl AppServer {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("a bound socket").port();
-        let (tell, requests) = channel();
+        let (report, requests) = channel();
         let (answer_late, late) = channel();
         std::thread::spawn(move || {
             let mut late = Some(late);
             for stream in listener.incoming().map_while(Result::ok) {
-                let tell = tell.clone();
+                let report = report.clone();
                 let (head, body, stream) = read(stream);
                 let waits = if head.starts_with("POST /late ") { late.take() } else { None };
-                let _ = tell.send((head.clone(), body.clone()));
+                let _ = report.send((head.clone(), body.clone()));
                 std::thread::spawn(move || answer(stream, &head, &body, waits));
             }
         });

@@ -52,7 +52,7 @@ fn bot_reaches_every_user_in_turn() {
 }
 
 #[test]
-fn threads_of_the_server_are_told_apart() {
+fn threads_of_the_server_are_distinguished() {
     let report = bench("p2p --pairs 20 --shards 2 --window 8 --warm-up 0 --duration 0.5");
     let threads = report["server_threads"].as_array().expect("threads");
     let of_shards = threads.iter().filter(|thread| {

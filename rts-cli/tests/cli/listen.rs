@@ -20,18 +20,18 @@ fn listener(url: &str, args: &[&str]) -> (Child, BufReader<ChildStderr>) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut told = BufReader::new(listener.stderr.take().expect("a pipe"));
+    let mut errors = BufReader::new(listener.stderr.take().expect("a pipe"));
     let mut line = String::new();
-    told.read_line(&mut line).expect("text");
+    errors.read_line(&mut line).expect("text");
     assert_eq!(line, "listening as bob\n");
-    (listener, told)
+    (listener, errors)
 }
 
 /// Asserts that the listener fails with this last line, and returns its output.
-fn fails((listener, mut told): (Child, BufReader<ChildStderr>), why: &str) -> String {
+fn fails((listener, mut errors): (Child, BufReader<ChildStderr>), why: &str) -> String {
     let output = ended(listener);
     let mut rest = String::new();
-    told.read_to_string(&mut rest).expect("text");
+    errors.read_to_string(&mut rest).expect("text");
     assert_eq!(output.status.code(), Some(1), "{rest}");
     assert_eq!(rest.lines().last(), Some(why), "{rest}");
     stdout(&output)
@@ -150,19 +150,19 @@ fn listener_reports_its_absence_and_possible_losses() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rts runs");
-    let mut told = BufReader::new(listener.stderr.take().expect("a pipe")).lines();
+    let mut errors = BufReader::new(listener.stderr.take().expect("a pipe")).lines();
     let mut said = BufReader::new(listener.stdout.take().expect("a pipe")).lines();
-    let mut next_told = |of: &str| {
-        let mut lines = told.by_ref().map_while(Result::ok);
+    let mut next_error_line = |of: &str| {
+        let mut lines = errors.by_ref().map_while(Result::ok);
         lines.find(|line| line.contains(of)).expect("it says so")
     };
-    next_told("listening as bob");
+    next_error_line("listening as bob");
     let mut next_said = || said.next().expect("a line").expect("text");
     assert_eq!(next_said(), "[lobby] joined");
     server.kill();
-    assert!(next_told("disconnected").ends_with("the connection broke; reconnecting"));
+    assert!(next_error_line("disconnected").ends_with("the connection broke; reconnecting"));
     let _again = Server::restart_without_rates(folder.path(), &url);
-    let back = next_told("back after ");
+    let back = next_error_line("back after ");
     assert!(back.ends_with("what was sent meanwhile may be missing (resumed: false)"), "{back}");
     // Failed attempts are reported as warnings.
     let joined = std::iter::repeat_with(next_said).find(|line| line.starts_with("[lobby]"));

@@ -65,14 +65,14 @@ impl Log {
 }
 
 /// A server with a log.
-struct Told {
+struct Logged {
     server: Server,
     web_socket: String,
     openapi: String,
     log: Log,
 }
 
-impl Told {
+impl Logged {
     fn start(level: &str) -> Self {
         let (to, log) = Log::new();
         let listen = ["--dev", "--listen", "127.0.0.1:0"];
@@ -105,7 +105,7 @@ fn minted(key: &str, uid: &str) -> String {
 
 #[test]
 fn refused_login_is_explained_at_level_info() {
-    let mut told = Told::start("info");
+    let mut logged = Logged::start("info");
     for (token, why) in [
         (minted("the key of somebody else", "alice"), "why=\"the signature does not match"),
         (
@@ -115,22 +115,22 @@ fn refused_login_is_explained_at_level_info() {
         (token("bob", "0"), "why=\"token of another user, bob"),
         ("001".to_owned(), "why=\"malformed app id"),
     ] {
-        let line = told.refused(&token, -1000);
+        let line = logged.refused(&token, -1000);
         assert!(line.contains(why), "{line}");
         assert!(token.len() < 50 || !line.contains(&token[40..]), "no token is in it: {line}");
     }
     let good = token("alice", "0");
-    told.admin(&["revoke", "--user", "alice"]);
-    let line = told.refused(&good, -1000);
+    logged.admin(&["revoke", "--user", "alice"]);
+    let line = logged.refused(&good, -1000);
     assert!(line.contains("why=\"token revoked"), "{line}");
-    told.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
-    told.admin(&["ban", "--user", "alice", "--seconds", "60"]);
-    let line = told.refused(&good, -1002);
+    logged.admin(&["revoke", "--user", "alice", "--issued-before", "0"]);
+    logged.admin(&["ban", "--user", "alice", "--seconds", "60"]);
+    let line = logged.refused(&good, -1002);
     assert!(line.contains("why=\"banned from logging in by the app's back end\""), "{line}");
-    told.admin(&["unban", "--user", "alice"]);
+    logged.admin(&["unban", "--user", "alice"]);
 
     // Connections that send no login, or another protocol.
-    let address = told.server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
+    let address = logged.server.url.strip_prefix("rts://").expect("plain TCP").to_owned();
     for (said, why) in [
         ("PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n", "a header of the PROXY protocol came first"),
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the other side speaks HTTP"),
@@ -139,86 +139,86 @@ fn refused_login_is_explained_at_level_info() {
         stream.write_all(said.as_bytes()).expect("an open connection");
         let _ = stream.read_to_end(&mut Vec::new());
         let ended = "INFO rts::links: connection ended before a login address=127.0.0.1:";
-        told.log.until(&[ended, why]);
+        logged.log.until(&[ended, why]);
     }
 }
 
 #[test]
 fn end_of_login_is_explained_at_level_info() {
-    let mut told = Told::start("info");
+    let mut logged = Logged::start("info");
     let whose = format!("app={APP_ID} user=alice");
-    let _first = told.server.user("alice");
-    let mut second = told.server.user("alice");
-    told.log.until(&["INFO rts::users: logged in elsewhere", &whose, "former=127.0.0.1:"]);
-    told.admin(&["disconnect", "alice"]);
+    let _first = logged.server.user("alice");
+    let mut second = logged.server.user("alice");
+    logged.log.until(&["INFO rts::users: logged in elsewhere", &whose, "former=127.0.0.1:"]);
+    logged.admin(&["disconnect", "alice"]);
     let room = "lobby";
-    told.log.until_each(&[
+    logged.log.until_each(&[
         &["INFO rts::openapi: OpenAPI", "DisconnectUser", &whose, "code=\"done\""],
         &["INFO rts::links: link closed", &whose, "code=PutOut"],
     ]);
     assert_eq!(second.until("onLogout")["reason"], json!(2));
     second.log_in("alice");
     second.join(room);
-    told.admin(&["kick", "alice", room]);
+    logged.admin(&["kick", "alice", room]);
     let whose_room = format!("app={APP_ID} room={room} user=alice");
-    told.log.until(&["INFO rts::openapi: OpenAPI", "KickUser", &whose_room, "code=\"done\""]);
-    let output = rts(&["admin", "--url", &told.openapi, "--key", "of-somebody-else", "stats"]);
+    logged.log.until(&["INFO rts::openapi: OpenAPI", "KickUser", &whose_room, "code=\"done\""]);
+    let output = rts(&["admin", "--url", &logged.openapi, "--key", "of-somebody-else", "stats"]);
     assert_eq!(output.status.code(), Some(1));
-    let line = told.log.until(&["INFO rts::openapi: OpenAPI refused", "address=127.0.0.1:"]);
+    let line = logged.log.until(&["INFO rts::openapi: OpenAPI refused", "address=127.0.0.1:"]);
     assert!(!line.contains("of-somebody-else"), "{line}");
 
     // A logged-in user that breaks a rule of the protocol.
-    let mut stream = told.server.connect();
+    let mut stream = logged.server.connect();
     stream.write_all(&crate::hostile::hello_and_login("mallory")).expect("an open connection");
     stream.write_all(&rts_proto::wire::Frame::Pong.encode()).expect("an open connection");
-    let line = told.log.until(&["INFO rts::links: link closed", "user=mallory", "why=\""]);
+    let line = logged.log.until(&["INFO rts::links: link closed", "user=mallory", "why=\""]);
     assert!(line.contains("code=UnexpectedFrame"), "{line}");
 }
 
 #[test]
 fn user_over_a_rate_is_logged_at_level_info() {
-    let mut told = Told::start("info");
-    let mut alice = told.server.user("alice");
+    let mut logged = Logged::start("info");
+    let mut alice = logged.server.user("alice");
     let call = r#"{"call":"sendMessage","uid":"bob","message":"x"}"#;
     alice.write([call; 300].join("\n"));
-    let line = told.log.until(&["INFO rts::users: over a rate", "user=alice"]);
+    let line = logged.log.until(&["INFO rts::users: over a rate", "user=alice"]);
     assert!(line.contains("what=\"messages to users (sends_per_second)\""), "{line}");
 }
 
 #[test]
 fn ban_and_its_end_are_logged_at_level_info() {
-    let mut told = Told::start("info");
-    let mut alice = told.server.user("alice");
+    let mut logged = Logged::start("info");
+    let mut alice = logged.server.user("alice");
     let whose = format!("app={APP_ID} user=alice");
     let everywhere = ["--user", "alice", "--everywhere"];
-    told.admin(&[&["ban", "--seconds", "60"][..], &everywhere].concat());
-    let line = told.log.until(&["INFO rts::openapi: OpenAPI", "\"BanRoomUser\"", &whose]);
+    logged.admin(&[&["ban", "--seconds", "60"][..], &everywhere].concat());
+    let line = logged.log.until(&["INFO rts::openapi: OpenAPI", "\"BanRoomUser\"", &whose]);
     assert!(line.contains("interval=60s"), "{line}");
     alice.call("sendMessage", json!({"uid": "bob", "message": "hi", "config": 0}));
     let refused = "INFO rts::users: message or join refused because of a ban address=127.0.0.1:";
-    let line = told.log.until(&[refused, &whose, "code=1000"]);
+    let line = logged.log.until(&[refused, &whose, "code=1000"]);
     let why = "why=\"the user is banned from all rooms, and from sending to users\"";
     assert!(line.contains(why), "{line}");
-    told.admin(&[&["unban"][..], &everywhere].concat());
-    let line = told.log.until(&["INFO rts::openapi: OpenAPI", &whose, "code=\"done\""]);
+    logged.admin(&[&["unban"][..], &everywhere].concat());
+    let line = logged.log.until(&["INFO rts::openapi: OpenAPI", &whose, "code=\"done\""]);
     assert!(line.contains("\"UnbanRoomUser\"") && !line.contains("interval="), "{line}");
 
-    told.admin(&["ban", "--room", "lobby"]);
-    let mut bob = told.server.user("bob");
+    logged.admin(&["ban", "--room", "lobby"]);
+    let mut bob = logged.server.user("bob");
     bob.call("createRoom", json!({"room": "lobby"}));
     bob.call("joinRoom", json!({"room": "lobby"}));
     let whose = format!("app={APP_ID} user=bob room=lobby code=-1025 why=\"the room is banned\"");
-    told.log.until(&[refused, &whose]);
+    logged.log.until(&[refused, &whose]);
 }
 
 #[test]
 fn logins_and_logouts_are_logged_at_level_debug() {
-    let mut told = Told::start("info,rts::users=debug");
-    let alice = told.server.user("alice");
+    let mut logged = Logged::start("info,rts::users=debug");
+    let alice = logged.server.user("alice");
     let whose = format!("app={APP_ID} user=alice");
-    told.log.until(&["DEBUG rts::users: logged in address=127.0.0.1:", &whose, "resumed=false"]);
+    logged.log.until(&["DEBUG rts::users: logged in address=127.0.0.1:", &whose, "resumed=false"]);
     alice.end();
-    told.log.until(&["DEBUG rts::users: session over", &whose, "why=\"logged out\""]);
+    logged.log.until(&["DEBUG rts::users: session over", &whose, "why=\"logged out\""]);
 }
 
 /// A configuration with an OpenAPI, which begins with these lines.
@@ -288,10 +288,10 @@ fn missing_state_dir_is_logged_once_with_remedy() {
     let server = Server::start_in(&["--config", &config], &[], to);
     server.kill();
     let log = log.rest();
-    let told: Vec<_> = log.iter().filter(|line| line.contains("state_dir")).collect();
-    assert_eq!(told.len(), 1, "{log:?}");
+    let lines: Vec<_> = log.iter().filter(|line| line.contains("state_dir")).collect();
+    assert_eq!(lines.len(), 1, "{log:?}");
     assert!(
-        told[0].contains("WARN") && told[0].contains("state_dir = \"/var/lib/rts\""),
-        "{told:?}"
+        lines[0].contains("WARN") && lines[0].contains("state_dir = \"/var/lib/rts\""),
+        "{lines:?}"
     );
 }

@@ -54,8 +54,8 @@ fn recordings_are_replayed_and_shown() {
     let stories = lines(&["trace", "show", &of_server, "--from", "alice", "--json"]);
     let stories: Vec<Value> =
         stories.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let told: Vec<_> = stories.iter().map(|story| (&story["to"], &story["result"])).collect();
-    assert_eq!(told, [(&json!("bob"), &json!(0)), (&json!("nobody"), &json!(4))]);
+    let results: Vec<_> = stories.iter().map(|story| (&story["to"], &story["result"])).collect();
+    assert_eq!(results, [(&json!("bob"), &json!(0)), (&json!("nobody"), &json!(4))]);
     let timeline = lines(&["trace", "show", &of_alice]).join("\n");
     for what in ["call login as alice", "link 1 is up", "-> Login as alice", "call logout"] {
         assert_eq!(timeline.contains(what), what != "call logout", "{what}: {timeline}");
@@ -120,9 +120,9 @@ fn recording_cannot_control_the_terminal() {
     alice.until("onMessageSendResult");
     alice.end();
     for more in [&[][..], &["--message", "1"]] {
-        let told = lines(&[&["trace", "show", &of_alice][..], more].concat());
-        assert!(told.iter().any(|line| line.contains(" to b\\u{1b}[2J\\r")), "{told:?}");
-        assert!(!told.iter().any(|line| line.contains(char::is_control)), "{told:?}");
+        let shown = lines(&[&["trace", "show", &of_alice][..], more].concat());
+        assert!(shown.iter().any(|line| line.contains(" to b\\u{1b}[2J\\r")), "{shown:?}");
+        assert!(!shown.iter().any(|line| line.contains(char::is_control)), "{shown:?}");
     }
 }
 

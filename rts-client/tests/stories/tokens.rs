@@ -24,8 +24,8 @@ struct Provider {
 
 impl Provider {
     async fn provide(self: Arc<Self>, request: TokenRequest) -> Result<String, io::Error> {
-        let told = self.asked.send((request.uid().to_owned(), request.reason()));
-        told.expect("the test listens");
+        let sent = self.asked.send((request.uid().to_owned(), request.reason()));
+        sent.expect("the test listens");
         let token = self.tokens.lock().expect("no panic").pop_front();
         token.ok_or_else(|| io::Error::other("the back end is down"))
     }

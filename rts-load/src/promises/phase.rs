@@ -1,4 +1,4 @@
-//! A client's membership of a room, as its calls and events tell it.
+//! A client's membership of a room, as its calls and events show it.
 
 use super::history::{Entry, What};
 

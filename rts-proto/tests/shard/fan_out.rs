@@ -124,7 +124,7 @@ fn sender_gets_broadcasts_of_others_and_not_its_own() {
 fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
     let texts = ["one", "two", "three"];
     for known in 0..=texts.len() {
-        for is_told_before in [true, false] {
+        for is_acknowledged_before in [true, false] {
             let (mut shard, [alice, bob], [_, accepted]) = members(["alice", "bob"]);
             // The first frame was the answer to its join.
             let received = 1 + known as u64;
@@ -132,7 +132,7 @@ fn resume_sends_only_the_unacknowledged_part_of_a_piece() {
                 shard.say(alice, broadcast(id, text));
             }
             assert_eq!(shard.frames_to(bob).len(), texts.len());
-            if is_told_before {
+            if is_acknowledged_before {
                 shard.say(bob, Frame::Ack { received });
             }
             shard.hang_up(bob);

@@ -86,9 +86,9 @@ impl<S: AsyncRead + Unpin, F: FnOnce() + Unpin> AsyncRead for AnswerStream<S, F>
             }
         }
         if arrived.contains(&b'\n')
-            && let Some(tell) = self.first_line.take()
+            && let Some(report) = self.first_line.take()
         {
-            tell();
+            report();
         }
         Poll::Ready(Ok(()))
     }

@@ -22,8 +22,8 @@ impl AccessLog {
         let error = metadata.error.as_ref();
         let code = error.map_or("done", |error| error.code.as_str());
         // An error about a malformed body may quote a part of the body.
-        let tellable = error.filter(|error| error.code != ErrorCode::Unmarshal.name());
-        let why = tellable.map(|error| error.message.as_str());
+        let shown = error.filter(|error| error.code != ErrorCode::Unmarshal.name());
+        let why = shown.map(|error| error.message.as_str());
         let (request, action) = (&metadata.request_id, &metadata.action);
         let address = pending.peer.map(display);
         let Some(key) = &pending.key else {

@@ -128,7 +128,7 @@ impl Core<'_> {
             return self.run(dismiss);
         }
         let ban = Ban::Room(room_id.clone());
-        // The room is dismissed first, since a ban would tell its members another state.
+        // The room is dismissed first, because a ban would give its members another state.
         self.node.check_ban(self.app_id, &ban)?;
         let members = self.run(dismiss)?;
         self.ban(&ban, interval)?;

@@ -90,7 +90,7 @@ fn post_timeout_is_17_when_silent_and_18_when_endless() {
         assert_eq!(codes(&world), [0; 0], "{manner:?}");
         world.run_for(Duration::from_millis(50));
         assert_eq!(codes(&world), [code], "{manner:?}");
-        assert_eq!(world.app_server.abandoned.len(), 1, "the driver is told to stop");
+        assert_eq!(world.app_server.abandoned.len(), 1, "the driver is asked to stop");
         assert_eq!(world.stats().posts_under_way, 0);
     }
 }

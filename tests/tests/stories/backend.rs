@@ -74,7 +74,7 @@ fn ban(world: &mut World, ban: &Ban, interval: Duration) -> usize {
 }
 
 /// An engine's room events, in a short form.
-fn told(world: &mut World, who: EngineIndex) -> Vec<String> {
+fn room_events(world: &mut World, who: EngineIndex) -> Vec<String> {
     let short = |event| match event {
         Event::Room { event: RoomEvent::Joined { .. }, .. } => Some("joined".to_owned()),
         Event::Room { event: RoomEvent::StateChanged { state, .. }, .. } => {
@@ -94,7 +94,7 @@ fn rejoin(world: &mut World, who: EngineIndex, key: RoomKey) -> Vec<String> {
     world.take_events(who);
     world.call(who, |engine, now| engine.join_room(now, key)).expect("not in it");
     world.run_for(seconds(1));
-    told(world, who)
+    room_events(world, who)
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn kicked_user_may_join_again() {
     };
     assert!(kick(&mut world));
     world.run_for(seconds(1));
-    assert_eq!(told(&mut world, BOB), ["-1006"], "no onLeaveRoom");
-    assert_eq!(told(&mut world, ALICE), ["bob left, 3"]);
+    assert_eq!(room_events(&mut world, BOB), ["-1006"], "no onLeaveRoom");
+    assert_eq!(room_events(&mut world, ALICE), ["bob left, 3"]);
     assert!(!kick(&mut world), "not there any more");
     assert_eq!(rejoin(&mut world, BOB, keys[BOB]), ["joined"]);
 }
@@ -179,10 +179,10 @@ fn kick_while_offline_is_reported_on_reconnect() {
     world.run_for(seconds(3));
     world.backend(|server, now| server.kick(now, &app(), &room("room"), &user("bob")));
     world.run_for(seconds(1));
-    assert_eq!(told(&mut world, ALICE), ["bob left, 3"]);
+    assert_eq!(room_events(&mut world, ALICE), ["bob left, 3"]);
     world.allow_connects(BOB);
     world.run_for(seconds(10));
-    assert_eq!(told(&mut world, BOB), ["-1006"]);
+    assert_eq!(room_events(&mut world, BOB), ["-1006"]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn dismissed_room_is_empty_and_members_are_notified() {
     assert_eq!(world.stats().rooms, 0);
     world.run_for(seconds(1));
     for who in [ALICE, BOB, CAROL] {
-        assert_eq!(told(&mut world, who), ["-1011"]);
+        assert_eq!(room_events(&mut world, who), ["-1011"]);
     }
     assert_eq!(rejoin(&mut world, BOB, keys[BOB]), ["joined"]);
 }
@@ -203,10 +203,10 @@ fn banned_user_is_refused_until_the_ban_ends() {
     let bob_in_room = Ban::UserInRoom(room("room"), user("bob"));
     assert_eq!(ban(&mut world, &bob_in_room, seconds(60)), 1);
     world.run_for(seconds(1));
-    assert_eq!(told(&mut world, BOB), ["-1006"]);
+    assert_eq!(room_events(&mut world, BOB), ["-1006"]);
     assert_eq!(rejoin(&mut world, BOB, keys[BOB]), ["-1026"]);
     world.join(BOB, "another");
-    assert_eq!(told(&mut world, BOB), ["joined"]);
+    assert_eq!(room_events(&mut world, BOB), ["joined"]);
     world.call(ALICE, |engine, now| engine.leave_room(now, keys[ALICE]));
     world.run_for(seconds(1));
     assert_eq!(rejoin(&mut world, ALICE, keys[ALICE]), ["joined"], "nobody else is banned");
@@ -222,7 +222,7 @@ fn a_user_banned_everywhere_is_in_no_room() {
     world.take_events(BOB);
     assert_eq!(ban(&mut world, &Ban::User(user("bob")), seconds(60)), 2);
     world.run_for(seconds(1));
-    assert_eq!(told(&mut world, BOB), ["-1006", "-1006"]);
+    assert_eq!(room_events(&mut world, BOB), ["-1006", "-1006"]);
     assert_eq!(rejoin(&mut world, BOB, keys[BOB]), ["-1026"]);
     assert_eq!(rejoin(&mut world, BOB, another), ["-1026"]);
     assert_eq!(ban(&mut world, &Ban::User(user("bob")), Duration::ZERO), 0, "lifted");
@@ -235,7 +235,7 @@ fn a_banned_room_is_empty_and_refuses_everybody() {
     assert_eq!(ban(&mut world, &Ban::Room(room("room")), seconds(60)), 3);
     world.run_for(seconds(1));
     for who in [ALICE, BOB, CAROL] {
-        assert_eq!(told(&mut world, who), ["-1006"]);
+        assert_eq!(room_events(&mut world, who), ["-1006"]);
         assert_eq!(rejoin(&mut world, who, keys[who]), ["-1025"]);
     }
     world.run_for(seconds(60));
@@ -265,7 +265,7 @@ fn later_ban_replaces_the_earlier() {
     assert_eq!(world.stats().bans, 1);
     world.run_for(seconds(20));
     world.join(BOB, "room");
-    assert_eq!(told(&mut world, BOB), ["joined"]);
+    assert_eq!(room_events(&mut world, BOB), ["joined"]);
 }
 
 #[test]
@@ -280,7 +280,11 @@ fn membership_without_session_can_be_kicked() {
     world.take_events(ALICE);
     assert!(world.backend(|server, now| server.kick(now, &app(), &room("room"), &user("bob"))));
     world.run_for(seconds(60));
-    assert_eq!(told(&mut world, ALICE), ["bob left, 3"], "and not once more when the grace ends");
+    assert_eq!(
+        room_events(&mut world, ALICE),
+        ["bob left, 3"],
+        "and not once more when the grace ends"
+    );
 }
 
 #[test]
@@ -371,7 +375,7 @@ fn apps_are_isolated() {
         assert_eq!(world.take_events(who), []);
     }
     world.join(BOB, "another");
-    assert_eq!(told(&mut world, BOB), ["joined"], "the ban is the other app's");
+    assert_eq!(room_events(&mut world, BOB), ["joined"], "the ban is the other app's");
 }
 
 #[test]

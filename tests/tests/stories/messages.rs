@@ -117,7 +117,7 @@ fn payload_and_sender_arrive_unchanged() {
 
 /// The events of alice and bob in a conversation. If `noisy`, an engine of another app has their
 /// names and many faults.
-fn told_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
+fn events_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
     let mut world = two();
     let other = noisy.then(|| world.add("876543218765432187654321", Parameters::default()));
     for round in 0..10 {
@@ -142,7 +142,7 @@ fn told_beside(noisy: bool) -> [Vec<(Instant, Event)>; 2] {
 
 #[test]
 fn noisy_other_app_changes_nothing() {
-    assert_eq!(told_beside(true), told_beside(false));
+    assert_eq!(events_beside(true), events_beside(false));
 }
 
 #[test]

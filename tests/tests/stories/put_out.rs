@@ -163,9 +163,9 @@ fn login_ban_is_reported_to_valid_tokens_only() {
     let token = world.token("alice");
     world.call(BOB, |engine, now| engine.login(now, &token, "bob")).expect("logged out");
     world.run_for(seconds(1));
-    let told =
+    let is_refused =
         |event: &Event| matches!(event, Event::LoginResult { code: LoginCode::InvalidToken, .. });
-    assert!(world.take_events(BOB).iter().any(told));
+    assert!(world.take_events(BOB).iter().any(is_refused));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn revoked_session_logs_in_again_with_newer_token() {
     let is_back = |event: &Event| {
         matches!(event, Event::Room { event: RoomEvent::Joined { how: JoinType::Anew, .. }, .. })
     };
-    assert!(seen.iter().any(is_back), "in his room again, and told of the gap: {seen:?}");
+    assert!(seen.iter().any(is_back), "in his room again, with a report of the gap: {seen:?}");
     let is_out = |event: &Event| matches!(event, Event::Logout(_) | Event::LoginResult { .. });
     assert!(!seen.iter().any(is_out), "{seen:?}");
     assert_eq!(world.take_events(ALICE).iter().filter(|event| is_out(event)).count(), 0);
@@ -214,10 +214,10 @@ fn revoked_user_is_notified_and_fresh_token_restores_rooms() {
     world.refuse("bob", LoginCode::InvalidToken);
     assert_eq!(revoke(&mut world, Some("bob"), 1), 1);
     world.run_for(seconds(30));
-    let told =
+    let is_refused =
         |event: &Event| matches!(event, Event::LoginResult { code: LoginCode::InvalidToken, .. });
     let seen = world.take_events(BOB);
-    assert_eq!(seen.iter().filter(|event| told(event)).count(), 1, "{seen:?}");
+    assert_eq!(seen.iter().filter(|event| is_refused(event)).count(), 1, "{seen:?}");
     assert_eq!(world.stats().sessions, 1);
     world.refuse("bob", LoginCode::Ok);
     let fresh = world.token("bob");

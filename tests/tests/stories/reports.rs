@@ -25,7 +25,7 @@ fn world() -> World {
 }
 
 /// The reports since the last call, in a short form.
-fn told(world: &mut World) -> Vec<String> {
+fn reports(world: &mut World) -> Vec<String> {
     let short = |report: Report| match report {
         Report::UserOnline { uid } => format!("{uid} on"),
         Report::UserOffline { uid, reason } => format!("{uid} off {}", reason.code()),
@@ -37,11 +37,11 @@ fn told(world: &mut World) -> Vec<String> {
         }
         Report::MemberLeft { room, uid, reason } => format!("{uid} out {room} {}", reason.code()),
     };
-    let reports = world.take_log().into_iter().filter_map(|(_, happening)| match happening {
+    let reported = world.take_log().into_iter().filter_map(|(_, happening)| match happening {
         Happening::Reported(_, report) => Some(short(report)),
         _ => None,
     });
-    reports.collect()
+    reported.collect()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn reports_of_a_whole_visit() {
     let key = world.join(ALICE, "lobby");
     world.join(BOB, "lobby");
     assert_eq!(
-        told(&mut world),
+        reports(&mut world),
         ["alice on", "bob on", "lobby new", "alice in lobby", "bob in lobby as guest"]
     );
     world.call(ALICE, |engine, now| engine.leave_room(now, key));
@@ -61,7 +61,7 @@ fn reports_of_a_whole_visit() {
     world.call(BOB, |engine, now| engine.logout(now));
     world.run_for(seconds(1));
     assert_eq!(
-        told(&mut world),
+        reports(&mut world),
         ["alice out lobby 0", "bob out lobby 0", "lobby empty", "bob off 0"]
     );
 }
@@ -71,15 +71,15 @@ fn resume_within_grace_is_not_reported() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
-    told(&mut world);
+    reports(&mut world);
     world.block_connects(ALICE);
     world.run_for(seconds(25));
     world.allow_connects(ALICE);
     world.run_for(seconds(60));
-    assert!(told(&mut world).is_empty());
+    assert!(reports(&mut world).is_empty());
     world.freeze(ALICE);
     world.run_for(seconds(60));
-    assert_eq!(told(&mut world), ["alice out lobby 1", "lobby empty", "alice off 1"]);
+    assert_eq!(reports(&mut world), ["alice out lobby 1", "lobby empty", "alice off 1"]);
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn displacing_login_keeps_the_user_online() {
     let mut world = world();
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
-    told(&mut world);
+    reports(&mut world);
     world.log_in(ELSEWHERE, "alice");
-    assert!(told(&mut world).is_empty());
+    assert!(reports(&mut world).is_empty());
     world.run_for(seconds(60));
-    assert_eq!(told(&mut world), ["alice out lobby 1", "lobby empty"], "but not in the room");
+    assert_eq!(reports(&mut world), ["alice out lobby 1", "lobby empty"], "but not in the room");
 }
 
 #[test]
@@ -101,16 +101,16 @@ fn kick_and_dismiss_are_reported_with_reason_3() {
     world.log_in(BOB, "bob");
     world.join(ALICE, "lobby");
     world.join(BOB, "lobby");
-    told(&mut world);
+    reports(&mut world);
     let bob = UserId::new("bob").expect("well formed");
     world.backend(|server, now| server.kick(now, &app(), &lobby(), &bob));
-    assert_eq!(told(&mut world), ["bob out lobby 3"]);
+    assert_eq!(reports(&mut world), ["bob out lobby 3"]);
     world.backend(|server, now| server.dismiss(now, &app(), &lobby()));
-    assert_eq!(told(&mut world), ["alice out lobby 3", "lobby empty"]);
+    assert_eq!(reports(&mut world), ["alice out lobby 3", "lobby empty"]);
     let everywhere = Ban::User(bob);
     world.backend(|server, now| server.ban(now, &app(), &everywhere, seconds(60))).expect("few");
     world.join(BOB, "attic");
-    assert!(told(&mut world).is_empty(), "a join that is refused is none");
+    assert!(reports(&mut world).is_empty(), "a join that is refused is none");
     assert_eq!(LeaveReason::Kicked.code(), 3);
 }
 
@@ -119,5 +119,5 @@ fn apps_without_reports_get_none() {
     let mut world = World::new(Config::default(), 1, 1);
     world.log_in(ALICE, "alice");
     world.join(ALICE, "lobby");
-    assert!(told(&mut world).is_empty());
+    assert!(reports(&mut world).is_empty());
 }

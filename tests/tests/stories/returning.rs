@@ -106,9 +106,9 @@ fn rejoin_reports_whether_broadcasts_may_be_missing() {
         world.allow_connects(ALICE);
         world.run_for(seconds(6));
         assert_eq!(world.room_texts(ALICE), received, "{away} s");
-        let mut told = told(&mut world, ALICE);
-        told.retain(|line| line.contains("joined"));
-        assert_eq!(told, rooms, "{away} s");
+        let mut events = room_events(&mut world, ALICE);
+        events.retain(|line| line.contains("joined"));
+        assert_eq!(events, rooms, "{away} s");
     }
 }
 
@@ -205,7 +205,7 @@ fn user_is_gone_after_the_grace_period() {
 }
 
 /// An engine's room events, in a short form.
-fn told(world: &mut World, who: usize) -> Vec<String> {
+fn room_events(world: &mut World, who: usize) -> Vec<String> {
     let short = |event: Event| match event {
         Event::Room { event, .. } => Some(match event {
             RoomEvent::Joined { how, .. } => format!("joined: {how:?}"),
@@ -241,12 +241,12 @@ fn leave_while_offline_is_reported_on_reconnect() {
     world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.call(ALICE, |engine, now| engine.leave_room(now, key));
-    assert_eq!(told(&mut world, ALICE), ["left"]);
-    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, ALICE), ["left"]);
+    assert_eq!(room_events(&mut world, BOB), Vec::<String>::new());
     world.allow_connects(ALICE);
     world.run_for(seconds(8));
-    assert_eq!(told(&mut world, BOB), ["alice left: 0"]);
-    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, BOB), ["alice left: 0"]);
+    assert_eq!(room_events(&mut world, ALICE), Vec::<String>::new());
 }
 
 #[test]
@@ -255,11 +255,11 @@ fn logout_while_offline_is_reported_after_the_grace_period() {
     world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.call(ALICE, |engine, now| engine.logout(now));
-    assert_eq!(told(&mut world, ALICE), ["logout: 0"]);
+    assert_eq!(room_events(&mut world, ALICE), ["logout: 0"]);
     world.run_for(seconds(27));
-    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, BOB), Vec::<String>::new());
     world.run_for(seconds(3));
-    assert_eq!(told(&mut world, BOB), ["alice left: 1"]);
+    assert_eq!(room_events(&mut world, BOB), ["alice left: 1"]);
 }
 
 #[test]
@@ -269,10 +269,10 @@ fn join_while_offline_happens_on_reconnect() {
     world.block_connects(ALICE);
     world.run_for(seconds(1));
     world.join(ALICE, "room");
-    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, ALICE), Vec::<String>::new());
     world.allow_connects(ALICE);
     world.run_for(seconds(8));
-    assert_eq!(told(&mut world, ALICE), ["joined: First"]);
+    assert_eq!(room_events(&mut world, ALICE), ["joined: First"]);
 }
 
 #[test]
@@ -280,8 +280,8 @@ fn short_break_of_a_member_is_invisible() {
     let (mut world, _) = two_in_a_room();
     world.cut(ALICE);
     world.run_for(seconds(60));
-    assert_eq!(told(&mut world, ALICE), Vec::<String>::new());
-    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, ALICE), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, BOB), Vec::<String>::new());
 }
 
 #[test]
@@ -289,19 +289,19 @@ fn lost_session_rejoins_rooms_with_their_members() {
     let (mut world, _) = two_in_a_room();
     world.restart_server(without_rates());
     world.run_for(seconds(10));
-    assert_eq!(told(&mut world, ALICE), ["joined: Anew", "bob joined"]);
-    assert_eq!(told(&mut world, BOB), ["joined: Anew", "alice joined"]);
+    assert_eq!(room_events(&mut world, ALICE), ["joined: Anew", "bob joined"]);
+    assert_eq!(room_events(&mut world, BOB), ["joined: Anew", "alice joined"]);
 }
 
 #[test]
 fn displaced_member_is_gone_after_the_grace_period() {
     let (mut world, _) = two_in_a_room();
     world.log_in(OTHER, "alice");
-    assert_eq!(told(&mut world, ALICE), ["logout: 1"], "its rooms end silently");
+    assert_eq!(room_events(&mut world, ALICE), ["logout: 1"], "its rooms end silently");
     world.run_for(seconds(25));
-    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, BOB), Vec::<String>::new());
     world.run_for(seconds(6));
-    assert_eq!(told(&mut world, BOB), ["alice left: 1"]);
+    assert_eq!(room_events(&mut world, BOB), ["alice left: 1"]);
 }
 
 #[test]
@@ -311,6 +311,6 @@ fn displaced_member_stays_if_new_login_joins() {
     world.run_for(seconds(20));
     world.join(OTHER, "room");
     world.run_for(seconds(60));
-    assert_eq!(told(&mut world, BOB), Vec::<String>::new());
-    assert_eq!(told(&mut world, OTHER), ["joined: First", "bob joined"]);
+    assert_eq!(room_events(&mut world, BOB), Vec::<String>::new());
+    assert_eq!(room_events(&mut world, OTHER), ["joined: First", "bob joined"]);
 }

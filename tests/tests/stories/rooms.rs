@@ -67,16 +67,19 @@ fn joins_over_rate_fail_unseen_by_others() {
         world.call(ALICE, join);
     }
     world.run_for(Duration::from_millis(50));
-    let told = room_events(world.take_events(ALICE));
+    let events = room_events(world.take_events(ALICE));
     let is_refusal = |event: &&RoomEvent| {
         matches!(event, RoomEvent::StateChanged { state: RoomState::JoinFailed, .. })
     };
-    assert!(told.iter().filter(is_refusal).count() >= 8, "{told:?}");
+    assert!(events.iter().filter(is_refusal).count() >= 8, "{events:?}");
     world.run_for(seconds(1));
     world.call(ALICE, |engine, now| engine.join_room(now, room)).expect("accepted");
     world.run_for(seconds(1));
-    let told = room_events(world.take_events(ALICE));
-    assert!(matches!(told[..], [RoomEvent::Joined { .. }, RoomEvent::UserJoined(_)]), "{told:?}");
+    let events = room_events(world.take_events(ALICE));
+    assert!(
+        matches!(events[..], [RoomEvent::Joined { .. }, RoomEvent::UserJoined(_)]),
+        "{events:?}"
+    );
 }
 
 #[test]

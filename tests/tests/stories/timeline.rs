@@ -96,5 +96,5 @@ fn dead_uplink_is_replaced_while_bytes_arrive() {
     world.run_for(seconds(2));
     assert!(world.call(ALICE, |engine, _| engine.is_online()), "over another link");
     let is_message = |event: &Event| matches!(event, Event::MessageReceived { .. });
-    assert!(world.take_events(ALICE).iter().all(is_message), "and nobody was told");
+    assert!(world.take_events(ALICE).iter().all(is_message), "and nobody was notified");
 }

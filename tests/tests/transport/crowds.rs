@@ -22,7 +22,7 @@ static CROWD: smol::lock::Mutex<()> = smol::lock::Mutex::new(());
 
 pub(crate) async fn thousands_log_in_and_each_writes_to_the_next<G: Ground>(way: Way) {
     let _one_at_a_time = CROWD.lock().await;
-    let files = rlimit::increase_nofile_limit(FILES).expect("this system tells its limits");
+    let files = rlimit::increase_nofile_limit(FILES).expect("this system has limits");
     assert!(files >= FILES, "this story needs {FILES} open files: raise the limit (ulimit -Hn)");
     let mut config = without_rates();
     config.login_deadline = MINUTE;
@@ -66,7 +66,7 @@ pub(crate) async fn shutdown_notifies_clients_and_ends_serving<G: Ground>(way: W
     assert_eq!(server.node.stats().links, 0);
     for client in clients {
         let Some(Disconnect::ByPeer { code, .. }) = client.engine.last_disconnect() else {
-            panic!("not told: {:?}", client.engine.last_disconnect());
+            panic!("not notified: {:?}", client.engine.last_disconnect());
         };
         assert_eq!(code, CloseCode::Shutdown);
     }

@@ -122,6 +122,6 @@ pub(crate) async fn a_slow_reader_slows_its_sender_and_loses_nothing<G: Ground>(
     };
     let (received, (arrived, refused)) = zip(reading, or(results, listening)).await;
     assert_eq!(received, arrived);
-    assert!(refused > 0, "the sender was never told");
+    assert!(refused > 0, "no send was refused");
     assert!(arrived > 1_024, "what the engine holds for its application comes on top");
 }

@@ -186,7 +186,7 @@ pub(crate) async fn panic_over_input_ends_only_its_link<G: Ground>(way: Way) {
     let panics = Arc::new(PanicsOnce(AtomicBool::new(false)));
     server.node.watch(panics.clone());
     let bob = server.log_in("bob").await;
-    assert!(panics.0.load(Ordering::SeqCst), "bob's coming was told");
+    assert!(panics.0.load(Ordering::SeqCst), "bob's login was reported");
     bob.engine.send_message("alice", "here again", RELIABLE).expect("a receiver");
     let message = alice.wait_for(|event| match event {
         Event::MessageReceived { payload, .. } => Some(bytes_of(payload)),

@@ -88,6 +88,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(Failure { code, message, .. }) = answer.response_metadata.error {
         bail!("the server refused: {message} ({code})");
     }
-    say(args.what.tell(answer.result.unwrap_or_default())?)?;
+    say(args.what.describe(answer.result.unwrap_or_default())?)?;
     Ok(ExitCode::SUCCESS)
 }

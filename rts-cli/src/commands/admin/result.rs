@@ -13,7 +13,7 @@ use crate::dev_token::unix_now;
 
 impl What {
     /// Describes the result for people.
-    pub(super) fn tell(&self, result: Value) -> anyhow::Result<String> {
+    pub(super) fn describe(&self, result: Value) -> anyhow::Result<String> {
         Ok(match self {
             Self::Send { uid, room, .. } => match (read::<Sent>(result)?.receivers, room) {
                 (0, None) => format!("accepted, but {uid} is not logged in: nobody gets it"),

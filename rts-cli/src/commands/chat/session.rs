@@ -123,10 +123,10 @@ impl Session {
             Err(error) => Err(error),
         };
         let open = self.talk.give_up();
-        let told = open.iter().try_for_each(|line| self.screen.show(line));
+        let shown = open.iter().try_for_each(|line| self.screen.show(line));
         // The terminal may be closed.
         let _ = self.screen.end();
-        ended.and(told).map_err(|error| match self.mode {
+        ended.and(shown).map_err(|error| match self.mode {
             Mode::Pipe if is_unread(&error) => {
                 anyhow!("nobody reads what is printed: the rest of the input is not sent")
             }

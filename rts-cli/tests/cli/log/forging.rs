@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use super::Told;
+use super::Logged;
 use super::servers::free_port;
 
 /// A text that clients put wherever the server may log it.
@@ -14,11 +14,11 @@ const EVIL: &str = "\u{1b}[2J\u{7}\r\n2026-01-01T00:00:00.0Z ERROR rts: forged \
 
 #[test]
 fn clients_cannot_forge_lines_or_control_the_terminal() {
-    let told = Told::start("trace");
+    let logged = Logged::start("trace");
     let percent: String = EVIL.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let web = told.web_socket.strip_prefix("ws://").expect("a url");
-    let openapi = told.openapi.strip_prefix("http://").expect("a url");
-    let tcp = told.server.url.strip_prefix("rts://").expect("plain TCP");
+    let web = logged.web_socket.strip_prefix("ws://").expect("a url");
+    let openapi = logged.openapi.strip_prefix("http://").expect("a url");
+    let tcp = logged.server.url.strip_prefix("rts://").expect("plain TCP");
     let long = "x".repeat(10_000);
     let mut says: Vec<(&str, Vec<u8>)> = Vec::new();
     for address in [tcp, web.split('/').next().expect("an address"), openapi] {
@@ -60,7 +60,7 @@ fn clients_cannot_forge_lines_or_control_the_terminal() {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
     }
-    let mut alice = told.server.user("alice");
+    let mut alice = logged.server.user("alice");
     for (call, fields) in [
         ("createRoom", json!({"room": EVIL})),
         ("setBusinessId", json!({"businessId": EVIL})),
@@ -77,8 +77,8 @@ fn clients_cannot_forge_lines_or_control_the_terminal() {
     }
     alice.until("onServerMessageSendResult");
     alice.end();
-    told.server.kill();
-    let lines = told.log.rest();
+    logged.server.kill();
+    let lines = logged.log.rest();
     assert!(lines.len() > 40, "{lines:?}");
     for line in lines {
         assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
@@ -90,24 +90,24 @@ fn clients_cannot_forge_lines_or_control_the_terminal() {
 /// Values chosen by others are cut where they are logged, whichever module logs them.
 #[test]
 fn values_of_others_are_cut_to_128_characters() {
-    let mut told = Told::start("info");
+    let mut logged = Logged::start("info");
     let long = format!("/{}", "x".repeat(1_000));
-    let mut alice = told.server.user("alice");
+    let mut alice = logged.server.user("alice");
     let url = format!("http://127.0.0.1:{}{long}", free_port());
     alice.call("setServerParams", json!({"signature": "x", "url": url}));
     assert_eq!(alice.until("onServerParamsSetResult")["code"], json!(200));
     alice.call("sendServerMessage", json!({"message": "x"}));
-    let line = told.log.until(&["WARN rts::app_server: "]);
+    let line = logged.log.until(&["WARN rts::app_server: "]);
     assert!(line.contains(&format!("{}… ", &long[..128])), "{line}");
     let request = format!(
         "POST /?Action={}&Version=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         &long[1..]
     );
-    let mut stream = TcpStream::connect(told.openapi.strip_prefix("http://").expect("a url"))
+    let mut stream = TcpStream::connect(logged.openapi.strip_prefix("http://").expect("a url"))
         .expect("a listening server");
     stream.write_all(request.as_bytes()).expect("an open connection");
     stream.read_to_end(&mut Vec::new()).expect("an answer");
-    let line = told.log.until(&["rts::openapi: OpenAPI refused"]);
+    let line = logged.log.until(&["rts::openapi: OpenAPI refused"]);
     let longest = line.split(|c| c != 'x').map(str::len).max().expect("a part");
     assert!((1..=128).contains(&longest), "{line}");
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::json;
 
-use super::{Log, Told};
+use super::{Log, Logged};
 use crate::support::{APP_ID, APP_KEY, Engine, Server};
 
 /// An HTTP server on this port that gives these answers, one for each request.
@@ -39,10 +39,10 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\
 
 #[test]
 fn app_server_outage_is_logged_with_url_cause_and_end() {
-    let mut told = Told::start("info");
+    let mut logged = Logged::start("info");
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}/rts?key=canary");
-    let mut alice = told.server.user("alice");
+    let mut alice = logged.server.user("alice");
     let set = |alice: &mut Engine, url: &str| {
         alice.call("setServerParams", json!({"signature": "canary", "url": url}));
         alice.until("onServerParamsSetResult")["code"].take()
@@ -56,7 +56,7 @@ fn app_server_outage_is_logged_with_url_cause_and_end() {
     for _ in 0..3 {
         assert_eq!(send(), json!(17));
     }
-    let line = told.log.until(&["WARN rts::app_server: ", "does not accept a message", &whose]);
+    let line = logged.log.until(&["WARN rts::app_server: ", "does not accept a message", &whose]);
     assert!(line.contains("why=\"cannot connect: Connection refused"), "{line}");
     answers(
         port,
@@ -67,24 +67,24 @@ fn app_server_outage_is_logged_with_url_cause_and_end() {
         ],
     );
     assert_eq!(send(), json!(18));
-    let line = told.log.until(&["WARN rts::app_server: ", &whose, "why=\"status 503"]);
+    let line = logged.log.until(&["WARN rts::app_server: ", &whose, "why=\"status 503"]);
     assert!(line.ends_with("left_out=2"), "each cause has a line: {line}");
     assert_eq!(send(), json!(18));
-    told.log.until(&[
+    logged.log.until(&[
         "WARN rts::app_server: ",
         &whose,
         "why=\"the answer is malformed or broken off: ",
     ]);
     assert_eq!(send(), json!(0));
-    told.log.until(&["INFO rts::app_server: ", "works again", "failures=5"]);
+    logged.log.until(&["INFO rts::app_server: ", "works again", "failures=5"]);
     assert_eq!(set(&mut alice, "http://127.0.0.1:0/\u{1b}[2J?canary"), json!(1000));
-    told.log.until(&[
+    logged.log.until(&[
         "INFO rts::app_server: server params refused",
         &format!("app={APP_ID}"),
         "why=\"",
     ]);
-    told.server.kill();
-    let log = told.log.rest().join("\n");
+    logged.server.kill();
+    let log = logged.log.rest().join("\n");
     assert!(!log.contains("canary"), "{log}");
 }
 

@@ -109,7 +109,7 @@ fn mailbox_is_congested_from_its_bound_to_half_of_it() {
 
 /// Otherwise the sender would send without bound to a receiver that is congested.
 #[test]
-fn receiver_that_is_congested_again_is_not_told_as_relieved() {
+fn receiver_that_is_congested_again_is_not_reported_as_relieved() {
     let (mesh, _ready) = mesh(2);
     assert!(fill(&mesh, 1, CONGESTED_ENTRIES));
     taken(&mesh, 1);

@@ -122,7 +122,7 @@ impl Poster {
     }
 
     fn post(&self, url: &str, payload: Payload) -> Posted {
-        let (tell, begun) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
         let post = Post {
             app_id: app(),
             uid: UserId::new("alice").expect("a user id"),
@@ -133,7 +133,7 @@ impl Poster {
         let posting = self.posts.post(
             post,
             Begun::new(move || {
-                let _ = tell.send(());
+                let _ = begin.send(());
             }),
         );
         Posted { posting, begun }

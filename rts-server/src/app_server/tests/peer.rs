@@ -37,11 +37,11 @@ impl Peer {
     pub(super) async fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
-        let (tell, saw) = mpsc::unbounded_channel();
+        let (report, saw) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let _ = tell.send(Saw::Connection);
-                tokio::spawn(play(stream, script.clone(), tell.clone()));
+                let _ = report.send(Saw::Connection);
+                tokio::spawn(play(stream, script.clone(), report.clone()));
             }
         });
         Self { address, saw }
@@ -78,23 +78,23 @@ impl Peer {
     }
 }
 
-async fn play(mut stream: TcpStream, script: Script, tell: mpsc::UnboundedSender<Saw>) {
+async fn play(mut stream: TcpStream, script: Script, report: mpsc::UnboundedSender<Saw>) {
     let Some(request) = read_request(&mut stream).await else {
-        let _ = tell.send(Saw::End);
+        let _ = report.send(Saw::End);
         return;
     };
-    let _ = tell.send(Saw::Request(request));
+    let _ = report.send(Saw::Request(request));
     let (first, again) = match script {
         Script::Says(text) => {
             let _ = stream.write_all(&text).await;
-            let _ = tell.send(Saw::Said);
+            let _ = report.send(Saw::Said);
             return;
         }
         Script::Hangs(text) => (text, None),
         Script::Repeats(first, again) => (first, Some(again)),
     };
     let _ = stream.write_all(&first).await;
-    let _ = tell.send(Saw::Said);
+    let _ = report.send(Saw::Said);
     if let Some(again) = again {
         while stream.write_all(&again).await.is_ok() {
             tokio::task::yield_now().await;
@@ -102,7 +102,7 @@ async fn play(mut stream: TcpStream, script: Script, tell: mpsc::UnboundedSender
     }
     let mut rest = [0; 64];
     while stream.read(&mut rest).await.is_ok_and(|bytes| bytes > 0) {}
-    let _ = tell.send(Saw::End);
+    let _ = report.send(Saw::End);
 }
 
 /// Reads a request, head and body.

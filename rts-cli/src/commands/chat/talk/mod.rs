@@ -87,7 +87,7 @@ impl Talk {
 
     /// Reports the users who have joined since the last report.
     pub(super) fn report_arrivals(&mut self) -> Vec<Line> {
-        let told = |(room, who): (String, Vec<String>)| {
+        let line = |(room, who): (String, Vec<String>)| {
             let named = who[..who.len().min(NAMED_MAX)].join(", ");
             let is = if who.len() == 1 { "is" } else { "are" };
             Line::Note(match who.len().saturating_sub(NAMED_MAX) {
@@ -95,7 +95,7 @@ impl Talk {
                 more => format!("#{room}: {named} and {more} more are here; /who names them"),
             })
         };
-        mem::take(&mut self.arrivals).into_iter().map(told).collect()
+        mem::take(&mut self.arrivals).into_iter().map(line).collect()
     }
 
     pub(super) fn run(&mut self, command: &Command) -> Vec<Line> {

@@ -120,9 +120,9 @@ fn removed_member_is_notified_and_can_join_again() {
     stage.bob_joins("lobby");
     stage.types("/join lobby");
     stage.kick("lobby");
-    let told = stage.passes(Duration::from_secs(1));
+    let shown = stage.passes(Duration::from_secs(1));
     assert_eq!(
-        told,
+        shown,
         ["* out of #lobby: kicked by the app's back end (-1006); /join lobby goes back"]
     );
     assert!(stage.alice.talk.is_cut());
@@ -175,9 +175,9 @@ fn present_members_are_reported_in_one_line() {
         stage.world.log_in(other, &format!("user{number:02}"));
         stage.world.join(other, "lobby");
     }
-    let told = stage.types("/join lobby");
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[1].ends_with("user08, user09 and 2 more are here; /who names them"), "{told:?}");
+    let shown = stage.types("/join lobby");
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(shown[1].ends_with("user08, user09 and 2 more are here; /who names them"), "{shown:?}");
 }
 
 #[test]
@@ -187,16 +187,16 @@ fn lost_connection_and_its_losses_are_reported() {
     stage.types("/to bob");
     stage.world.block_connects(stage.alice.index);
     stage.types("on its way");
-    let told = stage.passes(Duration::from_secs(15));
-    assert!(told[0].starts_with("* the connection is lost"), "{told:?}");
-    assert!(told[1].starts_with("? to bob: on its way -- no answer in time"), "{told:?}");
+    let shown = stage.passes(Duration::from_secs(15));
+    assert!(shown[0].starts_with("* the connection is lost"), "{shown:?}");
+    assert!(shown[1].starts_with("? to bob: on its way -- no answer in time"), "{shown:?}");
     assert!(stage.alice.talk.is_cut());
     // Longer than the grace period.
     stage.passes(Duration::from_secs(45));
     stage.world.allow_connects(stage.alice.index);
-    let told = stage.passes(Duration::from_secs(10));
-    assert!(told.contains(&"* connected again".to_owned()), "{told:?}");
-    assert!(told.iter().any(|line| line.contains("meanwhile is missing")), "{told:?}");
+    let shown = stage.passes(Duration::from_secs(10));
+    assert!(shown.contains(&"* connected again".to_owned()), "{shown:?}");
+    assert!(shown.iter().any(|line| line.contains("meanwhile is missing")), "{shown:?}");
     assert!(!stage.alice.talk.is_cut());
 }
 
@@ -207,8 +207,8 @@ fn open_broadcast_of_left_room_is_reported() {
     let command = Command::parse("hi").expect("a command");
     assert_eq!(stage.alice.talk.run(&command), []);
     assert!(stage.alice.talk.is_waiting());
-    let told = stage.types("/leave");
-    assert_eq!(told, ["? to #lobby: hi -- you left before the result came", "* left #lobby"]);
+    let shown = stage.types("/leave");
+    assert_eq!(shown, ["? to #lobby: hi -- you left before the result came", "* left #lobby"]);
     assert!(!stage.alice.talk.is_waiting());
 }
 
@@ -222,8 +222,8 @@ fn join_does_not_wait_after_refused_token() {
     let uid = UserId::new("alice").expect("a user id");
     let code = LoginCode::InvalidToken;
     let refused = Event::LoginResult { uid, code, elapsed: Duration::from_secs(1) };
-    let told = texts(stage.alice.talk.event(&refused));
-    assert!(told[0].starts_with("! login refused: the token is invalid"), "{told:?}");
+    let shown = texts(stage.alice.talk.event(&refused));
+    assert!(shown[0].starts_with("! login refused: the token is invalid"), "{shown:?}");
     assert!(!stage.alice.talk.is_waiting());
     let said = &stage.types("hi")[0];
     assert_eq!(said, "! not sent: you are not in #lobby; /join lobby goes in");
