@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::server::{Config, Input, Output, Server, Verdict};
+use rts_proto::server::{Config, Entry, Input, Output, Placement, Server, ShardId, Verdict};
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, Resume, ResumeKey, VERSION};
 use rts_proto::{
     AppId, CloseCode, Instant, LinkId, MessageConfig, MessageId, Payload, RoomId, UserId,
@@ -21,23 +21,43 @@ pub struct Hall {
     app_id: AppId,
     links: u64,
     deadline: Option<Instant>,
+    /// Entries for other shards.
+    entries: Vec<Vec<Entry>>,
 }
 
 impl Hall {
     /// A shard with this number of users.
     #[must_use]
     pub fn new(users: u64) -> Self {
-        let mut hall = Self {
-            server: Server::new(without_rates(), 1),
-            now: Instant::from_millis(1),
-            app_id: AppId::new("123456781234567812345678").expect("well formed"),
-            links: 0,
-            deadline: None,
-        };
+        let mut hall = Self::in_node(Placement::ALONE);
         for user in 0..users {
             hall.log_in(user, None);
         }
         hall
+    }
+
+    /// A shard of a node, with the first user that belongs to it. Returns that user too. The user
+    /// is on link 1.
+    #[must_use]
+    pub fn with_own_user(placement: Placement) -> (Self, u64) {
+        let mut hall = Self::in_node(placement);
+        let shard_of = |user| placement.of_user(&hall.app_id, uid(user).as_str());
+        let user = (0..).find(|user| shard_of(*user) == placement.own()).expect("endless");
+        hall.log_in(user, None);
+        (hall, user)
+    }
+
+    fn in_node(placement: Placement) -> Self {
+        let mut config = without_rates();
+        config.placement = placement;
+        Self {
+            server: Server::new(config, 1),
+            now: Instant::from_millis(1),
+            app_id: AppId::new("123456781234567812345678").expect("well formed"),
+            links: 0,
+            deadline: None,
+            entries: Vec::new(),
+        }
     }
 
     /// Opens a new link for this user, and returns the answer to its login.
@@ -120,9 +140,9 @@ impl Hall {
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
                 | Output::HandOver(..)
-                | Output::Peer(..)
                 | Output::Report(..)
                 | Output::Notice(_) => {}
+                Output::Peer(_, entries) => self.entries.push(entries),
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;
@@ -131,6 +151,14 @@ impl Hall {
                 Output::Disconnect(_, Some(CloseCode::Replaced | CloseCode::Silent)) => {}
                 Output::Disconnect(link, code) => panic!("{link} was closed: {code:?}"),
             }
+        }
+    }
+
+    /// Gives the drained entries for the other shard of a node of two to it.
+    pub fn pass_entries(&mut self, other: &mut Self) {
+        let own: ShardId = self.server.placement().own();
+        for entries in self.entries.drain(..) {
+            other.input(Input::Peer(own, entries));
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::LinkId;
 use rts_proto::limits::{FRAME_BYTES_MAX, SESSION_GRACE};
+use rts_proto::server::Placement;
 use rts_proto::wire::{Decoder, Frame, Resume};
 
 use crate::hall::{self, Hall};
@@ -33,6 +34,10 @@ pub enum Work {
     P2pBurst,
     /// [`P2p`](Self::P2p) beside 15,000 idle users.
     P2pBesideIdle,
+    /// [`P2p`](Self::P2p) to a user of another shard.
+    P2pOverShards,
+    /// [`P2pBurst`](Self::P2pBurst) to a user of another shard.
+    P2pBurstOverShards,
     /// A broadcast to 1,000 members and their acknowledgements; counts one member.
     FanOut,
     /// [`FanOut`](Self::FanOut) with 16 broadcasts in one burst; counts one broadcast to one
@@ -49,12 +54,14 @@ pub enum Work {
 }
 
 /// All works, with their names.
-pub const WORKS: [(&str, Work); 11] = [
+pub const WORKS: [(&str, Work); 13] = [
     ("decode", Work::Decode),
     ("encode", Work::Encode),
     ("p2p", Work::P2p),
     ("p2p_burst", Work::P2pBurst),
     ("p2p_beside_idle", Work::P2pBesideIdle),
+    ("p2p_over_shards", Work::P2pOverShards),
+    ("p2p_burst_over_shards", Work::P2pBurstOverShards),
     ("fan_out", Work::FanOut),
     ("fan_out_burst", Work::FanOutBurst),
     ("resume", Work::Resume),
@@ -86,6 +93,8 @@ impl Work {
             Self::P2p => (p2p(2, 1), 1),
             Self::P2pBurst => (p2p(2, BURST), BURST),
             Self::P2pBesideIdle => (p2p(15_000, 1), 1),
+            Self::P2pOverShards => (p2p_over_shards(1), 1),
+            Self::P2pBurstOverShards => (p2p_over_shards(BURST), BURST),
             Self::FanOut => (fan_out(1), MEMBERS),
             Self::FanOutBurst => (fan_out(BROADCASTS), BROADCASTS * MEMBERS),
             Self::Resume => (resume(), 1),
@@ -125,9 +134,7 @@ fn encode() -> Box<dyn FnMut()> {
 /// User 0 sends to user 1 and gets the results; both acknowledge, as a client does.
 fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
     let mut hall = Hall::new(users);
-    // A shard does not check that ids differ, so the bytes can be used again.
-    let messages = vec![hall::send(1_000, 1, &payload()); burst as usize];
-    let messages = Bytes::from(messages.concat());
+    let messages = messages(1, burst);
     let (mut deliveries, mut results) = (0, 0);
     Box::new(move || {
         deliveries += burst;
@@ -139,6 +146,39 @@ fn p2p(users: u64, burst: u64) -> Box<dyn FnMut()> {
         hall.drain(discard);
         results += 1;
         hall.receive(0, hall::ack(results));
+    })
+}
+
+/// Messages to this user.
+fn messages(to: u64, count: u64) -> Bytes {
+    // A shard does not check that ids differ, so the bytes can be used again.
+    vec![hall::send(1_000, to, &payload()); count as usize].concat().into()
+}
+
+/// A user of one shard sends to a user of another one, and gets the results. Both acknowledge.
+fn p2p_over_shards(burst: u64) -> Box<dyn FnMut()> {
+    let mut shards = Placement::of_node(2, 1).map(Hall::with_own_user);
+    let (Some((mut sender, _)), Some((mut receiver, to))) = (shards.next(), shards.next()) else {
+        panic!("a node of two shards")
+    };
+    let messages = messages(to, burst);
+    let (mut deliveries, mut results) = (0, 0);
+    Box::new(move || {
+        deliveries += burst;
+        sender.receive(0, messages.clone());
+        sender.tick();
+        sender.drain(discard);
+        sender.pass_entries(&mut receiver);
+        receiver.tick();
+        receiver.drain(discard);
+        receiver.receive(0, hall::ack(deliveries));
+        receiver.tick();
+        receiver.drain(discard);
+        receiver.pass_entries(&mut sender);
+        sender.tick();
+        sender.drain(discard);
+        results += 1;
+        sender.receive(0, hall::ack(results));
     })
 }
 

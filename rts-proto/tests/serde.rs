@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rts_proto::client::{CreateRoomError, Event, JoinType, RoomEvent, WarningCode};
 use rts_proto::server::{
-    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber, ShardId,
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+    ShardId,
 };
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, ConnectionState, Instant, LeaveReason, LoginCode,
@@ -110,17 +111,13 @@ fn every_event_is_read_back() {
 fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
     let session = SessionNumber::from_number(5).expect("not zero");
     let room = || RoomId::new("lobby").expect("a valid id");
+    let mut deliveries = Deliveries::default();
+    deliveries.push(session, MessageId(7), MessageConfig::ReliableOrdered, &alice(), &[1, 2]);
     check(ShardId::new(63).expect("a valid number"), json!(63));
     check(
-        Entry::Deliver {
-            session,
-            id: MessageId(7),
-            config: MessageConfig::ReliableOrdered,
-            to: alice(),
-            frame: vec![1, 2].into(),
-        },
+        Entry::Deliver(deliveries),
         json!({"deliver":
-            {"session": 5, "id": 7, "config": 0, "to": "alice", "frame": [1, 2]}}),
+            [{"session": 5, "id": 7, "config": 0, "to": "alice", "frame": [1, 2]}]}),
     );
     check(
         Entry::Outcomes(vec![(session, Outcome::Send(SendCode::Ok, MessageId(7)))]),

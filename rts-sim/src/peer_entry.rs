@@ -1,6 +1,6 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
-use rts_proto::server::{Entered, Entry, Outcome, SessionNumber};
+use rts_proto::server::{Delivery, Entered, Entry, Outcome, SessionNumber};
 use rts_proto::{MessageId, RoomId};
 
 use super::names::app_number;
@@ -66,7 +66,12 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             };
             return outcomes.iter().map(answered).collect();
         }
-        Entry::Deliver { session, id, .. } => PeerEntry::Asked(send(session.number(), *id)),
+        Entry::Deliver(deliveries) => {
+            let asked = |delivery: Delivery<'_>| {
+                PeerEntry::Asked(send(delivery.session.number(), delivery.id))
+            };
+            return deliveries.iter().map(asked).collect();
+        }
         Entry::NotDelivered { session, id, .. } => PeerEntry::Answered(send(session.number(), *id)),
         Entry::Broadcast { session, room, id, .. } => {
             PeerEntry::Asked(broadcast(session.number(), room, *id))

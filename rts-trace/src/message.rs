@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::server::{Entry, Outcome, SessionNumber, ShardId};
+use rts_proto::server::{Delivery, Entry, Outcome, SessionNumber, ShardId};
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 use rts_proto::{Instant, LinkId, MessageId, SendCode};
 
@@ -204,9 +204,11 @@ impl Messages {
 
     /// A shard sends another one this.
     pub(crate) fn sent(&mut self, at: Instant, to: ShardId, entry: &Entry) {
-        if let Entry::Deliver { session, id, .. } = entry {
-            if let Some(index) = self.open_story(*session, *id) {
-                self.stories[index].step(at, &format!("given to shard {}", to.number()));
+        if let Entry::Deliver(deliveries) = entry {
+            for Delivery { session, id, .. } in deliveries.iter() {
+                if let Some(index) = self.open_story(session, id) {
+                    self.stories[index].step(at, &format!("given to shard {}", to.number()));
+                }
             }
             return;
         }
@@ -222,10 +224,12 @@ impl Messages {
 
     /// A shard got this from another one.
     pub(crate) fn heard(&mut self, at: Instant, from: ShardId, entry: &Entry) {
-        if let Entry::Deliver { session, id, to, frame, .. } = entry {
-            match self.open_story(*session, *id) {
-                Some(index) => self.stories[index].step(at, "arrived there"),
-                None => self.begin_foreign(at, from, *session, *id, to.as_str(), frame),
+        if let Entry::Deliver(deliveries) = entry {
+            for delivery in deliveries.iter() {
+                match self.open_story(delivery.session, delivery.id) {
+                    Some(index) => self.stories[index].step(at, "arrived there"),
+                    None => self.begin_foreign(at, from, delivery),
+                }
             }
             return;
         }
@@ -240,13 +244,10 @@ impl Messages {
         &mut self,
         at: Instant,
         shard: ShardId,
-        session: SessionNumber,
-        id: MessageId,
-        to: &str,
-        frame: &Bytes,
+        Delivery { session, id, to, frame, .. }: Delivery<'_>,
     ) {
         let mut decoder = Decoder::new();
-        decoder.push(frame.clone());
+        decoder.push(Bytes::copy_from_slice(frame));
         let Ok(Some(Frame::Delivery { from, .. })) = decoder.next(FRAME_BYTES_MAX) else { return };
         self.sessions.insert(session.number(), from.to_string());
         let mut story = Story::new(id, Some(from.to_string()), to.to_owned(), at);

@@ -105,7 +105,9 @@ impl Voice<'_> {
             self.narrator.mesh.heard(from, own);
         }
         for entry in entries {
-            self.say(at, format!("from shard {}: {}", from.number(), entry_in_words(entry)));
+            for words in entry_in_words(entry) {
+                self.say(at, format!("from shard {}: {words}", from.number()));
+            }
             self.narrator.messages.heard(at, from, entry);
         }
     }
@@ -116,7 +118,9 @@ impl Voice<'_> {
             self.narrator.mesh.sent(own, to);
         }
         for entry in entries {
-            self.say(at, format!("to shard {}: {}", to.number(), entry_in_words(entry)));
+            for words in entry_in_words(entry) {
+                self.say(at, format!("to shard {}: {words}", to.number()));
+            }
             self.narrator.messages.sent(at, to, entry);
         }
     }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::server::{Entered, Entry, JoinPermit, MemberEnd, Names, Outcome, SessionNumber};
+use rts_proto::server::{
+    Delivery, Entered, Entry, JoinPermit, MemberEnd, Names, Outcome, SessionNumber,
+};
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 
 /// A frame, without its payload.
@@ -40,15 +42,16 @@ pub(crate) fn frame_in_words(frame: &Frame) -> String {
     }
 }
 
-/// An entry, without the payloads of its frames.
-pub(crate) fn entry_in_words(entry: &Entry) -> String {
-    match entry {
+fn delivery_in_words(Delivery { session, id, config, to, frame }: Delivery<'_>) -> String {
+    let frames = frames_in_words(&Bytes::copy_from_slice(frame));
+    format!("message {id} of {} to {to}, {config:?}: {frames}", named(&session))
+}
+
+/// The lines for an entry, without the payloads of its frames: one for each message to a user.
+pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
+    vec![match entry {
+        Entry::Deliver(deliveries) => return deliveries.iter().map(delivery_in_words).collect(),
         Entry::InApp(app_id) => format!("what follows is about app {app_id}"),
-        Entry::Deliver { session, id, config, to, frame } => format!(
-            "message {id} of {} to {to}, {config:?}: {}",
-            named(session),
-            frames_in_words(frame)
-        ),
         Entry::QueryStatus { session, query, uid } => {
             format!("{} asks for the status of {uid}, question {query}", named(session))
         }
@@ -133,7 +136,7 @@ pub(crate) fn entry_in_words(entry: &Entry) -> String {
             let notice = notice.as_ref().map_or("no notice".to_owned(), frames_in_words);
             format!("{} was removed from room {room}: {notice}", named(session))
         }
-    }
+    }]
 }
 
 fn named(session: &SessionNumber) -> String {

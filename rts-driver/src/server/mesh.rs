@@ -215,6 +215,8 @@ impl Mesh {
 /// What an entry costs its receiver, in units of a message to one user.
 fn weight(entry: &Entry) -> usize {
     let items = match entry {
+        // As many messages, each of which has the weight of an entry.
+        Entry::Deliver(deliveries) => return deliveries.len(),
         Entry::Outcomes(outcomes) => outcomes.len(),
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),

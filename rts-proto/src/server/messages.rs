@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::allowance::Paced;
-use super::io::{Detail, Entry, Forbidden, Rate, named};
+use super::io::{Delivery, Detail, Entry, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::placement::ShardId;
 use super::room::Room;
@@ -59,41 +59,43 @@ impl Server {
             shared.notice_banned(number, Forbidden::Send);
             return Some(SendCode::Unknown);
         }
-        let to = core::str::from_utf8(to).unwrap_or("");
+        let (origin, to) = (Origin { session: number, id }, core::str::from_utf8(to).unwrap_or(""));
         let placement = shared.config.placement;
         let elsewhere = match planted(Bug::PlaceOfAnyApp) {
             true => placement.other_of_name(to),
             false => placement.other_of_user(sender.app_id(), to),
         };
         if let Some(shard) = elsewhere {
-            return self.deliver_elsewhere(shard, number, id, to, payload, config);
+            return self.deliver_elsewhere(shard, origin, to, payload, config);
         }
         let Some(receiver) = self.users.receiver(sender.app_id(), to) else {
             return Some(self.why_no_receiver(to));
         };
         let frame = wire::delivery(sender.uid(), payload, config);
-        self.deliver_to(receiver, Origin { session: number, id }, frame, config)
+        self.deliver_to(receiver, origin, frame, config)
     }
 
     /// Sends the message to the receiver's shard. It may be refused at once.
     fn deliver_elsewhere(
         &mut self,
         shard: ShardId,
-        number: SessionNumber,
-        id: MessageId,
+        origin: Origin,
         to: &str,
         payload: PayloadRef<'_>,
         config: MessageConfig,
     ) -> Option<SendCode> {
-        let Ok(to) = UserId::new(to) else { return Some(SendCode::ReceiverNotFound) };
-        if self.shared.outbox.is_congested(shard) {
+        if UserId::check(to).is_err() {
+            return Some(SendCode::ReceiverNotFound);
+        }
+        let shared = &mut self.shared;
+        if shared.outbox.is_congested(shard) {
             return Some(SendCode::Broken);
         }
-        let sender = self.shared.session(number)?;
-        let frame = wire::delivery(sender.uid(), payload, config);
-        let app_id = sender.app_id().clone();
-        let entry = Entry::Deliver { session: number, id, config, to, frame };
-        self.shared.send_in_app(shard, &app_id, entry);
+        let now = shared.now();
+        let outbox = shared.outbox.settled(&mut shared.sessions, now);
+        let sender = shared.sessions.get(origin.session)?;
+        let frame = wire::Delivery::new(sender.uid(), payload, config);
+        outbox.deliveries_in(shard, sender.app_id()).push_new(origin, config, to, frame);
         None
     }
 
@@ -101,18 +103,19 @@ impl Server {
     pub(super) fn deliver_for_peer(
         &mut self,
         app_id: &AppId,
-        origin: Origin,
-        to: UserId,
-        frame: Bytes,
-        config: MessageConfig,
+        delivery: Delivery<'_>,
         unreliable: &mut Unreliable,
     ) {
-        let code = match self.users.receiver(app_id, to.as_str()) {
+        let Delivery { session, id, config, to, frame } = delivery;
+        let origin = Origin { session, id };
+        let code = match self.users.receiver(app_id, to) {
             Some(receiver) if !config.is_reliable() && !unreliable.takes(receiver, frame.len()) => {
                 Some(SendCode::Broken)
             }
-            Some(receiver) => self.deliver_to(receiver, origin, frame, config),
-            None => Some(self.why_no_receiver(to.as_str())),
+            Some(receiver) => {
+                self.deliver_to(receiver, origin, Bytes::copy_from_slice(frame), config)
+            }
+            None => Some(self.why_no_receiver(to)),
         };
         match code {
             None => {}

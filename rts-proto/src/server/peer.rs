@@ -74,9 +74,11 @@ impl Server {
     /// Handles an entry about a user or a room of this shard.
     fn app_entry(&mut self, app_id: &AppId, entry: Entry, unreliable: &mut Unreliable) {
         match entry {
-            Entry::Deliver { session, id, config, to, frame } => {
-                let origin = Origin { session, id };
-                self.deliver_for_peer(app_id, origin, to, frame, config, unreliable);
+            Entry::Deliver(deliveries) => {
+                for delivery in deliveries.iter() {
+                    self.deliver_for_peer(app_id, delivery, unreliable);
+                    self.end_overrun();
+                }
             }
             Entry::QueryStatus { session, query, uid } => {
                 self.query_status_for_peer(session, query, app_id, &uid);

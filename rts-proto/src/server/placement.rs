@@ -1,10 +1,9 @@
 //! The home of each user, room and app of a node: the shard that knows it.
 
-use core::hash::Hasher as _;
-
 use siphasher::sip::SipHasher13;
 
 use super::keys::SessionNumber;
+use crate::limits::{APP_ID_BYTES, ID_BYTES_MAX};
 use crate::slab::SLABS_MAX;
 use crate::{AppId, RoomId};
 
@@ -174,12 +173,16 @@ impl Placement {
         if self.count == 1 {
             return self.own;
         }
+        // App ids have one length, so the names behind them begin at one place. What is longer than
+        // a name can be counts with its beginning.
+        let (app_id, name) = (app_id.as_str().as_bytes(), name.as_bytes());
+        let mut text = [0; APP_ID_BYTES + ID_BYTES_MAX];
+        let len = APP_ID_BYTES + name.len().min(ID_BYTES_MAX);
+        text[..APP_ID_BYTES].copy_from_slice(app_id);
+        text[APP_ID_BYTES..len].copy_from_slice(&name[..len - APP_ID_BYTES]);
         // A keyed hash, so that nobody can aim names at a shard.
-        let mut hasher = SipHasher13::new_with_keys(self.seed, kind as u64);
-        // App ids have one length, so the names behind them begin at one place.
-        hasher.write(app_id.as_str().as_bytes());
-        hasher.write(name.as_bytes());
-        let high = hasher.finish() >> 32;
+        let hash = SipHasher13::new_with_keys(self.seed, kind as u64).hash(&text[..len]);
+        let high = hash >> 32;
         ShardId(((high * u64::from(self.count)) >> 32) as u8)
     }
 }

@@ -117,12 +117,14 @@ impl Shared {
     pub(super) fn report_not_delivered(
         &mut self,
         origin: Origin,
-        to: UserId,
+        to: &str,
         config: MessageConfig,
         code: SendCode,
     ) {
         let Origin { session, id } = origin;
-        if let Some(shard) = self.sessions.other_shard_of(session) {
+        if let Some(shard) = self.sessions.other_shard_of(session)
+            && let Ok(to) = UserId::new(to)
+        {
             self.send_to_shard(shard, Entry::NotDelivered { session, id, to, config, code });
         }
     }

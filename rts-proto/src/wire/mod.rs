@@ -17,7 +17,9 @@ use prost::{Message as _, encode_length_delimiter, length_delimiter_len};
 
 pub use decoder::Decoder;
 pub(crate) use decoder::{Cutter, Piece, frames_len};
-pub(crate) use hot::{HotFrame, broadcast_results, delivery, read, room_delivery, send_results};
+pub(crate) use hot::{
+    Delivery, HotFrame, broadcast_results, delivery, read, room_delivery, send_results,
+};
 pub use login::{Accepted, Login, LoginAnswer, Resume, ResumeKey, SetServerParams};
 
 use crate::planted::{Bug, planted};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use rts_proto::server::{
-    Config, Entered, Entry, Input, JoinPermit, JoinRefusal, MemberEnd, Names, Opened, Outcome,
-    Output, Placement, Server, SessionNumber, ShardId, Verdict,
+    Config, Deliveries, Entered, Entry, Input, JoinPermit, JoinRefusal, MemberEnd, Names, Opened,
+    Outcome, Output, Placement, Server, SessionNumber, ShardId, Verdict,
 };
 use rts_proto::wire::{Frame, Login, ResumeKey};
 use rts_proto::{
@@ -159,16 +159,13 @@ fn links(shard: &mut Shard, alice: &UserId, bob: &UserId) {
 }
 
 fn for_users(shard: &mut Shard, alice: &UserId, bob: &UserId) {
-    let message = |id, to: &UserId| Entry::Deliver {
-        session: session(1),
-        id: MessageId(id),
-        config: MessageConfig::ReliableOrdered,
-        to: to.clone(),
-        frame: delivery(bob, "hi alice"),
-    };
+    let mut deliveries = Deliveries::default();
+    for (id, to) in [(1, alice), (2, &user_of(1, "nobody"))] {
+        let (config, frame) = (MessageConfig::ReliableOrdered, delivery(bob, "hi alice"));
+        deliveries.push(session(1), MessageId(id), config, to, &frame);
+    }
     shard.hear([
-        message(1, alice),
-        message(2, &user_of(1, "nobody")),
+        Entry::Deliver(deliveries),
         Entry::QueryStatus { session: session(1), query: 3, uid: alice.clone() },
     ]);
     shard.receive(ALICE, [Frame::Ack { received: 1 }]);

@@ -1,29 +1,43 @@
 //! The entries of shards, as they are recorded: with scrubbed frames.
 
 use bytes::Bytes;
-use rts_proto::server::Entry;
+use rts_proto::UserId;
+use rts_proto::server::{Deliveries, Delivery, Entry};
 
 use crate::scrub::Scrubber;
 
 pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
     let mut entries = entries.to_vec();
-    for frame in entries.iter_mut().flat_map(frames) {
-        *frame = scrubber.frames(frame).into();
+    for entry in &mut entries {
+        if let Entry::Deliver(deliveries) = entry {
+            *deliveries = scrubbed_deliveries(deliveries, scrubber);
+        }
+        for frame in frames(entry) {
+            *frame = scrubber.frames(frame).into();
+        }
     }
     entries
 }
 
-/// The frames of an entry, which are complete. Nothing else in an entry is confidential.
+fn scrubbed_deliveries(deliveries: &Deliveries, scrubber: &Scrubber) -> Deliveries {
+    let mut scrubbed = Deliveries::default();
+    for Delivery { session, id, config, to, frame } in deliveries.iter() {
+        let to = UserId::new(to).expect("the receiver of a delivery is a valid id");
+        scrubbed.push(session, id, config, &to, &scrubber.frames(frame));
+    }
+    scrubbed
+}
+
+/// The frames of an entry that are apart, which are complete. Nothing else in an entry is
+/// confidential.
 fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
     match entry {
-        Entry::Deliver { frame, .. }
-        | Entry::Broadcast { frame, .. }
-        | Entry::Push { frame, .. } => {
-            vec![frame]
-        }
+        Entry::Broadcast { frame, .. } | Entry::Push { frame, .. } => vec![frame],
         Entry::PushToEach { frames, .. } => frames.iter_mut().map(|(_, frame)| frame).collect(),
         Entry::Removed { notice, .. } => notice.iter_mut().collect(),
-        Entry::InApp(_)
+        // Its frames share memory, and are scrubbed together.
+        Entry::Deliver(_)
+        | Entry::InApp(_)
         | Entry::QueryStatus { .. }
         | Entry::OrphanGone { .. }
         | Entry::Join { .. }

@@ -5,6 +5,7 @@ use core::mem::size_of_val;
 
 use bytes::Bytes;
 
+use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::{
@@ -27,19 +28,8 @@ pub enum Entry {
     InApp(AppId),
 
     // To the shard of a user.
-    /// A message to a user.
-    Deliver {
-        /// The session that gets the result.
-        session: SessionNumber,
-        /// The sender's id of the message.
-        id: MessageId,
-        /// The delivery guarantee.
-        config: MessageConfig,
-        /// The receiver.
-        to: UserId,
-        /// The `Delivery` frame.
-        frame: Bytes,
-    },
+    /// Messages to users.
+    Deliver(Deliveries),
     /// A question for a user's status. An [`Entry::Push`] answers it.
     QueryStatus {
         /// The session that asks.
@@ -235,8 +225,8 @@ impl Entry {
     #[must_use]
     pub fn more_bytes(&self) -> usize {
         match self {
-            Self::Deliver { frame, .. } | Self::Broadcast { frame, .. } => frame.len(),
-            Self::Push { frame, .. } => frame.len(),
+            Self::Deliver(deliveries) => deliveries.bytes(),
+            Self::Broadcast { frame, .. } | Self::Push { frame, .. } => frame.len(),
             Self::PushToEach { sessions, frames } => {
                 size_of_val(&sessions[..])
                     + size_of_val(&frames[..])

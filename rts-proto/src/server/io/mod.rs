@@ -1,6 +1,7 @@
 //! Inputs and outputs of a server, which are its border to the driver.
 
 mod credentials;
+mod deliveries;
 mod detail;
 mod entry;
 mod notice;
@@ -15,6 +16,7 @@ use core::fmt;
 use bytes::Bytes;
 
 pub use credentials::Credentials;
+pub use deliveries::{Deliveries, Delivery};
 pub(super) use detail::named;
 pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};

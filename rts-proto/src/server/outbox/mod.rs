@@ -26,7 +26,7 @@ use bytes::Bytes;
 pub(super) use fan_out::{Audience, Audiences};
 pub(super) use flow::Flow;
 
-use super::io::{Entry, Output};
+use super::io::{Deliveries, Entry, Output};
 use super::keys::{Origin, SessionNumber};
 use super::placement::ShardId;
 use super::sessions::Sessions;
@@ -191,7 +191,10 @@ impl Outbox {
     ) {
         self.settle(sessions, now);
         self.fan_out.begin(Audience::OF_PEER, receivers.into_iter());
-        frames.into_iter().for_each(|(from, frame)| self.fan_out.add(from, frame));
+        // Copies, because counting the users of memory of another thread is slow.
+        for (from, frame) in frames {
+            self.fan_out.add(from, Bytes::copy_from_slice(&frame));
+        }
         self.settle(sessions, now);
     }
 
@@ -211,6 +214,13 @@ impl Outbox {
             Some(app_id) => self.peers.add_in_app(to, app_id, entry),
             None => self.peers.add(to, entry),
         }
+    }
+
+    /// The outbox without waiting broadcasts, for a caller that needs sessions at the same time.
+    #[inline]
+    pub(super) fn settled(&mut self, sessions: &mut Sessions, now: Instant) -> Settled<'_> {
+        self.settle(sessions, now);
+        Settled { outbox: self, now }
     }
 
     /// Sets whether too many entries wait for a shard.
@@ -295,6 +305,22 @@ impl Outbox {
             ("acknowledged sends", acknowledged.len()),
             ("overrun sessions", overrun.len()),
         ]
+    }
+}
+
+/// An outbox without waiting broadcasts.
+pub(super) struct Settled<'a> {
+    outbox: &'a mut Outbox,
+    now: Instant,
+}
+
+impl<'a> Settled<'a> {
+    /// The messages to users of an app in another shard, to add one. It follows all earlier frames
+    /// for sessions of that shard.
+    #[inline]
+    pub(super) fn deliveries_in(self, shard: ShardId, app_id: &AppId) -> &'a mut Deliveries {
+        self.outbox.ready.begin(self.now);
+        self.outbox.peers.deliveries_in(shard, app_id)
     }
 }
 

@@ -7,79 +7,160 @@ use bytes::Bytes;
 
 use crate::AppId;
 use crate::planted::{Bug, planted};
-use crate::server::io::{Entry, Output};
+use crate::server::io::{Deliveries, Entry, Output};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::server::placement::ShardId;
 
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    waiting: BTreeMap<ShardId, Waiting>,
-    congested: Congested,
+    /// By the number of the shard.
+    waiting: Vec<Waiting>,
+    /// The shards for which something waits.
+    has_entries: ShardSet,
+    congested: ShardSet,
 }
 
 /// The entries for one shard.
+///
+/// Messages and results of the burst share an entry each. Only an entry that may not overtake them
+/// ends it.
 #[derive(Debug, Default)]
 struct Waiting {
     entries: Vec<Entry>,
     /// The app of the latest [`Entry::InApp`].
     app_id: Option<AppId>,
+    /// The next [`Entry::Deliver`].
+    deliveries: Deliveries,
+    /// The next [`Entry::Outcomes`]. Results go out at the end of a burst in any case, so entries
+    /// about users and rooms do not end it: they are not about the sessions of the other shard.
+    outcomes: Vec<(SessionNumber, Outcome)>,
+}
+
+impl Waiting {
+    /// Adds an entry about a session of the other shard.
+    fn push(&mut self, entry: Entry) {
+        self.end_deliveries();
+        self.end_outcomes();
+        self.entries.push(entry);
+    }
+
+    /// Adds an entry about an app.
+    fn push_in_app(&mut self, app_id: &AppId, entry: Entry) {
+        self.end_deliveries();
+        self.name(app_id);
+        self.entries.push(entry);
+    }
+
+    /// The messages to users of an app, to add one.
+    #[inline]
+    fn deliveries_in(&mut self, app_id: &AppId) -> &mut Deliveries {
+        if self.app_id.as_ref() != Some(app_id) {
+            self.end_deliveries();
+            self.name(app_id);
+        }
+        &mut self.deliveries
+    }
+
+    /// The next entries are about this app.
+    fn name(&mut self, app_id: &AppId) {
+        if self.app_id.as_ref() != Some(app_id) {
+            self.app_id = Some(app_id.clone());
+            self.entries.push(Entry::InApp(app_id.clone()));
+        }
+    }
+
+    fn end_deliveries(&mut self) {
+        if !self.deliveries.is_empty() {
+            self.entries.push(Entry::Deliver(core::mem::take(&mut self.deliveries)));
+        }
+    }
+
+    fn end_outcomes(&mut self) {
+        if !self.outcomes.is_empty() {
+            self.entries.push(Entry::Outcomes(core::mem::take(&mut self.outcomes)));
+        }
+    }
+
+    /// All entries in their order.
+    fn into_entries(mut self) -> Vec<Entry> {
+        self.end_deliveries();
+        self.end_outcomes();
+        self.entries
+    }
 }
 
 /// A set of shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Congested(u64);
+struct ShardSet(u64);
 
-impl Congested {
-    fn set(&mut self, shard: ShardId, is_congested: bool) {
-        let bit = 1 << shard.number();
-        if is_congested {
-            self.0 |= bit;
-        } else {
-            self.0 &= !bit;
-        }
+impl ShardSet {
+    fn insert(&mut self, shard: ShardId) {
+        self.0 |= 1 << shard.number();
+    }
+
+    fn remove(&mut self, shard: ShardId) {
+        self.0 &= !(1 << shard.number());
     }
 
     fn contains(self, shard: ShardId) -> bool {
         self.0 & (1 << shard.number()) != 0
     }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Removes and returns the first shard.
+    fn pop_first(&mut self) -> Option<ShardId> {
+        let first = ShardId::new(self.0.trailing_zeros() as usize)?;
+        self.remove(first);
+        Some(first)
+    }
 }
 
 impl Peers {
+    /// Where something is added for a shard.
+    #[inline]
+    fn of_shard(&mut self, shard: ShardId) -> &mut Waiting {
+        self.has_entries.insert(shard);
+        if self.waiting.len() <= shard.number() {
+            self.waiting.resize_with(shard.number() + 1, Waiting::default);
+        }
+        &mut self.waiting[shard.number()]
+    }
+
     /// Adds an entry about a session of the other shard.
     pub(super) fn add(&mut self, to: ShardId, entry: Entry) {
-        let entries = &mut self.waiting.entry(to).or_default().entries;
-        entries.push(entry);
-        if planted(Bug::EntryOvertakes) && entries.len() > 1 {
-            let last = entries.len() - 1;
-            entries.swap(last - 1, last);
+        let waiting = self.of_shard(to);
+        waiting.push(entry);
+        if planted(Bug::EntryOvertakes)
+            && let Some(last) = waiting.entries.len().checked_sub(1)
+        {
+            waiting.entries.swap(last.saturating_sub(1), last);
         }
     }
 
     /// Adds an entry about an app.
     pub(super) fn add_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
-        let waiting = self.waiting.entry(to).or_default();
-        if waiting.app_id.as_ref() != Some(app_id) {
-            waiting.app_id = Some(app_id.clone());
-            waiting.entries.push(Entry::InApp(app_id.clone()));
-        }
-        waiting.entries.push(entry);
+        self.of_shard(to).push_in_app(app_id, entry);
     }
 
-    /// Adds a result for a session of the other shard. Consecutive results share an entry.
+    /// The messages to users of an app in another shard, to add one.
+    #[inline]
+    pub(super) fn deliveries_in(&mut self, to: ShardId, app_id: &AppId) -> &mut Deliveries {
+        self.of_shard(to).deliveries_in(app_id)
+    }
+
+    /// Adds a result for a session of the other shard.
     pub(super) fn add_outcome(&mut self, to: ShardId, session: SessionNumber, outcome: Outcome) {
         if planted(Bug::OutcomeForgotten) {
             return;
         }
+        let outcomes = &mut self.of_shard(to).outcomes;
         if planted(Bug::OutcomeSentTwice) {
-            self.add(to, Entry::Outcomes(alloc::vec![(session, outcome.clone())]));
+            outcomes.push((session, outcome.clone()));
         }
-        if let Some(waiting) = self.waiting.get_mut(&to)
-            && let Some(Entry::Outcomes(outcomes)) = waiting.entries.last_mut()
-        {
-            outcomes.push((session, outcome));
-        } else {
-            self.add(to, Entry::Outcomes(alloc::vec![(session, outcome)]));
-        }
+        outcomes.push((session, outcome));
     }
 
     /// Adds frames for sessions of other shards. Each shard gets them once.
@@ -94,7 +175,10 @@ impl Peers {
     }
 
     pub(super) fn set_congested(&mut self, shard: ShardId, is_congested: bool) {
-        self.congested.set(shard, is_congested);
+        match is_congested {
+            true => self.congested.insert(shard),
+            false => self.congested.remove(shard),
+        }
     }
 
     pub(super) fn is_congested(&self, shard: ShardId) -> bool {
@@ -102,27 +186,26 @@ impl Peers {
     }
 
     pub(super) fn is_any_congested(&self) -> bool {
-        self.congested != Congested::default()
+        !self.congested.is_empty()
     }
 
     /// The burst is over: all entries go out.
     #[inline]
     pub(super) fn end_burst(&mut self, outputs: &mut VecDeque<Output>) {
-        if !self.waiting.is_empty() {
-            self.send_all(outputs);
-        }
-    }
-
-    fn send_all(&mut self, outputs: &mut VecDeque<Output>) {
-        for (shard, waiting) in core::mem::take(&mut self.waiting) {
-            outputs.push_back(Output::Peer(shard, waiting.entries));
+        while let Some(shard) = self.has_entries.pop_first() {
+            let entries = core::mem::take(&mut self.waiting[shard.number()]).into_entries();
+            outputs.push_back(Output::Peer(shard, entries));
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        let Self { waiting, congested: _ } = self;
-        waiting.values().map(|waiting| waiting.entries.len()).sum()
+        let Self { waiting, has_entries: _, congested: _ } = self;
+        let of_shard = |waiting: &Waiting| {
+            let Waiting { entries, app_id: _, deliveries, outcomes } = waiting;
+            entries.len() + deliveries.len() + outcomes.len()
+        };
+        waiting.iter().map(of_shard).sum()
     }
 }
 
@@ -145,8 +228,8 @@ impl Receivers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::testing::{app_id, other_app_id};
-    use crate::{MessageId, SendCode};
+    use crate::server::testing::{app_id, other_app_id, room_id, uid};
+    use crate::{MessageConfig, MessageId, SendCode};
 
     fn shard(number: usize) -> ShardId {
         ShardId::new(number).expect("valid")
@@ -162,6 +245,15 @@ mod tests {
 
     fn push(frame: &'static str) -> Entry {
         Entry::Push { session: session(9), frame: Bytes::from_static(frame.as_bytes()) }
+    }
+
+    fn leave() -> Entry {
+        Entry::Leave { room: room_id("lobby"), session: session(9), uid: uid("bob"), ticket: 1 }
+    }
+
+    fn add_to(deliveries: &mut Deliveries, id: u64) {
+        let config = MessageConfig::ReliableOrdered;
+        deliveries.push(session(7), MessageId(id), config, &uid("alice"), b"frame");
     }
 
     fn ended(peers: &mut Peers) -> Vec<Output> {
@@ -197,16 +289,52 @@ mod tests {
     }
 
     #[test]
-    fn consecutive_results_share_an_entry_and_overtake_nothing() {
+    fn results_share_an_entry_until_another_entry_is_for_a_session() {
         let mut peers = Peers::default();
         peers.add_outcome(shard(1), session(1), result(1));
+        peers.add_in_app(shard(1), &app_id(), leave());
         peers.add_outcome(shard(1), session(2), result(2));
         peers.add(shard(1), push("a"));
         peers.add_outcome(shard(1), session(1), result(3));
         let entries = alloc::vec![
+            Entry::InApp(app_id()),
+            leave(),
             Entry::Outcomes(alloc::vec![(session(1), result(1)), (session(2), result(2))]),
             push("a"),
             Entry::Outcomes(alloc::vec![(session(1), result(3))]),
+        ];
+        assert_eq!(ended(&mut peers), [Output::Peer(shard(1), entries)]);
+    }
+
+    #[test]
+    fn messages_share_an_entry_that_results_do_not_end_and_other_entries_do() {
+        let mut peers = Peers::default();
+        let add_message = |peers: &mut Peers, app_id: &AppId, id| {
+            add_to(peers.deliveries_in(shard(1), app_id), id);
+        };
+        add_message(&mut peers, &app_id(), 1);
+        peers.add_outcome(shard(1), session(1), result(1));
+        add_message(&mut peers, &app_id(), 2);
+        add_message(&mut peers, &other_app_id(), 3);
+        peers.add_in_app(shard(1), &other_app_id(), leave());
+        add_message(&mut peers, &other_app_id(), 4);
+        peers.add(shard(1), push("a"));
+        add_message(&mut peers, &other_app_id(), 5);
+        let messages = |ids: &[u64]| {
+            let mut deliveries = Deliveries::default();
+            ids.iter().for_each(|id| add_to(&mut deliveries, *id));
+            Entry::Deliver(deliveries)
+        };
+        let entries = alloc::vec![
+            Entry::InApp(app_id()),
+            messages(&[1, 2]),
+            Entry::InApp(other_app_id()),
+            messages(&[3]),
+            leave(),
+            messages(&[4]),
+            Entry::Outcomes(alloc::vec![(session(1), result(1))]),
+            push("a"),
+            messages(&[5]),
         ];
         assert_eq!(ended(&mut peers), [Output::Peer(shard(1), entries)]);
     }

@@ -11,7 +11,7 @@ mod tests;
 mod write;
 
 pub(crate) use read::{HotFrame, read};
-pub(crate) use write::{broadcast_results, delivery, room_delivery, send_results};
+pub(crate) use write::{Delivery, broadcast_results, delivery, room_delivery, send_results};
 
 use bytes::Bytes;
 

@@ -17,14 +17,39 @@ pub(super) fn ack(received: u64) -> Bytes {
 
 /// `Delivery`.
 pub(crate) fn delivery(from: &UserId, payload: PayloadRef<'_>, config: MessageConfig) -> Bytes {
-    let (from, config) = (from.as_str().as_bytes(), config.code().into());
-    let body_len =
-        bytes_field_len(from) + bytes_field_len(payload.as_bytes()) + number_field_len(config);
-    let mut out = frame(kind::DELIVERY, body_len);
-    put_bytes_field(&mut out, key::BYTES_1, from);
-    put_bytes_field(&mut out, key_of(payload), payload.as_bytes());
-    put_number_field(&mut out, key::CONFIG, config);
+    let delivery = Delivery::new(from, payload, config);
+    let mut out = Vec::with_capacity(delivery.len);
+    delivery.put(&mut out);
     out.into()
+}
+
+/// `Delivery`, to be written behind other bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery<'a> {
+    from: &'a [u8],
+    payload: PayloadRef<'a>,
+    config: u64,
+    body_len: usize,
+    /// Its length in bytes.
+    pub(crate) len: usize,
+}
+
+impl<'a> Delivery<'a> {
+    #[inline]
+    pub(crate) fn new(from: &'a UserId, payload: PayloadRef<'a>, config: MessageConfig) -> Self {
+        let (from, config) = (from.as_str().as_bytes(), config.code().into());
+        let body_len =
+            bytes_field_len(from) + bytes_field_len(payload.as_bytes()) + number_field_len(config);
+        Self { from, payload, config, body_len, len: len_with_body(body_len) }
+    }
+
+    #[inline]
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        put_head(out, kind::DELIVERY, self.body_len);
+        put_bytes_field(out, key::BYTES_1, self.from);
+        put_bytes_field(out, key_of(self.payload), self.payload.as_bytes());
+        put_number_field(out, key::CONFIG, self.config);
+    }
 }
 
 /// `RoomDelivery`.
@@ -73,12 +98,26 @@ fn key_of(payload: PayloadRef<'_>) -> u8 {
 
 /// The beginning of a frame, in memory for all of it.
 fn frame(kind: u8, body_len: usize) -> Vec<u8> {
-    let frame_len = 1 + number_len(body_len as u64) + body_len;
-    let mut out = Vec::with_capacity(number_len(frame_len as u64) + frame_len);
-    put_number(&mut out, frame_len as u64);
-    out.push(kind);
-    put_number(&mut out, body_len as u64);
+    let mut out = Vec::with_capacity(len_with_body(body_len));
+    put_head(&mut out, kind, body_len);
     out
+}
+
+/// The length of a frame with its own length in front, without that one.
+fn frame_len(body_len: usize) -> usize {
+    1 + number_len(body_len as u64) + body_len
+}
+
+fn len_with_body(body_len: usize) -> usize {
+    let frame_len = frame_len(body_len);
+    number_len(frame_len as u64) + frame_len
+}
+
+#[inline]
+fn put_head(out: &mut Vec<u8>, kind: u8, body_len: usize) {
+    put_number(out, frame_len(body_len) as u64);
+    out.push(kind);
+    put_number(out, body_len as u64);
 }
 
 fn number_len(number: u64) -> usize {
