@@ -1,5 +1,5 @@
-//! For tests of this crate: a pipe in memory, a runtime that runs nothing, and a log for tests to
-//! read.
+//! For tests of this crate: a pipe in memory, a runtime that runs only threads, and a log for tests
+//! to read.
 
 pub(crate) mod lines;
 
@@ -19,12 +19,14 @@ thread_local! {
     pub(crate) static SLEEPS: RefCell<Vec<Instant>> = const { RefCell::new(Vec::new()) };
     /// Whether [`Still`] can start threads, in which nothing runs.
     pub(crate) static HAS_THREADS: Cell<bool> = const { Cell::new(true) };
+    /// The number of threads for tasks that [`Still`] can start.
+    pub(crate) static TASK_THREADS: Cell<usize> = const { Cell::new(usize::MAX) };
     /// Whether links can leave this thread.
     pub(crate) static DETACHES: Cell<bool> = const { Cell::new(true) };
 }
 
-/// A runtime that runs no task and connects nothing. A sleep ends only if its moment is in the
-/// past.
+/// A runtime that runs no task but those with a thread of their own, and connects nothing. A sleep
+/// ends only if its moment is in the past.
 pub(crate) enum Still {}
 
 impl Runtime for Still {
@@ -44,9 +46,11 @@ impl Runtime for Still {
 
     fn start_task_thread(
         _name: &str,
-        _task: impl Future<Output = ()> + Send + 'static,
+        task: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().spawn(|| ())
+        let left = TASK_THREADS.get().checked_sub(1).ok_or(io::ErrorKind::WouldBlock)?;
+        TASK_THREADS.set(left);
+        std::thread::Builder::new().spawn(|| futures_lite::future::block_on(task))
     }
 
     fn detach(stream: Pipe) -> io::Result<Pipe> {

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rts_proto::LinkId;
@@ -47,14 +47,20 @@ impl<R: Runtime> Arriving<R> {
 /// A new link, with what keeps the node alive until the reactor has it.
 pub(crate) type Arrival<R, N> = (NewLink<R>, Option<N>);
 
+/// One of the reactors that a shard has had, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReactorNumber(u64);
+
 /// The links that the reactor of a shard has not taken, and the state of the reactor.
 ///
 /// The flags can be read without the lock: an accepted link looks at those of every shard, and each
-/// turn looks for links. All but `is_stopped` change under the lock.
+/// turn looks for links. They change under the lock.
 pub(crate) struct Arrivals<R: Runtime, N> {
     links: Mutex<Vec<Arrival<R, N>>>,
     has_links: AtomicBool,
     has_reactor: AtomicBool,
+    /// The number of the latest reactor.
+    latest: AtomicU64,
     /// A reactor has ended by a panic.
     has_failed: AtomicBool,
     /// The reactor has to end.
@@ -70,6 +76,7 @@ impl<R: Runtime, N> Arrivals<R, N> {
             links: Mutex::default(),
             has_links: AtomicBool::new(false),
             has_reactor: AtomicBool::new(false),
+            latest: AtomicU64::new(0),
             has_failed: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             may_follow_failed,
@@ -125,20 +132,32 @@ impl<R: Runtime, N> Arrivals<R, N> {
         self.may_follow_failed || !self.has_failed()
     }
 
-    /// Returns true if there was no reactor, and may be one. The caller then makes it.
-    pub(crate) fn claim_reactor(&self) -> bool {
+    /// Returns a number if there was no reactor, and may be one. The caller then makes it.
+    pub(crate) fn claim_reactor(&self) -> Option<ReactorNumber> {
         let _links = self.lock();
         if self.has_reactor() || !self.may_have_reactor() {
-            return false;
+            return None;
         }
         self.is_stopped.store(false, Ordering::Release);
         self.has_reactor.store(true, Ordering::Release);
-        true
+        Some(ReactorNumber(self.latest.fetch_add(1, Ordering::AcqRel) + 1))
     }
 
-    /// The reactor has to end, and must then be woken.
-    pub(crate) fn stop_reactor(&self) {
-        self.is_stopped.store(true, Ordering::Release);
+    /// This reactor has to end, and must then be woken. One that followed it stays.
+    pub(crate) fn stop_reactor(&self, number: ReactorNumber) {
+        let _links = self.lock();
+        if self.is_latest(number) {
+            self.is_stopped.store(true, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn has_ended(&self, number: ReactorNumber) -> bool {
+        let _links = self.lock();
+        !self.has_reactor() || !self.is_latest(number)
+    }
+
+    fn is_latest(&self, number: ReactorNumber) -> bool {
+        self.latest.load(Ordering::Acquire) == number.0
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -260,15 +260,14 @@ impl<R: Runtime> Node<R> {
         }
         let mut threads = ShardThreads::new(&self.first().common.ended);
         for (number, shard) in shards.iter().enumerate() {
-            if !shard.arrivals.claim_reactor() {
-                continue;
-            }
+            let Some(claimed) = shard.arrivals.claim_reactor() else { continue };
             let reactor = Reactor::new(shard, shards.len());
             if shards.len() == 1 {
                 R::spawn(reactor.run());
             } else {
                 let thread = R::start_task_thread(&format!("rts-shard-{number}"), reactor.run());
-                threads.add(shard, thread.map_err(|error| of_shard(number, &error))?);
+                // An error ends the threads that were started.
+                threads.add(shard, claimed, thread.map_err(|error| of_shard(number, &error))?);
             }
         }
         threads.end_with_runtime();

@@ -12,7 +12,7 @@ use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId};
 
 use crate::runtime::Runtime;
-use crate::server::arrivals::{Arrival, Arrivals, Arriving, NewLink};
+use crate::server::arrivals::{Arrival, Arrivals, Arriving, NewLink, ReactorNumber};
 use crate::server::gate::{Gate, LinkGuard, Openings};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::log::targets::LINKS;
@@ -233,9 +233,9 @@ impl<R: Runtime> Shared<R> {
         until_some(&shards[0].common.ended, failed).await.placement.own()
     }
 
-    /// Ends the reactor, which can be started again.
-    pub(crate) fn stop_reactor(&self) {
-        self.arrivals.stop_reactor();
+    /// Ends this reactor. Another one may follow it.
+    pub(crate) fn stop_reactor(&self, number: ReactorNumber) {
+        self.arrivals.stop_reactor(number);
         self.ready.notify();
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use event_listener::{Event, Listener as _};
 
 use crate::runtime::Runtime;
+use crate::server::arrivals::ReactorNumber;
 use crate::server::shared::Shared;
 use crate::server::until::until;
 
@@ -15,9 +16,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Threads of shards. Dropping this stops and joins them.
 pub(crate) struct ShardThreads<R: Runtime> {
-    threads: Vec<(Weak<Shared<R>>, JoinHandle<()>)>,
+    threads: Vec<ShardThread<R>>,
     /// A reactor has ended, or a shard is gone.
     ended: Arc<Event>,
+}
+
+struct ShardThread<R: Runtime> {
+    shared: Weak<Shared<R>>,
+    /// Another runtime may start the next reactor of the shard while this ends.
+    reactor: ReactorNumber,
+    thread: JoinHandle<()>,
+}
+
+impl<R: Runtime> ShardThread<R> {
+    fn stop_reactor(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.stop_reactor(self.reactor);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.shared.upgrade().is_none_or(|shared| shared.arrivals.has_ended(self.reactor))
+    }
 }
 
 impl<R: Runtime> ShardThreads<R> {
@@ -25,8 +45,13 @@ impl<R: Runtime> ShardThreads<R> {
         Self { threads: Vec::new(), ended: Arc::clone(ended) }
     }
 
-    pub(crate) fn add(&mut self, shard: &Arc<Shared<R>>, thread: JoinHandle<()>) {
-        self.threads.push((Arc::downgrade(shard), thread));
+    pub(crate) fn add(
+        &mut self,
+        shard: &Arc<Shared<R>>,
+        reactor: ReactorNumber,
+        thread: JoinHandle<()>,
+    ) {
+        self.threads.push(ShardThread { shared: Arc::downgrade(shard), reactor, thread });
     }
 
     /// Leaves the threads to a task of this runtime, until all have ended or the runtime ends.
@@ -38,17 +63,13 @@ impl<R: Runtime> ShardThreads<R> {
 
     /// Whether no thread has a reactor.
     fn have_ended(&self) -> bool {
-        let has_ended = |shared: &Shared<R>| !shared.arrivals.has_reactor();
-        let mut shards = self.threads.iter().filter_map(|(shared, _)| shared.upgrade());
-        shards.all(|shared| has_ended(&shared))
+        self.threads.iter().all(ShardThread::has_ended)
     }
 }
 
 impl<R: Runtime> Drop for ShardThreads<R> {
     fn drop(&mut self) {
-        for shared in self.threads.iter().filter_map(|(shared, _)| shared.upgrade()) {
-            shared.stop_reactor();
-        }
+        self.threads.iter().for_each(ShardThread::stop_reactor);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let ended = self.ended.listen();
@@ -60,9 +81,9 @@ impl<R: Runtime> Drop for ShardThreads<R> {
                 return;
             }
         }
-        for (_, thread) in self.threads.drain(..) {
+        for ended in self.threads.drain(..) {
             // A panic was reported by its hook, and by `Node::failed`.
-            let _ = thread.join();
+            let _ = ended.thread.join();
         }
     }
 }

@@ -19,6 +19,7 @@ use rts_stream::Origins;
 mod decisions;
 mod places;
 mod several;
+mod threads;
 mod turns;
 
 /// Turns after which all work is done.
@@ -56,7 +57,7 @@ impl SteppedShard {
 
     fn with(config: Config, authenticator: Arc<dyn Authenticate>) -> Self {
         let node = Node::<Still>::new(Server::new(config, 1), authenticator);
-        assert!(node.first().arrivals.claim_reactor(), "the node is new");
+        assert!(node.first().arrivals.claim_reactor().is_some(), "the node is new");
         let reactor = Reactor::new(node.first(), 1);
         let handshakes = reactor.handshakes();
         Self { node, reactor: Box::pin(reactor.run()), handshakes }

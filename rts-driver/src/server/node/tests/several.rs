@@ -36,7 +36,7 @@ impl Two {
         let servers = vec![server(0), server(1)];
         let node = Node::<Still>::with_poster(servers, authenticator, Arc::new(NoAppServers));
         let reactor = |shard: &Arc<Shared<Still>>| {
-            assert!(shard.arrivals.claim_reactor(), "the node is new");
+            assert!(shard.arrivals.claim_reactor().is_some(), "the node is new");
             let reactor: Pin<Box<dyn Future<Output = ()>>> = Box::pin(Reactor::new(shard, 2).run());
             reactor
         };
@@ -269,7 +269,7 @@ fn links_for_a_dead_shard_are_dropped() {
     drop(new_links);
     two.turn_until_quiet();
     assert!(!two.has_links(), "nothing is left to wait for");
-    assert!(!two.node.inner.shards[1].arrivals.claim_reactor(), "its state has a gap");
+    assert!(two.node.inner.shards[1].arrivals.claim_reactor().is_none(), "its state has a gap");
 }
 
 #[test]
