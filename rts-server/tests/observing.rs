@@ -48,13 +48,17 @@ async fn observer_sees_every_shard_from_its_start() {
     assert_eq!(counter.commands.load(Ordering::Relaxed), 3, "the shutdown of each");
 }
 
-/// Panics when its shard gets an entry of another one.
+/// Panics when its shard gets an entry of another one, and at each command.
 #[derive(Debug)]
 struct PanicsOfEntries;
 
 impl Observe for PanicsOfEntries {
     fn input(&mut self, _now: Instant, input: &Input) {
         assert!(!matches!(input, Input::Peer(..)), "on purpose");
+    }
+
+    fn command(&mut self, _now: Instant, command: &Command<'_>) {
+        panic!("a command for a dead shard: {command:?}");
     }
 }
 

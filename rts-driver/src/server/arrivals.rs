@@ -128,7 +128,8 @@ impl<R: Runtime, N> Arrivals<R, N> {
         self.has_failed.load(Ordering::Acquire)
     }
 
-    fn may_have_reactor(&self) -> bool {
+    /// Whether there is a reactor, or may be one later.
+    pub(crate) fn may_have_reactor(&self) -> bool {
         self.may_follow_failed || !self.has_failed()
     }
 

@@ -134,7 +134,14 @@ impl<R: Runtime> Node<R> {
         for shard in self.inner.shards.iter() {
             shard.set_shut_down();
         }
-        self.commands().command(Command::Shutdown { retry_after_max });
+        let mut commands = self.commands();
+        for shard in self.inner.shards.iter() {
+            // One that has failed for good has no links, and its core may panic again.
+            if shard.arrivals.may_have_reactor() {
+                let own = shard.placement.own();
+                commands.command_to(own, Command::Shutdown { retry_after_max });
+            }
+        }
     }
 
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown), new links
@@ -148,7 +155,8 @@ impl<R: Runtime> Node<R> {
     ///
     /// If it is the only shard, the next accepted link starts a new reactor. If there are others,
     /// this node cannot go on, because they have sent the shard what is lost: it drops the links
-    /// that it gets, and its users cannot log in. The program has to [shut
+    /// that it gets, and its users cannot log in. [Commands](Self::commands) still call its core,
+    /// which has the state that the panic left, and may panic again. The program has to [shut
     /// down](Self::shutdown), and to wait for [`closed`](Self::closed) for a bounded time.
     pub async fn failed(&self) -> ShardId {
         Shared::any_failed(&self.inner.shards).await
