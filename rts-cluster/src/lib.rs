@@ -1,0 +1,6 @@
+//! What the nodes of a cluster agree on, and how entries get from one node to another: exactly once
+//! and in order. Without IO: a driver passes in packets and the time, and sends what comes out.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+pub mod trunk;

@@ -1,0 +1,26 @@
+//! Every bound of the cluster, and the relations between them.
+
+use std::time::Duration;
+
+/// The bytes of entries in one batch. A NATS server takes payloads of 1 MiB.
+pub const BATCH_BYTES_MAX: usize = 256 * 1_024;
+/// Entries of a trunk that are not acknowledged.
+pub const TRUNK_ENTRIES_MAX: usize = 65_536;
+/// Bytes of entries of a trunk that are not acknowledged.
+pub const TRUNK_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// What each entry of a trunk counts besides its bytes.
+pub const ENTRY_OVERHEAD_BYTES: usize = 32;
+/// An acknowledgement waits this long for a batch that can carry it.
+pub const ACK_DELAY: Duration = Duration::from_millis(10);
+/// Received entries after which an acknowledgement no longer waits.
+pub const ACK_ENTRIES_MAX: u64 = 128;
+/// The least time between two requests to send from a gap on.
+pub const NACK_EVERY: Duration = Duration::from_millis(50);
+/// The time without progress after which a trunk sends again.
+pub const RESEND_AFTER: Duration = Duration::from_millis(250);
+/// The longest such time. It doubles while there is no progress.
+pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
+
+const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);
+const _: () = assert!(ACK_DELAY.as_millis() < RESEND_AFTER.as_millis());
+const _: () = assert!(NACK_EVERY.as_millis() < RESEND_AFTER.as_millis());
