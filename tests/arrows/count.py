@@ -34,6 +34,7 @@ FOLDERS = (
     "rts-client/src",
     "rts-token/src",
     "rts-egress/src",
+    "rts-cluster/src",
     "rts-openapi/src",
     "rts-server/src",
     "rts-trace/src",

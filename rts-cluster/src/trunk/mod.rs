@@ -13,7 +13,7 @@ use rts_proto::Instant;
 
 use receiver::Receiver;
 use sender::Sender;
-pub use sender::{Full, GivenBack};
+pub use sender::{Full, GivenBack, TrunkError};
 
 /// What goes over the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +37,6 @@ pub enum Packet {
     Nack {
         /// The number of entries that its sender has received.
         expected: u64,
-    },
-}
-
-/// A packet that a correct node does not send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrunkError {
-    /// An acknowledgement of entries that were never sent.
-    #[error("{ack} entries are acknowledged, and {sent} were sent")]
-    NeverSent {
-        /// The acknowledged entries.
-        ack: u64,
-        /// The sent ones.
-        sent: u64,
     },
 }
 

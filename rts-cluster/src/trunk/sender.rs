@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::Instant;
 
-use super::TrunkError;
 use crate::limits::{
     BATCH_BYTES_MAX, ENTRY_OVERHEAD_BYTES, RESEND_AFTER, RESEND_AFTER_MAX, TRUNK_BYTES_MAX,
     TRUNK_ENTRIES_MAX,
@@ -16,6 +15,20 @@ use crate::limits::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many entries are not acknowledged")]
 pub struct Full;
+
+/// A packet that a correct node does not send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrunkError {
+    /// An acknowledgement of entries that were never sent.
+    #[error("{ack} entries are acknowledged, and {sent} were sent")]
+    NeverSent {
+        /// The acknowledged entries.
+        ack: u64,
+        /// The sent ones.
+        sent: u64,
+    },
+}
 
 /// The entries of a closed trunk that the other end has not acknowledged, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
