@@ -215,6 +215,10 @@ bugs! {
     PlaceOfAnyApp,
     /// Broadcasts do not reach members of other shards.
     BroadcastStaysInShard,
+    /// A membership in another shard that waits for its user remains when that user is put out.
+    PutOutStaysElsewhere,
+    /// A mailbox that was full once remains full.
+    MailboxFullForEver,
 }
 
 #[cfg(not(rts_planted))]

@@ -37,6 +37,12 @@ pub(crate) enum PeerEntry {
     },
     /// A session was removed from a room by force.
     Removed,
+    /// A user was put out, whose membership waited for its next session.
+    PutOut {
+        app: usize,
+        room: String,
+        uid: String,
+    },
     /// Frames for sessions of the other shard.
     Frames,
     NamesAsked,
@@ -99,7 +105,12 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::Gone { session, room, .. } => {
             PeerEntry::Gone { session: session.number(), room: room.as_str().to_owned() }
         }
-        Entry::Removed { .. } | Entry::PutOut { .. } => PeerEntry::Removed,
+        Entry::Removed { .. } => PeerEntry::Removed,
+        Entry::PutOut { room, uid } => PeerEntry::PutOut {
+            app: *app,
+            room: room.as_str().to_owned(),
+            uid: uid.as_str().to_owned(),
+        },
         Entry::Push { .. } | Entry::PushToEach { .. } => PeerEntry::Frames,
         Entry::AskNames { .. } => PeerEntry::NamesAsked,
         Entry::Names { .. } => PeerEntry::Names,

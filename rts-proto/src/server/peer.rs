@@ -95,6 +95,7 @@ impl Server {
             Entry::Gone { room, session, uid, end } => {
                 self.member_gone(app_id, &room, session, &uid, end);
             }
+            Entry::PutOut { .. } if planted(Bug::PutOutStaysElsewhere) => {}
             Entry::PutOut { room, uid } => {
                 self.expel(app_id, &room, &uid);
             }

@@ -1,33 +1,51 @@
-//! The shards of a server agree: each user and each room is in one shard, at its home (I6, I26),
-//! and whatever one shard asks another has one answer (I13).
+//! The shards of a server agree: each user and each room is in one shard, at its home (I6, I26).
+//! Whatever one shard asks another has one answer (I13), and entries keep their order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rts_proto::server::Report;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::Model;
 use crate::peer_entry::{PeerEntry, Question};
 use crate::trace::{Entry, Line, Located, Phase};
 
+/// The shard that asks, and the one that answers.
+type Pair = (usize, usize);
+
 #[derive(Debug, Default)]
 pub(super) struct Shards {
-    /// How often each question was asked without an answer, by the shard that asks and the other.
-    /// Peers that break the rules ask one question several times.
-    open: BTreeMap<(usize, usize, Question), u32>,
+    /// How often each message went to another shard without an answer. The receiver's client
+    /// decides when the answer comes. Peers that break the rules ask one question several times.
+    sends: BTreeMap<(Pair, Question), u32>,
+    /// The other questions without an answer. A shard answers them at once, so the answers arrive
+    /// in the order of the questions.
+    others: BTreeMap<Pair, VecDeque<Question>>,
+    /// Members that must leave because of the latest entries: the app, the room and the user, who
+    /// was put out.
+    put_out: BTreeSet<(usize, String, String)>,
 }
 
 impl Oracle for Shards {
-    fn see(&mut self, _: &Model, line: &Line) -> Result<(), Violation> {
+    fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
             Entry::EntriesArrived { from, to, entries } => {
-                entries.iter().try_for_each(|entry| self.arrived(*from, *to, entry))
+                self.nobody_stays()?;
+                entries.iter().try_for_each(|entry| self.arrived(model, *from, *to, entry))
             }
+            Entry::Reported { app, report: Report::MemberLeft { room, uid, .. } } => {
+                self.put_out.remove(&(*app, room.as_str().into(), uid.as_str().into()));
+                Ok(())
+            }
+            Entry::Gauges { .. } => self.nobody_stays(),
             Entry::Located(all) => are_at_home(all),
             Entry::Restarted => {
-                self.open.clear();
+                *self = Self::default();
                 Ok(())
             }
             Entry::Phase(Phase::Empty) => {
-                let open = self.open.keys().next();
+                let sends = self.sends.keys().map(|(_, send)| send);
+                let open = sends.chain(self.others.values().flatten()).next();
                 ensure(open.is_none(), || format!("I13: a shard never got an answer: {open:?}"))
             }
             _ => Ok(()),
@@ -36,27 +54,67 @@ impl Oracle for Shards {
 }
 
 impl Shards {
-    fn arrived(&mut self, from: usize, to: usize, entry: &PeerEntry) -> Result<(), Violation> {
+    fn arrived(
+        &mut self,
+        model: &Model,
+        from: usize,
+        to: usize,
+        entry: &PeerEntry,
+    ) -> Result<(), Violation> {
         match entry {
-            PeerEntry::Asked(question) | PeerEntry::AskedToJoin { question, .. } => {
-                *self.open.entry((from, to, question.clone())).or_default() += 1;
-                Ok(())
-            }
-            PeerEntry::Answered(question) | PeerEntry::Joined { question, .. } => {
-                let key = (to, from, question.clone());
-                let Some(times) = self.open.get_mut(&key) else {
-                    return Err(format!(
-                        "I13: shard {from} answers, and {to} did not ask {question:?}"
-                    ));
-                };
-                *times -= 1;
-                if *times == 0 {
-                    self.open.remove(&key);
+            PeerEntry::PutOut { app, room, uid } => {
+                let rooms = model.reported.get(app).map(|known| &known.rooms);
+                let members = rooms.and_then(|rooms| rooms.get(room));
+                if members.is_some_and(|members| members.contains(uid)) {
+                    self.put_out.insert((*app, room.clone(), uid.clone()));
                 }
                 Ok(())
             }
+            PeerEntry::Asked(question) | PeerEntry::AskedToJoin { question, .. } => {
+                self.asked((from, to), question);
+                Ok(())
+            }
+            PeerEntry::Answered(question) | PeerEntry::Joined { question, .. } => {
+                self.answered((to, from), question)
+            }
             _ => Ok(()),
         }
+    }
+
+    fn nobody_stays(&self) -> Result<(), Violation> {
+        let put_out = &self.put_out;
+        ensure(put_out.is_empty(), || format!("I27: put out, and still members: {put_out:?}"))
+    }
+
+    fn asked(&mut self, pair: Pair, question: &Question) {
+        let question = question.clone();
+        match question {
+            Question::Send { .. } => *self.sends.entry((pair, question)).or_default() += 1,
+            _ => self.others.entry(pair).or_default().push_back(question),
+        }
+    }
+
+    fn answered(&mut self, pair: Pair, question: &Question) -> Result<(), Violation> {
+        let (asker, other) = pair;
+        let not_asked =
+            || format!("I13: shard {other} answers, and {asker} did not ask {question:?}");
+        if let Question::Send { .. } = question {
+            let key = (pair, question.clone());
+            let times = self.sends.get_mut(&key).ok_or_else(not_asked)?;
+            *times -= 1;
+            if *times == 0 {
+                self.sends.remove(&key);
+            }
+            return Ok(());
+        }
+        let others = self.others.entry(pair).or_default();
+        if others.front() == Some(question) {
+            others.pop_front();
+            return Ok(());
+        }
+        ensure(others.contains(question), not_asked)?;
+        let first = others.front();
+        Err(format!("order: shard {other} answers {question:?} before {first:?} of {asker}"))
     }
 }
 

@@ -85,6 +85,7 @@ impl Spotter {
             PeerEntry::Names => self.met(Situation::NamesAskedAgain),
             PeerEntry::Asked(_)
             | PeerEntry::Removed
+            | PeerEntry::PutOut { .. }
             | PeerEntry::Frames
             | PeerEntry::NamesAsked
             | PeerEntry::StatusAsked

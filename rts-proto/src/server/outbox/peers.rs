@@ -177,6 +177,7 @@ impl Peers {
     pub(super) fn set_congested(&mut self, shard: ShardId, is_congested: bool) {
         match is_congested {
             true => self.congested.insert(shard),
+            false if planted(Bug::MailboxFullForEver) => {}
             false => self.congested.remove(shard),
         }
     }
