@@ -3,4 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod slots;
 pub mod trunk;
+pub mod view;
+
+#[cfg(test)]
+mod testing;

@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+/// Nodes of a cluster.
+pub const MEMBERS_MAX: usize = 32;
+/// Bytes of the name of a node.
+pub const NAME_BYTES_MAX: usize = 32;
+/// Shards of a node.
+pub const SHARDS_MAX: u8 = 64;
+/// Parts of all users and rooms, each of which has one home.
+pub const SLOTS: usize = 4_096;
 /// The bytes of entries in one batch. A NATS server takes payloads of 1 MiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1_024;
 /// Entries of a trunk that are not acknowledged.
@@ -21,6 +29,8 @@ pub const RESEND_AFTER: Duration = Duration::from_millis(250);
 /// The longest such time. It doubles while there is no progress.
 pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
 
+const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as usize + 1);
+const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);
 const _: () = assert!(ACK_DELAY.as_millis() < RESEND_AFTER.as_millis());
 const _: () = assert!(NACK_EVERY.as_millis() < RESEND_AFTER.as_millis());

@@ -1,0 +1,18 @@
+//! Values for the tests of several files.
+
+use crate::view::{Incarnation, Member, MemberState, NodeName};
+
+pub(crate) fn name(name: &str) -> NodeName {
+    NodeName::new(name).expect("a valid name")
+}
+
+/// A member with one shard.
+pub(crate) fn member(of: &str, incarnation: u64) -> Member {
+    Member {
+        name: name(of),
+        incarnation: Incarnation(incarnation),
+        shards: 1,
+        version: 1,
+        state: MemberState::Up,
+    }
+}
