@@ -20,7 +20,7 @@ pub use decode::decode;
 pub use layers::layers;
 pub use link_pair::link_pair;
 pub use openapi::openapi;
-pub use server_bytes::server_bytes;
+pub use server_bytes::{server_bytes, server_shards};
 pub use server_session::server_session;
 pub use target_url::target_url;
 pub use token::token;

@@ -32,6 +32,11 @@ fn server_bytes() {
 }
 
 #[test]
+fn server_shards() {
+    replay("server_shards", rts_fuzz_bodies::server_shards);
+}
+
+#[test]
 fn layers() {
     replay("layers", rts_fuzz_bodies::layers);
 }

@@ -20,4 +20,9 @@ proptest! {
     fn engines_and_server_agree_over_breaking_links(script in prop::collection::vec(any::<u8>(), 0..500)) {
         rts_fuzz_bodies::link_pair(&script);
     }
+
+    #[test]
+    fn each_send_over_shards_has_one_result(script in prop::collection::vec(any::<u8>(), 0..1_500)) {
+        rts_fuzz_bodies::server_shards(&script);
+    }
 }
