@@ -25,15 +25,15 @@ pub struct Mailboxes {
     pub delay: Duration,
     /// The longest delay of the few entries that are late.
     pub tail: Duration,
-    /// A mailbox is congested while this many entries wait in it, until half of them are left. Its
-    /// sender then refuses messages and joins that would go there.
+    /// A mailbox is congested while this many entries wait in it, with each message counted, until
+    /// half of them are left. Its sender then refuses messages and joins that would go there.
     pub entries_max: usize,
 }
 
 #[derive(Debug, Default)]
 struct Mailbox {
     bursts: VecDeque<(Instant, Vec<Entry>)>,
-    /// The number of entries in `bursts`.
+    /// What the entries in `bursts` count as.
     len: usize,
     is_congested: bool,
 }
@@ -62,7 +62,7 @@ impl Mailboxes {
         let at = now + self.draw_delay();
         let mailbox = self.waiting.entry(pair).or_default();
         let after = mailbox.bursts.back().map_or(at, |(last, _)| at.max(*last));
-        mailbox.len += entries.len();
+        mailbox.len += count(&entries);
         mailbox.bursts.push_back((after, entries));
         mailbox.look(self.entries_max)
     }
@@ -78,7 +78,7 @@ impl Mailboxes {
         let is_due = |mailbox: &Mailbox| mailbox.bursts.front().is_some_and(|(at, _)| *at <= now);
         let (pair, mailbox) = self.waiting.iter_mut().find(|(_, mailbox)| is_due(mailbox))?;
         let (_, entries) = mailbox.bursts.pop_front()?;
-        mailbox.len -= entries.len();
+        mailbox.len -= count(&entries);
         Some((*pair, entries, mailbox.look(self.entries_max)))
     }
 
@@ -86,6 +86,10 @@ impl Mailboxes {
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
     }
+}
+
+fn count(entries: &[Entry]) -> usize {
+    entries.iter().map(Entry::counts_as).sum()
 }
 
 impl Mailbox {
@@ -97,5 +101,35 @@ impl Mailbox {
         };
         let was_congested = std::mem::replace(&mut self.is_congested, is_congested);
         (was_congested != is_congested).then_some(is_congested)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rts_proto::server::{Deliveries, SessionNumber};
+    use rts_proto::{MessageConfig, MessageId, UserId};
+
+    use super::*;
+
+    #[test]
+    fn each_message_of_an_entry_counts_in_the_bound() {
+        let session = SessionNumber::from_number(1).expect("not zero");
+        let bob = UserId::new("bob").expect("valid");
+        let mut deliveries = Deliveries::default();
+        for id in (1..=3).map(MessageId) {
+            deliveries.push(session, id, MessageConfig::ReliableOrdered, &bob, b"frame");
+        }
+        let messages = || vec![Entry::Deliver(deliveries.clone())];
+        let mut mailboxes = Mailboxes::new(1);
+        mailboxes.entries_max = 4;
+        let pair = (ShardId::FIRST, ShardId::new(1).expect("valid"));
+        let (now, later) = (Instant::from_millis(1), Instant::from_millis(1_000));
+        assert_eq!(mailboxes.put(now, pair, messages()), None);
+        assert_eq!(mailboxes.put(now, pair, messages()), Some(true));
+        let mut changes = Vec::new();
+        while let Some((_, _, change)) = mailboxes.take(later) {
+            changes.push(change);
+        }
+        assert_eq!(changes, [None, Some(false)]);
     }
 }

@@ -9,8 +9,9 @@ use rts_proto::server::{Entry, Input, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
-/// Entries in a mailbox at which the receiver is reported to the sender as congested, until half of
-/// them are left. The sender then refuses messages for it, and still sends what must not be lost.
+/// Entries in a mailbox, with each message counted, at which the receiver is reported to the sender
+/// as congested, until half of them are left. The sender then refuses messages for it, and still
+/// sends what must not be lost.
 const CONGESTED_ENTRIES: usize = 65_536;
 /// Bytes of frames and lists in a mailbox at which the same happens, also until half of them are
 /// left.
@@ -43,7 +44,7 @@ struct Inboxes {
 #[derive(Debug, Default)]
 struct Mailbox {
     bursts: VecDeque<Burst>,
-    /// Of all bursts.
+    /// What the entries of all bursts count as.
     entries: usize,
     bytes: usize,
     is_congested: bool,
@@ -56,12 +57,21 @@ struct Mailbox {
 #[derive(Debug)]
 struct Burst {
     entries: Vec<Entry>,
+    counts_as: usize,
     bytes: usize,
+}
+
+impl Burst {
+    fn new(entries: Vec<Entry>) -> Self {
+        let counts_as = entries.iter().map(Entry::counts_as).sum();
+        let bytes = entries.iter().map(Entry::more_bytes).sum();
+        Self { entries, counts_as, bytes }
+    }
 }
 
 impl Mailbox {
     fn push(&mut self, burst: Burst) {
-        self.entries += burst.entries.len();
+        self.entries += burst.counts_as;
         self.bytes += burst.bytes;
         self.bursts.push_back(burst);
         self.update_congestion();
@@ -69,7 +79,7 @@ impl Mailbox {
 
     fn pop(&mut self) -> Option<Burst> {
         let burst = self.bursts.pop_front()?;
-        self.entries -= burst.entries.len();
+        self.entries -= burst.counts_as;
         self.bytes -= burst.bytes;
         self.update_congestion();
         Some(burst)
@@ -148,9 +158,9 @@ impl Mesh {
     /// be reported to the sender's core as congested at once.
     pub(crate) fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>) -> bool {
         let inboxes = &self.shards[to.number()];
-        let bytes = entries.iter().map(Entry::more_bytes).sum();
+        let burst = Burst::new(entries);
         let mut mailbox = lock(&inboxes.from[from.number()]);
-        mailbox.push(Burst { entries, bytes });
+        mailbox.push(burst);
         let must_report = mailbox.must_report(true);
         drop(mailbox);
         if inboxes.has_mail.insert(from) {

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_lite::future::block_on;
-use rts_proto::server::SessionNumber;
+use rts_proto::server::{Deliveries, SessionNumber};
+use rts_proto::{MessageConfig, MessageId, UserId};
 
 use super::*;
 
@@ -15,6 +16,17 @@ fn shard(number: usize) -> ShardId {
 fn entry(number: u64) -> Entry {
     let session = SessionNumber::from_number(number).expect("not zero");
     Entry::Push { session, frame: Bytes::new() }
+}
+
+/// An entry with this many messages.
+fn messages(count: usize) -> Entry {
+    let session = SessionNumber::from_number(1).expect("not zero");
+    let bob = UserId::new("bob").expect("valid");
+    let mut deliveries = Deliveries::default();
+    for id in (1..=count as u64).map(MessageId) {
+        deliveries.push(session, id, MessageConfig::ReliableOrdered, &bob, b"frame");
+    }
+    Entry::Deliver(deliveries)
 }
 
 fn mesh(shards: usize) -> (Mesh, Vec<Arc<ReadyQueue>>) {
@@ -107,6 +119,16 @@ fn mailbox_is_congested_from_its_bound_to_half_of_it() {
     assert!(fill(&mesh, 1, BURST), "congested again");
 }
 
+#[test]
+fn each_message_of_an_entry_counts_in_the_bound() {
+    let (mesh, _ready) = mesh(2);
+    assert!(!mesh.send(shard(0), shard(1), vec![messages(CONGESTED_ENTRIES - 1)]));
+    assert!(mesh.send(shard(0), shard(1), vec![messages(1)]));
+    taken(&mesh, 1);
+    assert_eq!(mesh.next_relieved(shard(0)), Some(shard(1)));
+    assert!(!mesh.send(shard(0), shard(1), vec![messages(CONGESTED_ENTRIES - 1)]));
+}
+
 /// Otherwise the sender would send without bound to a receiver that is congested.
 #[test]
 fn receiver_that_is_congested_again_is_not_reported_as_relieved() {
@@ -149,7 +171,8 @@ fn entries_weigh_as_much_as_their_lists() {
         sessions: vec![session; sessions],
         frames: vec![(None, Bytes::new()); ITEMS_PER_WEIGHT],
     };
-    assert_eq!([entry(1), to_each(0), to_each(800)].map(|entry| weight(&entry)), [1, 2, 102]);
+    let weights = [entry(1), to_each(0), to_each(800), messages(3)].map(|entry| weight(&entry));
+    assert_eq!(weights, [1, 2, 102, 3]);
     let (mesh, _ready) = mesh(2);
     for _ in 0..2 {
         mesh.send(shard(0), shard(1), vec![to_each(ITEMS_PER_WEIGHT * WEIGHT_PER_TURN)]);

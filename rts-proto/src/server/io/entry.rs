@@ -220,6 +220,15 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// How many entries it counts as where entries wait: each of its messages to users is one.
+    #[must_use]
+    pub fn counts_as(&self) -> usize {
+        match self {
+            Self::Deliver(deliveries) => deliveries.len(),
+            _ => 1,
+        }
+    }
+
     /// Its bytes besides those that every entry has: its frames, names and lists. They bound the
     /// memory of entries that wait.
     #[must_use]
@@ -307,6 +316,17 @@ impl Names {
 mod tests {
     use super::*;
     use crate::server::testing::{number, uid};
+
+    #[test]
+    fn each_message_counts_as_an_entry() {
+        let mut deliveries = Deliveries::default();
+        for id in (1..=3).map(MessageId) {
+            deliveries.push(number(1), id, MessageConfig::ReliableOrdered, &uid("bob"), b"frame");
+        }
+        assert_eq!(Entry::Deliver(deliveries).counts_as(), 3);
+        let outcome = (number(1), Outcome::Send(SendCode::Ok, MessageId(7)));
+        assert_eq!(Entry::Outcomes(alloc::vec![outcome; 100]).counts_as(), 1);
+    }
 
     #[test]
     fn lists_of_receivers_and_results_count_as_memory() {
