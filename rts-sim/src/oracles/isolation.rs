@@ -21,6 +21,8 @@ const SLACK: Duration = Duration::from_secs(1);
 struct Asked {
     uid: String,
     at: Instant,
+    /// An engine was logged in as the user at that time.
+    was_live: bool,
     must_be_online: bool,
 }
 
@@ -39,10 +41,9 @@ impl Oracle for Isolation {
         match &line.entry {
             Entry::Call { who, call: Call::Status { uid }, .. } => {
                 let engine = &model.engines[*who];
-                let is_online = engine.login.live().is_some()
-                    && model.live(engine.app).any(|(_, live)| live == uid);
-                let must_be_online = model.is_asking() && is_online;
-                let asked = Asked { uid: uid.clone(), at: line.at, must_be_online };
+                let was_live = model.live(engine.app).any(|(_, live)| live == uid);
+                let must_be_online = model.is_asking() && engine.login.live().is_some() && was_live;
+                let asked = Asked { uid: uid.clone(), at: line.at, was_live, must_be_online };
                 self.open.entry(*who).or_default().push_back(asked);
                 Ok(())
             }
@@ -98,13 +99,13 @@ impl Isolation {
         if self.is_slow || status != OnlineStatus::Online {
             return Ok(());
         }
-        // For the status online, an engine of this app must have had a session as this user shortly
-        // before.
+        // For the status online, an engine of this app must have had a session as this user at some
+        // moment between question and answer, or shortly before.
         let app = model.engines[who].app;
         let is_live = model.live(app).any(|(_, live)| live == uid);
         let was_alive = self.alive.get(&(app, uid.to_owned()));
         let recently = was_alive.is_some_and(|at| asked.at.since(*at) <= SESSION_GRACE + SLACK);
-        ensure(is_live || recently, || {
+        ensure(is_live || asked.was_live || recently, || {
             format!(
                 "I47: at {now} #{who} got the answer that {uid} is online, last seen {was_alive:?}"
             )

@@ -180,29 +180,26 @@ impl BackEnd {
         app: usize,
         report: &Report,
     ) -> Result<(), Violation> {
-        if let Report::MemberLeft { room, uid, .. } = report
-            && let Some(index) = self.leaving.iter().position(|leaving| {
-                leaving.app == app && leaving.room == room.as_str() && leaving.uid == uid.as_str()
-            })
-        {
-            self.leaving.swap_remove(index);
-            return Ok(());
-        }
         match report {
-            Report::MemberLeft { room, uid, reason: LeaveReason::Kicked } => {
+            Report::MemberLeft { room, uid, reason } => {
+                let was_leaving = self.take_leaving(app, room.as_str(), uid.as_str());
+                if *reason != LeaveReason::Kicked {
+                    return Ok(());
+                }
                 let place = number(room.as_str()).zip(number(uid.as_str()));
                 let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
                     (*at, *of) == (now, app)
                         && place.is_some_and(|(room, user)| command.removes(room, user))
                 });
-                if model.has_mailboxes && self.has_crossed(now, app, place) {
+                // The last command removes it, also if an earlier one is under way to the room.
+                if is_meant && self.kicks_due > 0 {
+                    self.kicks_due -= 1;
                     return Ok(());
                 }
-                let due = self.kicks_due.checked_sub(1).filter(|_| is_meant);
-                self.kicks_due = due.ok_or_else(|| {
+                let has_crossed = model.has_mailboxes && self.has_crossed(now, app, place);
+                ensure(was_leaving || has_crossed, || {
                     format!("I27: {uid} was kicked out of {room}, and nobody wanted that")
-                })?;
-                Ok(())
+                })
             }
             Report::UserOffline { uid, reason: LeaveReason::Kicked } => {
                 let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
@@ -234,6 +231,15 @@ impl BackEnd {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A membership has ended. Returns whether it was to end, because its user was put out.
+    fn take_leaving(&mut self, app: usize, room: &str, uid: &str) -> bool {
+        let before = self.leaving.len();
+        // Two commands may have put the user out while the first one was under way to the room.
+        self.leaving
+            .retain(|leaving| (leaving.app, &*leaving.room, &*leaving.uid) != (app, room, uid));
+        self.leaving.len() < before
     }
 
     /// Whether the user was put out while its join was under way to the room's shard.
