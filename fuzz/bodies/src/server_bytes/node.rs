@@ -157,7 +157,7 @@ mod tests {
             let app = AppId::new(app).expect("well formed");
             let users: BTreeSet<_> =
                 USERS[..3].iter().map(|user| placement.of_user(&app, user)).collect();
-            let room = |id: &&str| placement.of_room(&app, &RoomId::new(*id).expect("well formed"));
+            let room = |id: &&str| placement.of_room(&app, &RoomId::new(id).expect("well formed"));
             let rooms: BTreeSet<_> = ROOMS[..2].iter().map(room).collect();
             assert_eq!((users.len(), rooms.len()), (2, 2), "{app:?}");
         }
