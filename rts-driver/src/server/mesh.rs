@@ -2,7 +2,7 @@
 //! shard sends the entries of a burst together, and wakes the other shard once.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rts_proto::server::{Entry, Input, ShardId};
@@ -16,8 +16,8 @@ const CONGESTED_ENTRIES: usize = 65_536;
 /// Bytes of frames and lists in a mailbox at which the same happens, also until half of them are
 /// left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
-/// The weight of entries after which the rest stays in the mailboxes until the next turn. As much
-/// as a turn reads from links ([`weight`]).
+/// The weight of entries ([`weight`]) after which the rest stays in the mailboxes until the next
+/// turn: as much as a turn reads from links. The burst that reaches it is still taken as a whole.
 const WEIGHT_PER_TURN: usize = 1_024;
 /// Items of an entry, such as the sessions that get a frame, which cost as much as another entry.
 const ITEMS_PER_WEIGHT: usize = 8;
@@ -37,6 +37,9 @@ struct Inboxes {
     from: Vec<Mutex<Mailbox>>,
     /// The senders whose mailbox has entries.
     has_mail: ShardSet,
+    /// The number of the sender from which the next burst is taken, or the next one after it that
+    /// has mail. Only the shard itself uses it.
+    next: AtomicUsize,
     /// Shards that may no longer be congested, after they were.
     relieved: ShardSet,
 }
@@ -142,6 +145,12 @@ fn of_bits(bits: u64) -> impl Iterator<Item = ShardId> {
     numbers.filter_map(ShardId::new)
 }
 
+/// The first of these shards that has this number or a higher one, or the first of all.
+fn first_from(number: usize, bits: u64) -> Option<ShardId> {
+    let is_there = |shard: &ShardId| shard.number() >= number;
+    of_bits(bits).find(is_there).or_else(|| of_bits(bits).next())
+}
+
 impl Mesh {
     /// Between shards with these ready queues.
     pub(crate) fn new(ready: &[Arc<ReadyQueue>]) -> Self {
@@ -149,6 +158,7 @@ impl Mesh {
             ready: Arc::clone(ready),
             from: (0..count).map(|_| Mutex::default()).collect(),
             has_mail: ShardSet::default(),
+            next: AtomicUsize::new(0),
             relieved: ShardSet::default(),
         };
         Self { shards: ready.iter().map(|of_shard| inboxes(of_shard, ready.len())).collect() }
@@ -170,24 +180,27 @@ impl Mesh {
     }
 
     /// Takes what is in a shard's mailboxes, up to the bound of a turn: inputs of its core, in the
-    /// order of each sender. The senders take turns. Returns whether anything is left, for which
-    /// nothing wakes the receiver.
+    /// order of each sender. The senders take turns, also from one call to the next. Returns
+    /// whether anything is left, for which nothing wakes the receiver.
     pub(crate) fn take(&self, own: ShardId, into: &mut impl FnMut(Input)) -> bool {
         let inboxes = &self.shards[own.number()];
         let mut waiting = inboxes.has_mail.take();
+        let mut next = inboxes.next.load(Ordering::Relaxed);
         let mut taken = 0;
-        while waiting != 0 && taken < WEIGHT_PER_TURN {
-            for from in of_bits(waiting) {
-                let (entries, has_more) = self.take_burst(own, from);
-                if !has_more {
-                    waiting &= !bit(from);
-                }
-                if let Some(entries) = entries {
-                    taken += entries.iter().map(weight).sum::<usize>();
-                    into(Input::Peer(from, entries));
-                }
+        while taken < WEIGHT_PER_TURN
+            && let Some(from) = first_from(next, waiting)
+        {
+            let (entries, has_more) = self.take_burst(own, from);
+            if !has_more {
+                waiting &= !bit(from);
             }
+            if let Some(entries) = entries {
+                taken += entries.iter().map(weight).sum::<usize>();
+                into(Input::Peer(from, entries));
+            }
+            next = from.number() + 1;
         }
+        inboxes.next.store(next, Ordering::Relaxed);
         inboxes.has_mail.add(waiting);
         waiting != 0
     }

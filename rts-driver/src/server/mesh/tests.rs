@@ -91,6 +91,11 @@ fn receiver_is_woken_once_until_it_takes() {
     assert!(is_notified(&ready[1]));
 }
 
+/// A burst with the weight of a turn.
+fn heavy(number: u64) -> Vec<Entry> {
+    (0..WEIGHT_PER_TURN).map(|_| entry(number)).collect()
+}
+
 /// Entries for shard 1 that wait, in bursts of this length.
 fn fill(mesh: &Mesh, bursts: usize, burst: usize) -> bool {
     let entries = || (1..=burst as u64).map(entry).collect();
@@ -142,17 +147,16 @@ fn receiver_that_is_congested_again_is_not_reported_as_relieved() {
 }
 
 #[test]
-fn turn_takes_bounded_weight_and_a_burst_of_each_sender() {
+fn turn_ends_with_the_burst_that_reaches_its_weight() {
     let (mesh, ready) = mesh(3);
-    let heavy = |number| (0..WEIGHT_PER_TURN).map(|_| entry(number)).collect();
     for number in 1..=3 {
         mesh.send(shard(0), shard(2), heavy(number));
     }
     mesh.send(shard(1), shard(2), vec![entry(10)]);
     assert!(is_notified(&ready[2]));
     let turns = [
-        (vec![(0, entry(1)), (1, entry(10))], true),
-        (vec![(0, entry(2))], true),
+        (vec![(0, entry(1))], true),
+        (vec![(1, entry(10)), (0, entry(2))], true),
         (vec![(0, entry(3))], false),
     ];
     for (expected, has_more) in turns {
@@ -162,6 +166,26 @@ fn turn_takes_bounded_weight_and_a_burst_of_each_sender() {
     assert!(!is_notified(&ready[2]));
     mesh.send(shard(0), shard(2), vec![entry(4)]);
     assert!(is_notified(&ready[2]));
+}
+
+/// Otherwise senders with low numbers, which always have mail, could keep a turn for themselves.
+#[test]
+fn senders_whose_bursts_fill_a_turn_take_turns() {
+    let (mesh, _ready) = mesh(4);
+    let mut sent = [0; 3];
+    let mut send = |from: usize| {
+        sent[from] += 1;
+        mesh.send(shard(from), shard(3), heavy(sent[from]));
+    };
+    (0..3).for_each(&mut send);
+    let mut senders = Vec::new();
+    for _ in 0..6 {
+        for (from, _) in firsts(taken_in_turn(&mesh, 3).0) {
+            senders.push(from);
+            send(from);
+        }
+    }
+    assert_eq!(senders, [0, 1, 2, 0, 1, 2]);
 }
 
 #[test]
