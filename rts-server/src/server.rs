@@ -214,7 +214,7 @@ impl Server {
         if outcome.is_err()
             && tokio::time::timeout(CLOSE_PATIENCE, self.node.closed()).await.is_err()
         {
-            tracing::error!(links = self.node.stats().links, "links are left open");
+            tracing::error!(links = self.node.open_links(), "links are left open");
         }
         tracing::info!("stopped");
         Ok(outcome?)

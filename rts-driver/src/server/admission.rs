@@ -249,8 +249,8 @@ impl Admission {
         self.links == 0
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.links == 0
+    pub(crate) fn links(&self) -> usize {
+        self.links
     }
 }
 

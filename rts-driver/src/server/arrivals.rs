@@ -61,7 +61,7 @@ pub(crate) struct Arrivals<R: Runtime, N> {
     has_reactor: AtomicBool,
     /// The number of the latest reactor.
     latest: AtomicU64,
-    /// A reactor has ended by a panic.
+    /// A reactor has ended by a panic, or a command has panicked.
     has_failed: AtomicBool,
     /// The reactor has to end.
     is_stopped: AtomicBool,
@@ -123,7 +123,7 @@ impl<R: Runtime, N> Arrivals<R, N> {
         self.has_reactor.load(Ordering::Acquire)
     }
 
-    /// Whether a reactor has ended by a panic.
+    /// Whether a reactor has ended by a panic, or a command has panicked.
     pub(crate) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Acquire)
     }
@@ -163,6 +163,15 @@ impl<R: Runtime, N> Arrivals<R, N> {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped.load(Ordering::Acquire)
+    }
+
+    /// A command has panicked. The reactor has to end, as if it had panicked itself, and must then
+    /// be woken. Returns the links that it had not taken, to be dropped.
+    pub(crate) fn fail(&self) -> Vec<Arrival<R, N>> {
+        let mut links = self.lock();
+        self.has_failed.store(true, Ordering::Release);
+        self.is_stopped.store(true, Ordering::Release);
+        self.take_all(&mut links)
     }
 
     /// The reactor ends. Returns the links that it had not taken, to be dropped.

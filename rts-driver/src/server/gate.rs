@@ -40,8 +40,12 @@ impl Gate {
         }
     }
 
+    pub(crate) fn links(&self) -> usize {
+        self.admission().links()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.admission().is_empty()
+        self.links() == 0
     }
 
     /// Waits until no link is left. Cancel safe.

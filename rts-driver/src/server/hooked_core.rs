@@ -9,6 +9,7 @@ use rts_proto::server::{
 };
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
 
+use crate::panics::catch_panic;
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
 use crate::server::mesh::Mesh;
 use crate::server::posts::{NewPost, Posts};
@@ -150,15 +151,25 @@ impl HookedCore {
         self.mesh.as_ref().is_some_and(|mesh| mesh.take(own, into))
     }
 
-    /// Ends the burst: the core does at once what is due at once.
+    /// Ends the burst: the core does at once what is due at once. A panic is contained, unless
+    /// other shards count on what it leaves undone. Then it ends the shard.
     pub(crate) fn end_burst(
         &mut self,
         now: Instant,
         apply: &mut impl FnMut(LinkOutput) -> Option<Input>,
     ) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let has_peers = self.has_peers();
+        let mut end = || {
             self.server.handle_input(now, Input::Tick);
             self.drain(now, apply);
+        };
+        if has_peers {
+            end();
+        } else {
+            catch_panic(end);
         }
     }
 

@@ -150,8 +150,17 @@ impl<R: Runtime> Node<R> {
         self.first().common.gate.emptied().await;
     }
 
-    /// Ready when the reactor of a shard has ended by a panic, which is a bug. Returns the shard,
-    /// whose links are gone. Cancel safe.
+    /// The number of links that are not closed. It is counted without the shards, so this is safe
+    /// to call after one of them has [failed](Self::failed).
+    #[must_use]
+    pub fn open_links(&self) -> usize {
+        self.first().common.gate.links()
+    }
+
+    /// Ready when a shard has ended by a panic, which is a bug. Returns the shard, whose links are
+    /// gone or about to be dropped. Cancel safe.
+    ///
+    /// A panic of a command ends its shard too, if there are others, and goes on to the caller.
     ///
     /// If it is the only shard, the next accepted link starts a new reactor. If there are others,
     /// this node cannot go on, because they have sent the shard what is lost: it drops the links

@@ -145,6 +145,10 @@ impl<R: Runtime> Reactor<R> {
         // Without the lock, because this calls the embedder's subscriber.
         let level = NoticeLog::level();
         let mut state = shared.lock();
+        if shared.arrivals.is_stopped() {
+            // Perhaps by a command that panicked. The core then has half-done work.
+            return None;
+        }
         let now = shared.now();
         let State { core, link_outputs, .. } = &mut *state;
         let LinkIo { links, batch, .. } = &mut self.io;
@@ -169,11 +173,7 @@ impl<R: Runtime> Reactor<R> {
                 links.mark_ending(link, Ending::Now(Fault::Panicked));
             }
         }
-        if core.has_peers() {
-            core.end_burst(now, &mut |output| links.apply(output));
-        } else {
-            catch_panic(|| core.end_burst(now, &mut |output| links.apply(output)));
-        }
+        core.end_burst(now, &mut |output| links.apply(output));
         for id in batch.drain_before_login() {
             if let Some(entry) = links.get_mut(id)
                 && !entry.is_logged_in()

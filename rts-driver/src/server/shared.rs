@@ -2,6 +2,7 @@
 //! state that needs no lock or has its own.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -49,7 +50,7 @@ pub(crate) struct Common {
     /// The limit on handshakes, for each reactor.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
     last_link: Arc<AtomicU64>,
-    /// A shard was shut down, a reactor has ended, or a shard is gone.
+    /// A shard was shut down, has failed or is gone, or a reactor has ended.
     pub(crate) ended: Arc<Event>,
 }
 
@@ -120,6 +121,9 @@ impl<R: Runtime> Shared<R> {
     }
 
     /// Calls the core from outside the reactor, and leaves the outputs for links to the reactor.
+    ///
+    /// A panic goes on to the caller. If there are other shards, it also ends this one: there is no
+    /// link to give up for it, and the other shards count on what it leaves undone.
     pub(crate) fn command<T>(
         self: &Arc<Self>,
         command: impl FnOnce(&mut Server, Instant) -> T,
@@ -128,14 +132,29 @@ impl<R: Runtime> Shared<R> {
         let mut state = self.lock();
         let State { core, link_outputs, .. } = &mut *state;
         let now = self.common.clock.now();
-        core.take_notice(level);
-        let returned = command(&mut core.server, now);
-        let mut keep = |output| {
-            link_outputs.push(output);
-            None
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            core.take_notice(level);
+            let returned = command(&mut core.server, now);
+            let mut keep = |output| {
+                link_outputs.push(output);
+                None
+            };
+            core.drain(now, &mut keep);
+            core.end_burst(now, &mut keep);
+            returned
+        }));
+        let returned = match done {
+            Ok(returned) => returned,
+            Err(panic) => {
+                // Under the lock, so that the reactor makes no other call.
+                let new_links = core.has_peers().then(|| self.arrivals.fail());
+                drop(state);
+                drop(new_links);
+                self.ready.notify();
+                self.common.ended.notify(usize::MAX);
+                resume_unwind(panic);
+            }
         };
-        core.drain(now, &mut keep);
-        core.end_burst(now, &mut keep);
         let has_new_posts = core.has_new_posts();
         drop(state);
         self.ready.notify();
@@ -227,7 +246,7 @@ impl<R: Runtime> Shared<R> {
         until(&self.common.ended, || self.lock().is_shut_down).await;
     }
 
-    /// Waits until the reactor of one of these shards has ended by a panic. Returns that shard.
+    /// Waits until one of these shards has ended by a panic. Returns that shard.
     pub(crate) async fn any_failed(shards: &[Arc<Self>]) -> ShardId {
         let failed = || shards.iter().find(|shard| shard.arrivals.has_failed());
         until_some(&shards[0].common.ended, failed).await.placement.own()

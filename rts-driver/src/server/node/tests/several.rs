@@ -6,6 +6,8 @@ use super::*;
 use crate::testing::DETACHES;
 use crate::testing::lines::Lines;
 
+mod panics;
+
 /// A node of two shards. The test makes the turns of both.
 struct Two {
     node: Node<Still>,
@@ -296,53 +298,6 @@ fn full_mailbox_is_logged() {
     let is_it =
         |line: &String| line.contains("a shard does not keep up") && line.contains("shard=1");
     assert!(matches!(&lines[..], [line] if is_it(line)), "{lines:?}");
-}
-
-struct PanicsOfRooms;
-
-impl Watch for PanicsOfRooms {
-    fn happened(&self, _: ShardId, _: AppId, report: Report) {
-        assert!(!matches!(report, Report::RoomCreated { .. }), "on purpose");
-    }
-}
-
-#[test]
-fn panic_on_entries_of_another_shard_ends_the_shard() {
-    let mut two = Two::new();
-    let mut peer = two.accept(&Acceptor::plain());
-    peer.write(&[hello(), login(&user_of(0))].concat());
-    two.turn_until_quiet();
-    two.node.watch(Arc::new(PanicsOfRooms));
-    let rooms = (0..).map(|number| format!("r{number}").parse::<RoomId>().expect("well formed"));
-    let room = rooms.into_iter().find(|room| placement(0).of_room(&app_id(), room).number() == 1);
-    let room = room.expect("hashes reach both");
-    peer.write(&Frame::Join { room, ticket: 1, business_id: None }.encode());
-    assert_eq!(two.failed(), None);
-    let ended = catch_unwind(AssertUnwindSafe(|| two.turn_until_quiet()));
-    assert!(ended.is_err(), "the panic leaves the reactor");
-    assert_eq!(two.failed(), Some(1));
-}
-
-struct PanicsOfUsers;
-
-impl Watch for PanicsOfUsers {
-    fn happened(&self, _: ShardId, _: AppId, report: Report) {
-        assert!(!matches!(report, Report::UserOffline { .. }), "on purpose");
-    }
-}
-
-#[test]
-fn panic_at_the_end_of_a_burst_ends_the_shard() {
-    let mut config = Config::default();
-    // The session ends at the end of the burst that begins it.
-    config.session_grace = Duration::ZERO;
-    let mut two = Two::with_config(Arc::new(Anybody), config);
-    two.node.watch(Arc::new(PanicsOfUsers));
-    let mut peer = two.accept(&Acceptor::plain());
-    peer.write(&[hello(), login(&user_of(0))].concat());
-    let ended = catch_unwind(AssertUnwindSafe(|| two.turn_until_quiet()));
-    assert!(ended.is_err(), "the panic leaves the reactor");
-    assert_eq!(two.failed(), Some(0));
 }
 
 /// One that waited for the shards one after the other would take a turn of each in sequence.
