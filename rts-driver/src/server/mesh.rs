@@ -13,8 +13,8 @@ use crate::server::ready_queue::ReadyQueue;
 /// as congested, until half of them are left. The sender then refuses messages for it, and still
 /// sends what must not be lost.
 const CONGESTED_ENTRIES: usize = 65_536;
-/// Bytes of frames and lists in a mailbox at which the same happens, also until half of them are
-/// left.
+/// Bytes of frames, ids and lists in a mailbox at which the same happens, also until half of them
+/// are left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
 /// The weight of entries ([`weight`]) after which the rest stays in the mailboxes until the next
 /// turn: as much as a turn reads from links. The burst that reaches it is still taken as a whole.

@@ -99,9 +99,9 @@ impl Deliveries {
         self.count == 0
     }
 
-    /// The memory of all messages.
+    /// The memory of all messages, also that which is in reserve.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 }
 
@@ -208,5 +208,14 @@ mod tests {
         assert!(deliveries.iter().eq(expected));
         assert_eq!(deliveries.len(), 3);
         assert!(deliveries.bytes() > 70_000);
+    }
+
+    #[test]
+    fn memory_in_reserve_counts() {
+        let mut deliveries = Deliveries::default();
+        assert_eq!(deliveries.bytes(), 0);
+        deliveries.bytes.reserve(10_000);
+        deliveries.push(number(1), MessageId(1), MessageConfig::ReliableOrdered, &uid("bob"), b"");
+        assert!(deliveries.bytes() >= 10_000);
     }
 }

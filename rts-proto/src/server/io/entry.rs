@@ -1,7 +1,6 @@
 //! What one shard of a node sends another.
 
 use alloc::vec::Vec;
-use core::mem::size_of_val;
 
 use bytes::Bytes;
 
@@ -229,35 +228,54 @@ impl Entry {
         }
     }
 
-    /// Its bytes besides those that every entry has: its frames, names and lists. They bound the
-    /// memory of entries that wait.
+    /// Its bytes besides those that every entry has: its frames, ids, names and lists. They bound
+    /// the memory of entries that wait.
     #[must_use]
     pub fn more_bytes(&self) -> usize {
+        let of_ids = |room: &RoomId, uid: &UserId| room.as_str().len() + uid.as_str().len();
         match self {
+            Self::InApp(app_id) => app_id.as_str().len(),
             Self::Deliver(deliveries) => deliveries.bytes(),
-            Self::Broadcast { frame, .. } | Self::Push { frame, .. } => frame.len(),
-            Self::PushToEach { sessions, frames } => {
-                size_of_val(&sessions[..])
-                    + size_of_val(&frames[..])
-                    + frames.iter().map(|(_, frame)| frame.len()).sum::<usize>()
+            Self::QueryStatus { uid, .. } | Self::NotDelivered { to: uid, .. } => {
+                uid.as_str().len()
             }
-            Self::Removed { notice, .. } => notice.as_ref().map_or(0, Bytes::len),
-            Self::Joined { names, .. } | Self::Names { names, .. } => names.bytes(),
-            Self::Outcomes(outcomes) => size_of_val(&outcomes[..]),
-            Self::InApp(_)
-            | Self::QueryStatus { .. }
-            | Self::OrphanGone { .. }
-            | Self::Join { .. }
-            | Self::Leave { .. }
-            | Self::Gone { .. }
-            | Self::PutOut { .. }
-            | Self::AskNames { .. }
-            | Self::NotDelivered { .. }
-            | Self::NotBroadcast { .. }
-            | Self::JoinRefused { .. }
-            | Self::Left { .. } => 0,
+            Self::Join { room, uid, business_id, .. } => {
+                of_ids(room, uid) + business_id.as_ref().map_or(0, |id| id.as_str().len())
+            }
+            Self::OrphanGone { room, uid }
+            | Self::Leave { room, uid, .. }
+            | Self::Gone { room, uid, .. }
+            | Self::PutOut { room, uid }
+            | Self::AskNames { room, uid, .. } => of_ids(room, uid),
+            Self::Broadcast { room, uid, frame, .. } => of_ids(room, uid) + frame.len(),
+            Self::Outcomes(outcomes) => {
+                let rooms = outcomes.iter().map(|(_, outcome)| match outcome {
+                    Outcome::Send(..) => 0,
+                    Outcome::Broadcast(room, ..) => room.as_str().len(),
+                });
+                list(outcomes) + rooms.sum::<usize>()
+            }
+            Self::NotBroadcast { room, .. }
+            | Self::JoinRefused { room, .. }
+            | Self::Left { room, .. } => room.as_str().len(),
+            Self::Push { frame, .. } => frame.len(),
+            Self::PushToEach { sessions, frames } => {
+                let of_frames = frames.iter().map(|(_, frame)| frame.len());
+                list(sessions) + list(frames) + of_frames.sum::<usize>()
+            }
+            Self::Joined { room, names, .. } | Self::Names { room, names, .. } => {
+                room.as_str().len() + names.bytes()
+            }
+            Self::Removed { room, notice, .. } => {
+                room.as_str().len() + notice.as_ref().map_or(0, Bytes::len)
+            }
         }
     }
+}
+
+/// The memory of a list, also that which it has in reserve.
+fn list<T>(items: &Vec<T>) -> usize {
+    items.capacity() * size_of::<T>()
 }
 
 /// Whether a user may enter one more room, as its own shard sees it.
@@ -307,15 +325,14 @@ pub struct Names {
 
 impl Names {
     fn bytes(&self) -> usize {
-        let of = |name: &UserId| size_of_val(name) + name.as_str().len();
-        self.names.iter().map(of).sum()
+        list(&self.names) + self.names.iter().map(|name| name.as_str().len()).sum::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::testing::{number, uid};
+    use crate::server::testing::{number, room_id, uid};
 
     #[test]
     fn each_message_counts_as_an_entry() {
@@ -332,7 +349,7 @@ mod tests {
     fn lists_of_receivers_and_results_count_as_memory() {
         let frame = Bytes::from_static(b"frame");
         let push = |receivers: u64| Entry::PushToEach {
-            sessions: (1..=receivers).map(number).collect(),
+            sessions: (1..receivers + 1).map(number).collect(),
             frames: [(None, frame.clone())].into(),
         };
         assert!(push(1).more_bytes() >= frame.len() + 8);
@@ -341,5 +358,36 @@ mod tests {
         assert!(Entry::Outcomes(alloc::vec![outcome; 100]).more_bytes() >= 1_600);
         let names = Names { names: [uid("alice")].into(), has_no_notices: false };
         assert!(names.bytes() > "alice".len());
+        let (session, names) = (number(1), Names::default());
+        let room = room_id("lobby");
+        let empty = Entry::Names { room, session, ticket: 1, names: names.clone() };
+        assert_eq!(empty.more_bytes(), "lobby".len());
+    }
+
+    #[test]
+    fn ids_count_as_memory() {
+        let (room, uid, session) = (room_id("lobby"), uid("alice"), number(1));
+        let id = MessageId(7);
+        let (config, code) = (MessageConfig::ReliableOrdered, SendCode::Timeout);
+        let not_delivered = Entry::NotDelivered { session, id, to: uid.clone(), config, code };
+        assert_eq!(not_delivered.more_bytes(), "alice".len());
+        let frame = Bytes::from_static(b"frame");
+        let broadcast = Entry::Broadcast { room: room.clone(), session, uid, id, frame };
+        assert_eq!(broadcast.more_bytes(), "lobbyaliceframe".len());
+        let results = |outcome| {
+            let mut list = Vec::with_capacity(10);
+            list.push((session, outcome));
+            Entry::Outcomes(list).more_bytes()
+        };
+        let of_send = results(Outcome::Send(SendCode::Ok, id));
+        let of_broadcast = results(Outcome::Broadcast(room, BroadcastCode::Ok, id));
+        assert_eq!(of_send, 10 * size_of::<(SessionNumber, Outcome)>());
+        assert_eq!(of_broadcast - of_send, "lobby".len());
+    }
+
+    /// `docs/operate.md` tells the memory of entries.
+    #[test]
+    fn entry_has_at_most_96_bytes() {
+        assert!(size_of::<Entry>() <= 96, "{}", size_of::<Entry>());
     }
 }
