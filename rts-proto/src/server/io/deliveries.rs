@@ -16,6 +16,8 @@ use crate::{MessageConfig, MessageId, UserId};
 pub struct Deliveries {
     /// For each message a head, the receiver and the frame.
     bytes: Vec<u8>,
+    /// The bytes of the messages that were added. A panic may leave a part of one more behind them.
+    added: usize,
     count: usize,
 }
 
@@ -51,6 +53,7 @@ impl Deliveries {
     ) {
         self.put_head(Origin { session, id }, config, to.as_str(), frame.len());
         self.bytes.extend_from_slice(frame);
+        self.end();
     }
 
     /// Adds a message whose frame is written in place. `to` is a valid user id.
@@ -64,9 +67,11 @@ impl Deliveries {
     ) {
         self.put_head(origin, config, to, frame.len);
         frame.put(&mut self.bytes);
+        self.end();
     }
 
-    /// Writes all but the frame, and reserves memory for it.
+    /// Writes all but the frame, and reserves memory for it. Only [`end`](Self::end) adds the
+    /// message, when its frame is there.
     #[inline]
     fn put_head(&mut self, origin: Origin, config: MessageConfig, to: &str, frame_len: usize) {
         let mut head = [0; HEAD_BYTES];
@@ -75,15 +80,21 @@ impl Deliveries {
         head[16..20].copy_from_slice(&(frame_len as u32).to_le_bytes());
         head[20] = config.code() as u8;
         head[21] = to.len() as u8;
+        self.bytes.truncate(self.added);
         self.bytes.reserve(HEAD_BYTES + to.len() + frame_len);
         self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(to.as_bytes());
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        self.added = self.bytes.len();
         self.count += 1;
     }
 
     /// The messages in their order.
     pub fn iter(&self) -> impl Iterator<Item = Delivery<'_>> {
-        let mut rest = &self.bytes[..];
+        let mut rest = &self.bytes[..self.added];
         core::iter::from_fn(move || next(&mut rest))
     }
 
@@ -208,6 +219,27 @@ mod tests {
         assert!(deliveries.iter().eq(expected));
         assert_eq!(deliveries.len(), 3);
         assert!(deliveries.bytes() > 70_000);
+    }
+
+    /// A panic on the input of a link ends only this link, and other links send messages then.
+    #[test]
+    fn message_that_a_panic_cuts_off_is_none() {
+        let config = MessageConfig::ReliableOrdered;
+        let mut deliveries = Deliveries::default();
+        let cut_off = |deliveries: &mut Deliveries| {
+            let origin = Origin { session: number(9), id: MessageId(9) };
+            deliveries.put_head(origin, config, "eve", 1_000);
+        };
+        let ids = |deliveries: &Deliveries| -> Vec<u64> {
+            deliveries.iter().map(|delivery| delivery.id.0).collect()
+        };
+        cut_off(&mut deliveries);
+        assert!(deliveries.is_empty() && ids(&deliveries).is_empty());
+        deliveries.push(number(1), MessageId(1), config, &uid("bob"), b"frame");
+        cut_off(&mut deliveries);
+        assert_eq!((deliveries.len(), ids(&deliveries)), (1, alloc::vec![1]));
+        deliveries.push(number(1), MessageId(2), config, &uid("bob"), b"frame");
+        assert_eq!((deliveries.len(), ids(&deliveries)), (2, alloc::vec![1, 2]));
     }
 
     #[test]
