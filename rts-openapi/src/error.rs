@@ -95,7 +95,7 @@ error_codes! {
     SizeOverLimit = "InvalidParameter.SizeOverLimit", 400, 0;
     /// The number of users or of bans exceeds its limit.
     UserCountOverLimit = "InvalidParameter.UserCountOverLimit", 400, 0;
-    /// The rate of the app or of the room is exceeded.
+    /// The rate of the app or of the room is exceeded, or the server does not keep up.
     QpsOverLimit = "FlowLimitExceeded.QPSOverLimit", 429, 0;
     /// The change is in force, but could not be saved. A restart would lose it.
     InternalError = "InternalError", 500, 0;

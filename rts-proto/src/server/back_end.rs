@@ -57,7 +57,7 @@ impl Server {
 
 /// Commands of the back end. Each does its work at once. Those that send return the number of
 /// sessions for which the message was queued. A user or room that is not found is not an error
-/// (§5.10, §6.11).
+/// (§5.10, §6.11). A message to a room is refused if the mailbox of a receiver's shard is full.
 impl Server {
     /// Takes the worth of this number of messages from the rate of the app's back end, for a
     /// command on another shard. Returns the number.
@@ -120,7 +120,7 @@ impl Server {
             server.take_backend_sends(app_id, 1)?;
             let now = server.shared.now();
             let Some(room) = server.rooms.find_mut(app_id, room_id) else { return Ok(0) };
-            if !room.take_broadcast(now) {
+            if !server.shared.has_space_for(room.sessions()) || !room.take_broadcast(now) {
                 return Err(CommandError::OverRoomRate);
             }
             let receivers = room.sessions().collect();
@@ -148,11 +148,14 @@ impl Server {
             server.take_backend_sends(app_id, to.len())?;
             let Some(room) = server.rooms.find(app_id, room_id) else { return Ok(0) };
             let to: BTreeSet<&UserId> = to.iter().collect();
-            let receivers = if planted(Bug::RoomUnicastToAll) {
+            let receivers: Vec<_> = if planted(Bug::RoomUnicastToAll) {
                 room.sessions().collect()
             } else {
                 to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
             };
+            if !server.shared.has_space_for(receivers.iter().copied()) {
+                return Err(CommandError::OverRoomRate);
+            }
             let bytes = Frame::RoomUnicast { from, room: room_id.clone(), payload }.encode();
             Ok(server.push_to_all(receivers, &bytes))
         })

@@ -10,8 +10,9 @@ pub enum CommandError {
         /// The rate.
         per_second: u32,
     },
-    /// The room's rate is used up by its members and the back end together.
-    #[error("this room is over its rate of broadcasts, which all senders share")]
+    /// The room's rate is used up by its members and the back end together, or a shard with
+    /// receivers does not keep up.
+    #[error("this room is over its rate, which all senders share, or the server does not keep up")]
     OverRoomRate,
     /// The payload is over its limit.
     #[error("the message has {len} bytes, at most {max} are allowed")]

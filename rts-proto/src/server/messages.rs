@@ -335,11 +335,7 @@ fn broadcast_in(
     frame: Bytes,
 ) -> BroadcastCode {
     let now = shared.now();
-    let has_space = |number| {
-        let shard = shared.sessions.other_shard_of(number);
-        shard.is_none_or(|shard| !shared.outbox.is_congested(shard))
-    };
-    if shared.outbox.is_any_congested() && !room.sessions().all(has_space) {
+    if !shared.has_space_for(room.sessions()) {
         return BroadcastCode::OverRate;
     }
     if !room.take_broadcast(now) {

@@ -85,6 +85,16 @@ impl Shared {
         self.push_or_end(number, frame.encode());
     }
 
+    /// Whether the shards of all these sessions take messages now.
+    #[inline]
+    pub(super) fn has_space_for(&self, mut receivers: impl Iterator<Item = SessionNumber>) -> bool {
+        let has_space = |number| {
+            let shard = self.sessions.other_shard_of(number);
+            shard.is_none_or(|shard| !self.outbox.is_congested(shard))
+        };
+        !self.outbox.is_any_congested() || receivers.all(has_space)
+    }
+
     /// Puts a frame into the windows of sessions that must get it.
     pub(super) fn push_to_each(
         &mut self,

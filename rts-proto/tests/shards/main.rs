@@ -1,6 +1,7 @@
 //! Several shards of a node, which send one another entries.
 
 mod equal;
+mod full;
 mod joins;
 mod late;
 mod stories;

@@ -49,6 +49,10 @@ pub(super) fn is_true(
             Command::Broadcast { .. },
             Answer::Refused(CommandError::OverAppRate { .. } | CommandError::OverRoomRate),
         ) => true,
+        // The mailbox of a receiver's shard is full.
+        (Command::RoomUnicast { .. }, Answer::Refused(CommandError::OverRoomRate)) => {
+            model.has_mailboxes
+        }
         (Command::Unicast { to, .. }, Answer::Queued(count)) => {
             *count <= 1 && (*count == 0 || !knows || known.online.contains(&uid(to)))
         }
