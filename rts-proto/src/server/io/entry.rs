@@ -12,8 +12,8 @@ use crate::{
     RoomState, SendCode, UserId,
 };
 
-/// One thing that a shard sends another. Entries from one shard to another arrive in their order,
-/// and none is lost.
+/// One thing that a shard sends another, or several messages or results of a burst. Entries from
+/// one shard to another arrive in their order, and none is lost.
 ///
 /// Entries go to the shard of a user, of a room or of a session. A session's number names its
 /// shard.

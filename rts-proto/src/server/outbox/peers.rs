@@ -22,8 +22,8 @@ pub(super) struct Peers {
 
 /// The entries for one shard.
 ///
-/// Messages and results of the burst share an entry each. Only an entry that may not overtake them
-/// ends it.
+/// Messages share an entry, which any other entry ends. Results share one too, which only an entry
+/// about a session of the other shard ends.
 #[derive(Debug, Default)]
 struct Waiting {
     entries: Vec<Entry>,
