@@ -76,6 +76,8 @@ impl Server {
     }
 
     /// Sends the message to the receiver's shard. It may be refused at once.
+    // Kept out of the path of a node with one shard.
+    #[inline(never)]
     fn deliver_elsewhere(
         &mut self,
         shard: ShardId,

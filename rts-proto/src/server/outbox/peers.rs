@@ -193,6 +193,12 @@ impl Peers {
     /// The burst is over: all entries go out.
     #[inline]
     pub(super) fn end_burst(&mut self, outputs: &mut VecDeque<Output>) {
+        if !self.has_entries.is_empty() {
+            self.send_all(outputs);
+        }
+    }
+
+    fn send_all(&mut self, outputs: &mut VecDeque<Output>) {
         while let Some(shard) = self.has_entries.pop_first() {
             let entries = core::mem::take(&mut self.waiting[shard.number()]).into_entries();
             outputs.push_back(Output::Peer(shard, entries));

@@ -35,7 +35,7 @@ pub(crate) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(from: &'a UserId, payload: PayloadRef<'a>, config: MessageConfig) -> Self {
         let (from, config) = (from.as_str().as_bytes(), config.code().into());
         let body_len =
@@ -43,7 +43,7 @@ impl<'a> Delivery<'a> {
         Self { from, payload, config, body_len, len: len_with_body(body_len) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(self, out: &mut Vec<u8>) {
         put_head(out, kind::DELIVERY, self.body_len);
         put_bytes_field(out, key::BYTES_1, self.from);
@@ -89,6 +89,7 @@ pub(crate) fn broadcast_results(
     out.into()
 }
 
+#[inline]
 fn key_of(payload: PayloadRef<'_>) -> u8 {
     match payload {
         PayloadRef::Text(_) => key::TEXT,
@@ -104,10 +105,12 @@ fn frame(kind: u8, body_len: usize) -> Vec<u8> {
 }
 
 /// The length of a frame with its own length in front, without that one.
+#[inline]
 fn frame_len(body_len: usize) -> usize {
     1 + number_len(body_len as u64) + body_len
 }
 
+#[inline]
 fn len_with_body(body_len: usize) -> usize {
     let frame_len = frame_len(body_len);
     number_len(frame_len as u64) + frame_len
@@ -120,11 +123,13 @@ fn put_head(out: &mut Vec<u8>, kind: u8, body_len: usize) {
     put_number(out, body_len as u64);
 }
 
+#[inline]
 fn number_len(number: u64) -> usize {
     let bits = 64 - (number | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
+#[inline]
 fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -134,10 +139,12 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// A field of 0 is left out.
+#[inline]
 fn number_field_len(number: u64) -> usize {
     if number == 0 { 0 } else { 1 + number_len(number) }
 }
 
+#[inline]
 fn put_number_field(out: &mut Vec<u8>, key: u8, number: u64) {
     if number != 0 {
         out.push(key);
@@ -145,10 +152,12 @@ fn put_number_field(out: &mut Vec<u8>, key: u8, number: u64) {
     }
 }
 
+#[inline]
 fn bytes_field_len(bytes: &[u8]) -> usize {
     1 + number_len(bytes.len() as u64) + bytes.len()
 }
 
+#[inline]
 fn put_bytes_field(out: &mut Vec<u8>, key: u8, bytes: &[u8]) {
     out.push(key);
     put_number(out, bytes.len() as u64);
