@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod membership;
 pub mod slots;
 pub mod trunk;
 pub mod view;

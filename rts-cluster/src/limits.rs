@@ -10,6 +10,21 @@ pub const NAME_BYTES_MAX: usize = 32;
 pub const SHARDS_MAX: u8 = 64;
 /// Parts of all users and rooms, each of which has one home.
 pub const SLOTS: usize = 4_096;
+/// The time between two beats of a node.
+pub const BEAT: Duration = Duration::from_millis(500);
+/// The time for which a grant lets a node act, from the moment of the beat that it answers.
+pub const LEASE: Duration = Duration::from_secs(5);
+/// The silence of a node after which others vote to remove it, from the arrival of its last beat.
+/// The clocks of two nodes may differ in speed by a tenth.
+pub const SUSPECT: Duration = Duration::from_millis(5_500);
+/// The time without a lease after which a node ends its sessions.
+pub const FROZEN_MAX: Duration = Duration::from_secs(25);
+/// Members propose a decided change one after the other, with this time between them.
+pub const PROPOSAL_STEP: Duration = Duration::from_millis(250);
+/// The time for an answer of the register.
+pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time between two reads of the register.
+pub const READ_EVERY: Duration = Duration::from_millis(500);
 /// The bytes of entries in one batch. A NATS server takes payloads of 1 MiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1_024;
 /// Entries of a trunk that are not acknowledged.
@@ -31,6 +46,9 @@ pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
 
 const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as usize + 1);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
+const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
+const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
+const _: () = assert!(FROZEN_MAX.as_millis() < rts_proto::limits::SESSION_GRACE.as_millis());
 const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);
 const _: () = assert!(ACK_DELAY.as_millis() < RESEND_AFTER.as_millis());
 const _: () = assert!(NACK_EVERY.as_millis() < RESEND_AFTER.as_millis());

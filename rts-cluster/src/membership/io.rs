@@ -1,0 +1,80 @@
+//! What happens to the membership of a node, and what it wants done.
+
+use rts_proto::Instant;
+
+use super::beat::{Beat, Wish};
+use super::register::Question;
+use crate::view::{Incarnation, View};
+
+/// The revision of the register's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// How a compare-and-set ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CasResult {
+    /// The value is set.
+    Done,
+    /// The register has another value than expected.
+    Conflict,
+    /// No answer came: it may have happened or not.
+    Unknown,
+}
+
+/// What happens to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A beat of another node arrived.
+    Beat(Beat),
+    /// The process of a node has ended for certain. One node has to know it: beats pass it on.
+    Dead(Incarnation),
+    /// The answer to [`Output::Read`]; `None` for a register that was never set. It is the latest
+    /// value: a stale one would count as a register that went back.
+    Read(Question, Option<(Revision, View)>),
+    /// The answer to [`Output::Read`] did not come.
+    ReadFailed(Question),
+    /// The answer to [`Output::Cas`]. However it ended, the register is read next.
+    Cas(Question, CasResult),
+    /// What this node wants to become. At first: `Up`.
+    Wish(Wish),
+    /// Time has passed.
+    Tick,
+}
+
+/// What a node wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this to all nodes.
+    Beat(Beat),
+    /// Read the register.
+    Read(Question),
+    /// Set the register if it has this revision, or was never set.
+    Cas(Question, Option<Revision>, View),
+    /// The view has changed, and this node is a member.
+    View {
+        /// The view.
+        view: View,
+        /// Before this moment, new homes of the slots of a removed member must not serve them: the
+        /// member may still act in an older view.
+        serve_after: Instant,
+    },
+    /// Whether this node may act.
+    Lease(bool),
+    /// This node is no member any more, and its sessions have to end.
+    Ended(Ended),
+    /// The register does not have the successor of this node's view. Somebody has to look.
+    RegisterIsForeign,
+    /// Nothing more until this moment, or until something happens.
+    Wait(Instant),
+}
+
+/// Why a node is no member any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The others have removed it.
+    Removed,
+    /// It was without a lease for too long.
+    Frozen,
+    /// It has left, as it wished.
+    Left,
+}

@@ -1,0 +1,133 @@
+//! The questions of a node to the register, one at a time.
+
+use rts_proto::Instant;
+
+use crate::limits::{READ_EVERY, REGISTER_TIMEOUT};
+
+/// Identifies a question, so that a late answer is not taken for that to a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Question(pub u64);
+
+#[derive(Debug)]
+pub(super) struct Register {
+    open: Option<(Question, Instant)>,
+    /// The register may have a view that this node does not know.
+    must_read: bool,
+    next_read: Instant,
+    last: Question,
+}
+
+impl Register {
+    /// A register that has to be read.
+    pub(super) fn new() -> Self {
+        Self { open: None, must_read: true, next_read: Instant::ORIGIN, last: Question(0) }
+    }
+
+    /// The register may have a view that this node does not know.
+    pub(super) fn must_read(&mut self) {
+        self.must_read = true;
+    }
+
+    /// A question was answered, or failed. False if it is not open any more.
+    pub(super) fn answered(&mut self, now: Instant, question: Question) -> bool {
+        if self.open.is_none_or(|(open, _)| open != question) {
+            return false;
+        }
+        self.open = None;
+        self.next_read = now + READ_EVERY;
+        true
+    }
+
+    /// A compare-and-set has ended. However it ended, the register is read at once.
+    pub(super) fn cas_ended(&mut self, now: Instant, question: Question) {
+        if self.answered(now, question) {
+            self.must_read = true;
+            self.next_read = now;
+        }
+    }
+
+    /// Whether a compare-and-set can be asked for: no question is open, and nothing has to be read
+    /// before.
+    pub(super) fn is_free(&self) -> bool {
+        self.open.is_none() && !self.must_read
+    }
+
+    /// Opens a question.
+    pub(super) fn ask(&mut self, now: Instant) -> Question {
+        self.last = Question(self.last.0 + 1);
+        self.open = Some((self.last, now));
+        self.last
+    }
+
+    /// Opens the question to read, if it is due. `always`: there is always something to read.
+    pub(super) fn read_if_due(&mut self, now: Instant, always: bool) -> Option<Question> {
+        if self.open.is_some_and(|(_, at)| at + REGISTER_TIMEOUT <= now) {
+            self.open = None;
+            self.must_read = true;
+        }
+        if self.open.is_some() || !(self.must_read || always) || now < self.next_read {
+            return None;
+        }
+        self.must_read = false;
+        Some(self.ask(now))
+    }
+
+    pub(super) fn deadline(&self, always: bool) -> Option<Instant> {
+        match self.open {
+            Some((_, at)) => Some(at + REGISTER_TIMEOUT),
+            None => (self.must_read || always).then_some(self.next_read),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn one_question_is_open_at_a_time() {
+        let mut register = Register::new();
+        let read = register.read_if_due(at(0), false).expect("a new node has to read");
+        assert_eq!(register.read_if_due(at(1), true), None);
+        assert!(!register.is_free());
+        assert!(register.answered(at(2), read));
+        assert!(!register.answered(at(3), read), "once");
+        assert!(register.is_free());
+        assert_eq!(register.deadline(false), None);
+    }
+
+    #[test]
+    fn reads_have_a_pause() {
+        let mut register = Register::new();
+        let read = register.read_if_due(at(0), true).expect("due");
+        register.answered(at(0), read);
+        let next = register.deadline(true).expect("always");
+        assert_eq!(next, at(0) + READ_EVERY);
+        assert_eq!(register.read_if_due(at(1), true), None);
+        assert!(register.read_if_due(next, true).is_some());
+    }
+
+    #[test]
+    fn lost_answer_is_replaced_by_a_read_and_ignored_when_it_comes() {
+        let mut register = Register::new();
+        let lost = register.ask(at(0));
+        let read = register.read_if_due(at(0) + REGISTER_TIMEOUT, false).expect("due");
+        assert!(!register.answered(at(6_000), lost));
+        assert!(register.answered(at(6_000), read));
+    }
+
+    #[test]
+    fn register_is_read_at_once_after_a_compare_and_set() {
+        let mut register = Register::new();
+        let read = register.read_if_due(at(0), false).expect("due");
+        register.answered(at(0), read);
+        let cas = register.ask(at(1));
+        register.cas_ended(at(2), cas);
+        assert!(!register.is_free());
+        assert!(register.read_if_due(at(2), false).is_some());
+    }
+}

@@ -1,0 +1,180 @@
+//! Stories and the law of the membership, in a world of nodes.
+
+mod world;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::member;
+use world::{Fault, World, ms};
+
+fn cluster(nodes: u64) -> World {
+    let mut world = World::new(1);
+    (0..nodes).for_each(|name| world.start(name));
+    world.pass(10_000);
+    assert!(world.is_whole(), "{:?}", world.register);
+    world
+}
+
+#[test]
+fn one_node_acts_at_once_and_alone() {
+    let mut world = World::new(1);
+    world.start(0);
+    world.pass(10);
+    assert_eq!(world.acting(), [0]);
+}
+
+#[test]
+fn nodes_that_start_together_form_one_view() {
+    for nodes in 1..=5 {
+        cluster(nodes);
+    }
+}
+
+#[test]
+fn silent_node_is_frozen_before_it_is_removed() {
+    let mut world = cluster(3);
+    (world.one_side, world.partition_until) = ([2].into(), world.now + ms(60_000));
+    world.pass(4_000);
+    assert_eq!(world.acting(), [0, 1, 2], "its lease goes on");
+    world.pass_until_frozen(2);
+    assert_eq!(world.members(), 3);
+    world.pass(1_500);
+    assert_eq!((world.members(), world.acting()), (2, vec![0, 1]));
+}
+
+#[test]
+fn node_that_was_cut_off_for_long_joins_anew() {
+    let mut world = cluster(3);
+    (world.one_side, world.partition_until) = ([2].into(), world.now + ms(40_000));
+    world.pass(60_000);
+    assert!(world.is_whole());
+    assert_eq!(world.nodes[&2].membership.own.incarnation, Incarnation(4), "it started anew");
+}
+
+#[test]
+fn short_silence_changes_nothing() {
+    let mut world = cluster(3);
+    let views = world.history.len();
+    (world.one_side, world.partition_until) = ([2].into(), world.now + ms(60_000));
+    world.pass_until_frozen(2);
+    world.partition_until = world.now;
+    world.pass(1_000);
+    assert_eq!(world.acting(), [0, 1, 2]);
+    assert_eq!(world.history.len(), views);
+}
+
+#[test]
+fn certified_death_is_settled_at_once() {
+    for nodes in 2..=5 {
+        let mut world = cluster(nodes);
+        world.crash(0);
+        world.certify();
+        world.pass(1_500);
+        assert_eq!(world.members() as u64, nodes - 1);
+        assert_eq!(world.acting().len() as u64, nodes - 1);
+    }
+}
+
+#[test]
+fn minority_acts_no_more() {
+    let mut world = cluster(5);
+    world.crash(0);
+    world.crash(1);
+    world.crash(2);
+    world.pass(20_000);
+    assert_eq!(world.acting(), [0; 0]);
+}
+
+#[test]
+fn cluster_whose_nodes_have_all_ended_starts_again() {
+    let mut world = cluster(3);
+    (0..3).for_each(|name| world.crash(name));
+    (0..2).for_each(|name| world.start(name));
+    world.pass(5_000);
+    assert_eq!(world.acting(), [0; 0], "the third may still act somewhere");
+    world.start(2);
+    world.pass(10_000);
+    assert!(world.is_whole());
+    let epochs: Vec<u64> = world.history.iter().map(|view| view.epoch().0).collect();
+    assert!(epochs.is_sorted_by(|one, other| one < other), "{epochs:?}");
+}
+
+#[test]
+fn leaving_node_acts_no_more_and_is_removed() {
+    let mut world = cluster(3);
+    world.input(1, Input::Wish(Wish::Leave));
+    assert_eq!(world.acting(), [0, 2]);
+    world.pass(2_000);
+    let (_, view) = world.register.clone().expect("a view");
+    assert!(view.member(Incarnation(2)).is_none());
+}
+
+#[test]
+fn draining_member_stays_and_comes_back() {
+    let mut world = cluster(3);
+    for state in [MemberState::Draining, MemberState::Up] {
+        world.input(1, Input::Wish(Wish::Be(state)));
+        world.pass(2_000);
+        let (_, view) = world.register.clone().expect("a view");
+        assert_eq!(view.member(Incarnation(2)).map(|member| member.state), Some(state));
+        assert_eq!(world.acting(), [0, 1, 2]);
+    }
+}
+
+#[test]
+fn second_node_of_a_name_does_not_join() {
+    let mut world = cluster(2);
+    world.add(7, member("n0", 99));
+    world.pass(10_000);
+    assert_eq!(world.acting(), [0, 1]);
+}
+
+#[test]
+fn register_that_went_back_is_reported_and_not_believed() {
+    let mut world = cluster(3);
+    let old = world.history[0].clone();
+    world.register = Some((Revision(1), old));
+    world.nodes.get_mut(&1).expect("a node").membership.register.must_read();
+    world.pass(2_000);
+    assert!(world.nodes[&1].is_foreign);
+    assert_eq!(world.acting(), [0, 1, 2]);
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    let node = || 0..4_u64;
+    let time = || prop_oneof![0..2_000_u64, 4_000..8_000_u64, 0..30_000_u64];
+    prop_oneof![
+        3 => node().prop_map(Fault::Start),
+        2 => (node(), any::<bool>())
+            .prop_map(|(node, is_certified)| Fault::Crash { node, is_certified }),
+        3 => (node(), time()).prop_map(|(node, ms)| Fault::Pause { node, ms }),
+        3 => (proptest::collection::btree_set(node(), 1..3), time())
+            .prop_map(|(one_side, ms)| Fault::Partition { one_side, ms }),
+        2 => time().prop_map(|ms| Fault::RegisterDown { ms }),
+        2 => (0..9_u64).prop_map(|of_10| Fault::Lose { of_10 }),
+        1 => node().prop_map(Fault::Leave),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, nobody serves what a removed node may still serve. When the faults are
+    /// over, all running nodes form one view.
+    #[test]
+    fn removed_nodes_act_no_more_and_the_cluster_heals(
+        seed in any::<u64>(),
+        nodes in 1..5_u64,
+        faults in proptest::collection::vec((fault(), 0..8_000_u64), 1..12),
+    ) {
+        let mut world = World::new(seed);
+        (0..nodes).for_each(|name| world.start(name));
+        world.pass(5_000);
+        for (fault, pause) in faults {
+            world.break_it(fault);
+            world.pass(pause);
+        }
+        world.heal();
+        world.pass(90_000);
+        prop_assert!(world.is_whole(), "{}", world.summary());
+    }
+}

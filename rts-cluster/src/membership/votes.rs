@@ -1,0 +1,163 @@
+//! The changes of the view that a node votes for, and those that have a majority.
+
+use rts_proto::Instant;
+
+use super::beat::{Beat, Change, Wish};
+use super::peers::Peers;
+use crate::limits::{MEMBERS_MAX, PROPOSAL_STEP};
+use crate::view::{Incarnation, Member, MemberState, View};
+
+#[derive(Debug, Default)]
+pub(super) struct Votes {
+    /// The votes of this node in the present view.
+    own: Vec<Change>,
+    /// The change that has a majority, and the moment at which this node may propose it.
+    decided: Option<(Change, Instant)>,
+}
+
+impl Votes {
+    pub(super) fn all(&self) -> &[Change] {
+        &self.own
+    }
+
+    /// Votes count in one view.
+    pub(super) fn view_changed(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Votes for what this node sees. Returns whether a vote is new.
+    ///
+    /// A vote to remove a node stays for the whole view, because it is a promise to grant that node
+    /// nothing.
+    pub(super) fn update(
+        &mut self,
+        now: Instant,
+        view: &View,
+        own: &Member,
+        wish: Wish,
+        peers: &Peers,
+    ) -> bool {
+        let mut votes = self.own.clone();
+        votes.retain(|vote| matches!(vote, Change::Remove(_)));
+        let mut add = |change: Change| {
+            if !votes.contains(&change) {
+                votes.push(change);
+            }
+        };
+        for member in view.members() {
+            let node = member.incarnation;
+            let (wish, may_go) = match node == own.incarnation {
+                true => (Some(wish), false),
+                false => {
+                    let beat = peers.beat(now, node);
+                    (beat.map(|beat| beat.wish), peers.is_silent(now, node) || peers.is_dead(node))
+                }
+            };
+            match wish {
+                _ if may_go => add(Change::Remove(node)),
+                Some(Wish::Leave) => add(Change::Remove(node)),
+                Some(Wish::Be(state)) if state != member.state => add(Change::Set(node, state)),
+                Some(Wish::Be(_)) | None => {}
+            }
+        }
+        if view.members().len() < MEMBERS_MAX {
+            peers.beats(now).filter_map(|beat| joiner(view, beat)).for_each(add);
+        }
+        let has_new = votes.iter().any(|vote| !self.own.contains(vote));
+        self.own = votes;
+        has_new
+    }
+
+    /// A change that has a majority, when it is this node's turn to propose it.
+    pub(super) fn to_propose(
+        &mut self,
+        now: Instant,
+        view: &View,
+        own: Incarnation,
+        peers: &Peers,
+    ) -> Option<Change> {
+        let ballots = Ballots { view, own, votes: &self.own, peers };
+        let Some(change) = ballots.decided() else {
+            self.decided = None;
+            return None;
+        };
+        let rank = view.members().iter().position(|member| member.incarnation == own)?;
+        let turn = match self.decided.take() {
+            Some((same, turn)) if same == change => turn,
+            _ => now + PROPOSAL_STEP * rank as u32,
+        };
+        self.decided = Some((change.clone(), turn));
+        (turn <= now).then_some(change)
+    }
+
+    /// The moment of this node's turn to propose.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.decided.as_ref().map(|(_, turn)| *turn).filter(|turn| *turn > now)
+    }
+}
+
+/// The change that makes a node a member, if it may become one.
+fn joiner(view: &View, beat: &Beat) -> Option<Change> {
+    let node = &beat.node;
+    let is_known = view
+        .members()
+        .iter()
+        .any(|member| member.name == node.name || member.incarnation == node.incarnation);
+    let wants = beat.epoch.is_none() && matches!(beat.wish, Wish::Be(_));
+    (wants && !is_known)
+        .then(|| Change::Add(Member { state: MemberState::Joining, ..node.clone() }))
+}
+
+/// The votes of all members, as far as this node knows them.
+struct Ballots<'a> {
+    view: &'a View,
+    own: Incarnation,
+    votes: &'a [Change],
+    peers: &'a Peers,
+}
+
+impl Ballots<'_> {
+    /// The first change with a majority. Removals go first.
+    fn decided(&self) -> Option<Change> {
+        let mut changes: Vec<&Change> = self.votes.iter().collect();
+        changes.sort_by_key(|change| match change {
+            Change::Remove(_) => 0,
+            Change::Set(..) => 1,
+            Change::Add(_) => 2,
+        });
+        let is_decided =
+            |change: &&&Change| self.has_majority(change) && self.has_everybody_else(change);
+        changes.iter().find(is_decided).map(|change| (*change).clone())
+    }
+
+    fn has_majority(&self, change: &Change) -> bool {
+        let votes = self.view.members().iter().filter(|member| self.votes_for(member, change));
+        self.view.is_majority(votes.count())
+    }
+
+    fn votes_for(&self, member: &Member, change: &Change) -> bool {
+        let node = member.incarnation;
+        // Who is dead acts no more, as if it had promised it.
+        if self.peers.is_dead(node) {
+            return *change == Change::Remove(node);
+        }
+        if node == self.own {
+            return self.votes.contains(change);
+        }
+        let beat = self.peers.last(node).filter(|beat| beat.epoch == Some(self.view.epoch()));
+        beat.is_some_and(|beat| beat.votes.contains(change))
+    }
+
+    /// Whether all members have the present view, except those that a majority removes. So no
+    /// member that acts is two views behind another one.
+    fn has_everybody_else(&self, change: &Change) -> bool {
+        self.view.members().iter().all(|member| {
+            let node = member.incarnation;
+            let removal = Change::Remove(node);
+            node == self.own
+                || *change == removal
+                || self.peers.last_epoch(node) == Some(self.view.epoch())
+                || self.has_majority(&removal)
+        })
+    }
+}
