@@ -194,7 +194,7 @@ impl Membership {
             None if is_member => self.take(revision, view),
             None => self.succeed(revision, &view),
             Some(held) if held.view.id() == view.id() => {}
-            Some(held) if held.view.id() != view.parent() => {
+            Some(held) if Some(held.view.id()) != view.parent() => {
                 self.outputs.push_back(Output::RegisterIsForeign);
             }
             Some(_) if is_member => self.take(revision, view),
@@ -342,8 +342,7 @@ impl Membership {
     }
 
     fn draw_id(&mut self) -> ViewId {
-        // 0 is the parent of the first view.
-        ViewId(self.random.u128(1..))
+        ViewId(self.random.u128(..))
     }
 
     fn next_deadline(&self) -> Instant {

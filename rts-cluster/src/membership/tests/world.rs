@@ -46,7 +46,7 @@ pub(super) struct World {
     lose_beats_of_10: u64,
     random: Rng,
     next_incarnation: u64,
-    last_of_name: BTreeMap<u64, Incarnation>,
+    of_name: BTreeMap<u64, Vec<Incarnation>>,
     /// Incarnations whose process has ended.
     dead: BTreeSet<Incarnation>,
 }
@@ -65,7 +65,7 @@ impl World {
             lose_beats_of_10: 0,
             random: Rng::with_seed(seed),
             next_incarnation: 0,
-            last_of_name: BTreeMap::new(),
+            of_name: BTreeMap::new(),
             dead: BTreeSet::new(),
         }
     }
@@ -76,14 +76,14 @@ impl World {
             return;
         }
         self.next_incarnation += 1;
-        let before = self.last_of_name.insert(name, Incarnation(self.next_incarnation));
+        let of_name = self.of_name.entry(name).or_default();
+        let before = of_name.clone();
+        of_name.push(Incarnation(self.next_incarnation));
         let own = member(&format!("n{name}"), self.next_incarnation);
         self.add(name, own);
-        // The lock of its state directory shows that its predecessor has ended.
-        match before {
-            Some(before) => self.input(name, Input::Dead(before)),
-            None => self.input(name, Input::Tick),
-        }
+        // The lock of its state directory shows that its predecessors have ended.
+        before.into_iter().for_each(|before| self.input(name, Input::Dead(before)));
+        self.input(name, Input::Tick);
     }
 
     /// Adds a node, which knows nothing.
@@ -276,7 +276,7 @@ impl World {
         for node in self.nodes.values_mut() {
             node.paused_until = node.paused_until.min(self.now);
         }
-        let names: Vec<u64> = self.last_of_name.keys().copied().collect();
+        let names: Vec<u64> = self.of_name.keys().copied().collect();
         names.into_iter().for_each(|name| self.start(name));
     }
 
