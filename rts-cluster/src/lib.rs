@@ -7,6 +7,7 @@ pub mod membership;
 pub mod slots;
 pub mod trunk;
 pub mod view;
+pub mod wire;
 
 #[cfg(test)]
 mod testing;

@@ -86,7 +86,8 @@ pub struct Member {
 #[derive(Clone, PartialEq, Eq)]
 pub struct View {
     id: ViewId,
-    parent: ViewId,
+    /// The view before it.
+    parent: Option<ViewId>,
     epoch: Epoch,
     seed: u64,
     members: Vec<Member>,
@@ -123,7 +124,7 @@ impl View {
     ///
     /// The members cannot form a view.
     pub fn first(id: ViewId, seed: u64, members: Vec<Member>) -> Result<Self, ViewError> {
-        Self { id, parent: ViewId(0), epoch: Epoch(1), seed, members }.checked()
+        Self { id, parent: None, epoch: Epoch(1), seed, members }.checked()
     }
 
     /// The view after this one.
@@ -132,8 +133,19 @@ impl View {
     ///
     /// The members cannot form a view.
     pub fn next(&self, id: ViewId, members: Vec<Member>) -> Result<Self, ViewError> {
-        let (epoch, seed) = (Epoch(self.epoch.0 + 1), self.seed);
-        Self { id, parent: self.id, epoch, seed, members }.checked()
+        let (epoch, seed) = (Epoch(self.epoch.0.saturating_add(1)), self.seed);
+        Self { id, parent: Some(self.id), epoch, seed, members }.checked()
+    }
+
+    /// A view that was read.
+    pub(crate) fn restored(
+        id: ViewId,
+        parent: Option<ViewId>,
+        epoch: Epoch,
+        seed: u64,
+        members: Vec<Member>,
+    ) -> Result<Self, ViewError> {
+        Self { id, parent, epoch, seed, members }.checked()
     }
 
     /// Sorts the members by name, and checks them.
@@ -165,9 +177,9 @@ impl View {
         self.id
     }
 
-    /// The identity of the view before it.
+    /// The identity of the view before it. The first one has none.
     #[must_use]
-    pub fn parent(&self) -> ViewId {
+    pub fn parent(&self) -> Option<ViewId> {
         self.parent
     }
 
@@ -256,7 +268,7 @@ mod tests {
         let second = first.next(ViewId(2), vec![member("a", 1), member("b", 2)]);
         let second = second.expect("a valid view");
         assert_eq!((first.epoch(), second.epoch()), (Epoch(1), Epoch(2)));
-        assert_eq!((second.parent(), second.seed()), (first.id(), first.seed()));
+        assert_eq!((second.parent(), second.seed()), (Some(first.id()), first.seed()));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Writes `rts-proto/src/wire/generated.rs` from `proto/rts/v1/rts.proto`.
+//! Writes the wire types of the crates from the schemas in `proto/`.
 //!
 //! ```text
-//! cargo run -p rts-codegen              write the file
-//! cargo run -p rts-codegen -- --check   exit 1 when the file differs from its schema
+//! cargo run -p rts-codegen              write the files
+//! cargo run -p rts-codegen -- --check   exit 1 when a file differs from its schema
 //! ```
 //!
 //! The output is committed, so that a build of RTS needs no protobuf compiler.
@@ -12,6 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+/// Each schema, the name of the generated file, and where it goes.
+const SCHEMAS: [[&str; 3]; 2] = [
+    ["rts/v1/rts.proto", "rts.v1.rs", "rts-proto/src/wire/generated.rs"],
+    ["rts/bus/v1/bus.proto", "rts.bus.v1.rs", "rts-cluster/src/wire/generated.rs"],
+];
+
 fn main() -> anyhow::Result<()> {
     let check = match std::env::args().nth(1).as_deref() {
         None => false,
@@ -19,25 +25,24 @@ fn main() -> anyhow::Result<()> {
         Some(other) => bail!("unknown argument {other:?}; the only one is --check"),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = root.join("rts-proto/src/wire/generated.rs");
-    let fresh = generate(&root.join("proto"))?;
-    if !check {
-        return fs::write(&target, fresh).with_context(|| format!("write {}", target.display()));
-    }
-    let committed =
-        fs::read_to_string(&target).with_context(|| format!("read {}", target.display()))?;
-    if committed != fresh {
-        bail!("rts-proto/src/wire/generated.rs is out of date: run `cargo run -p rts-codegen`");
+    for [schema, generated, target] in SCHEMAS {
+        let fresh = generate(&root.join("proto"), schema, generated)?;
+        let path = root.join(target);
+        if !check {
+            fs::write(&path, fresh).with_context(|| format!("write {target}"))?;
+        } else if fs::read_to_string(&path).with_context(|| format!("read {target}"))? != fresh {
+            bail!("{target} is out of date: run `cargo run -p rts-codegen`");
+        }
     }
     Ok(())
 }
 
-fn generate(schema_root: &Path) -> anyhow::Result<String> {
-    let files = protox::compile(["rts/v1/rts.proto"], [schema_root])?;
+fn generate(schema_root: &Path, schema: &str, generated: &str) -> anyhow::Result<String> {
+    let files = protox::compile([schema], [schema_root])?;
     let out_dir: PathBuf = std::env::temp_dir().join(format!("rts-codegen-{}", std::process::id()));
     fs::create_dir_all(&out_dir)?;
     prost_build::Config::new().bytes(["."]).out_dir(&out_dir).compile_fds(files)?;
-    let code = fs::read_to_string(out_dir.join("rts.v1.rs"))?;
+    let code = fs::read_to_string(out_dir.join(generated))?;
     fs::remove_dir_all(&out_dir)?;
     Ok(code)
 }

@@ -27,7 +27,7 @@ pub enum Input {
     /// A beat of another node arrived.
     Beat(Beat),
     /// The process of a node has ended for certain. One node has to know it: beats pass it on. A
-    /// node that holds the lock of its state directory knows it of all its own earlier incarnations.
+    /// node that holds the lock of its state directory knows it of its own earlier incarnations.
     Dead(Incarnation),
     /// The answer to [`Output::Read`]; `None` for a register that was never set. It is the latest
     /// value: a stale one would count as a register that went back.

@@ -313,7 +313,7 @@ impl Membership {
             return;
         }
         let (now, own) = (self.now, self.own.incarnation);
-        let Some(change) = self.votes.to_propose(now, &held.view, own, &self.peers) else {
+        let Some(change) = self.votes.proposal(now, &held.view, own, &self.peers) else {
             return;
         };
         let members = changed(&held.view, &change);

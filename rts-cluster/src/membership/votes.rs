@@ -69,7 +69,7 @@ impl Votes {
     }
 
     /// A change that has a majority, when it is this node's turn to propose it.
-    pub(super) fn to_propose(
+    pub(super) fn proposal(
         &mut self,
         now: Instant,
         view: &View,

@@ -1,0 +1,96 @@
+//! From the types of the crate to those of protobuf.
+
+use super::generated as proto;
+use super::packet::{Kind, Packet};
+use crate::membership::{Beat, Change, Echo, Wish};
+use crate::trunk;
+use crate::view::{Member, MemberState, View, ViewId};
+
+impl From<Packet> for proto::Packet {
+    fn from(packet: Packet) -> Self {
+        use proto::packet::Kind as To;
+        let kind = match packet.kind {
+            Kind::Beat(beat) => To::Beat(beat.into()),
+            Kind::Trunk(trunk::Packet::Batch { first, ack, entries }) => {
+                To::Batch(proto::Batch { first, ack, entries })
+            }
+            Kind::Trunk(trunk::Packet::Ack { ack }) => To::Ack(proto::Ack { ack }),
+            Kind::Trunk(trunk::Packet::Nack { expected }) => To::Nack(proto::Nack { expected }),
+        };
+        Self { from: packet.from.0, to: packet.to.map_or(0, |to| to.0), kind: Some(kind) }
+    }
+}
+
+impl From<Beat> for proto::Beat {
+    fn from(beat: Beat) -> Self {
+        Self {
+            node: Some(beat.node.into()),
+            epoch: beat.epoch.map_or(0, |epoch| epoch.0),
+            number: beat.number,
+            wish: match beat.wish {
+                Wish::Be(state) => proto::MemberState::from(state).into(),
+                Wish::Leave => proto::MemberState::None.into(),
+            },
+            echoes: beat.echoes.into_iter().map(Into::into).collect(),
+            votes: beat.votes.into_iter().map(Into::into).collect(),
+            dead: beat.dead.into_iter().map(|node| node.0).collect(),
+        }
+    }
+}
+
+impl From<Echo> for proto::Echo {
+    fn from(Echo { of, number }: Echo) -> Self {
+        Self { of: of.0, number }
+    }
+}
+
+impl From<Change> for proto::Change {
+    fn from(change: Change) -> Self {
+        use proto::change::Kind as To;
+        Self {
+            kind: Some(match change {
+                Change::Add(member) => To::Add(member.into()),
+                Change::Remove(node) => To::Remove(node.0),
+                Change::Set(node, state) => {
+                    let state = proto::MemberState::from(state).into();
+                    To::Set(proto::SetState { node: node.0, state })
+                }
+            }),
+        }
+    }
+}
+
+impl From<Member> for proto::Member {
+    fn from(member: Member) -> Self {
+        Self {
+            name: member.name.as_str().to_owned(),
+            incarnation: member.incarnation.0,
+            shards: member.shards.into(),
+            version: member.version.into(),
+            state: proto::MemberState::from(member.state).into(),
+        }
+    }
+}
+
+impl From<MemberState> for proto::MemberState {
+    fn from(state: MemberState) -> Self {
+        match state {
+            MemberState::Joining => Self::Joining,
+            MemberState::Up => Self::Up,
+            MemberState::Draining => Self::Draining,
+        }
+    }
+}
+
+impl From<&View> for proto::View {
+    fn from(view: &View) -> Self {
+        let id = |id: ViewId| id.0.to_be_bytes().to_vec().into();
+        Self {
+            id: id(view.id()),
+            parent: view.parent().map(id).unwrap_or_default(),
+            epoch: view.epoch().0,
+            seed: view.seed(),
+            members: view.members().iter().cloned().map(Into::into).collect(),
+        }
+    }
+}
