@@ -110,7 +110,7 @@ fn explains_files_that_are_not_an_identity() {
     let authority = Authority::new();
     let ((chain, key), (_, other_key)) = (authority.issue(|_| {}), authority.issue(|_| {}));
     let read = |chain: &str, key: &str| {
-        Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect_err("it is none")
+        Identity::from_pem(chain.as_bytes(), key.as_bytes()).expect_err("the key is invalid")
     };
     assert_eq!(read(&chain, &other_key), IdentityError::Mismatch);
     let certificate = |chain: &str| match read(chain, &key) {

@@ -264,7 +264,7 @@ pub(super) fn user(bytes: &[u8], field: &'static str) -> Result<UserId, Protocol
 
 fn room(bytes: &[u8]) -> Result<RoomId, ProtocolError> {
     let room = RoomId::from_bytes(bytes);
-    assert!(room.is_ok() || !planted(Bug::RoomTrusted), "a room that is none");
+    assert!(room.is_ok() || !planted(Bug::RoomTrusted), "an invalid room");
     room.map_err(|_| bad("room"))
 }
 

@@ -110,7 +110,7 @@ fn kick_and_dismiss_are_reported_with_reason_3() {
     let everywhere = Ban::User(bob);
     world.backend(|server, now| server.ban(now, &app(), &everywhere, seconds(60))).expect("few");
     world.join(BOB, "attic");
-    assert!(reports(&mut world).is_empty(), "a join that is refused is none");
+    assert!(reports(&mut world).is_empty(), "a refused join is not reported");
     assert_eq!(LeaveReason::Kicked.code(), 3);
 }
 

@@ -223,7 +223,7 @@ mod tests {
 
     /// A panic on the input of a link ends only this link, and other links send messages then.
     #[test]
-    fn message_that_a_panic_cuts_off_is_none() {
+    fn message_that_a_panic_cuts_off_is_not_read() {
         let config = MessageConfig::ReliableOrdered;
         let mut deliveries = Deliveries::default();
         let cut_off = |deliveries: &mut Deliveries| {
