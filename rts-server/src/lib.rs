@@ -5,6 +5,7 @@ mod app_server;
 mod auth;
 mod causes;
 mod certificates;
+pub mod cluster;
 mod config;
 mod error;
 mod expiry;

@@ -1,0 +1,18 @@
+//! What a node of a cluster needs from outside: a [`Bus`] to the other nodes, and an [`Arbiter`]
+//! that keeps the view of the cluster.
+//!
+//! The servers of this crate do not use this module yet: each of them is one node. Its API changes
+//! without notice until they do.
+//!
+//! An embedder may bring another bus or arbiter. [`rts_cluster`] is correct over any of them: the
+//! bus may lose, double and reorder packets, and the arbiter may be unreachable for any time.
+
+mod arbiter;
+mod bus;
+mod fixed;
+mod life;
+
+pub use arbiter::Arbiter;
+pub use bus::{Bus, BusEvent, PACKET_BYTES_MAX, SendError, To};
+pub use fixed::{StaticArbiter, StaticSet};
+pub use life::{EARLIER_MAX, Life, LifeError};
