@@ -81,6 +81,9 @@ pub const CLIENT_WINDOW_JOINS_MAX: usize = CLIENT_WINDOW_FRAMES_MAX - ROOMS_PER_
 pub const CLIENT_WINDOW_MESSAGE_BYTES_MAX: usize = WINDOW_BYTES_MAX - 2 * FRAME_BYTES_MAX;
 /// Calls of `setServerParams` that one session may have open.
 pub const OPEN_SERVER_PARAMS_MAX: usize = 4;
+/// Leaves of one room without an answer up to which another one waits for results of broadcasts,
+/// though the user is in the room no more.
+pub const REPEATED_LEAVES_MAX: u32 = 8;
 /// Members up to which joins and leaves are announced in a room.
 pub const NOTICE_MEMBERS_MAX: usize = 500;
 /// Members of one room, unless configured otherwise.

@@ -1,6 +1,8 @@
 //! Messages of a session to users, to rooms and to the app server. Sections 5, 6.5 and 11.5 of the
 //! protocol.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::allowance::Paced;
@@ -223,14 +225,7 @@ impl Server {
         }
         let frame = wire::room_delivery(session.uid(), room_id, payload);
         if let Some(shard) = shared.config.placement.other_of_room(session.app_id(), room_id) {
-            if shared.outbox.is_congested(shard) {
-                return Some(BroadcastCode::OverRate);
-            }
-            let (app_id, uid) = session.user();
-            let room = room_id.clone();
-            let entry = Entry::Broadcast { room, session: number, uid, id, frame };
-            shared.send_in_app(shard, &app_id, entry);
-            return None;
+            return self.broadcast_elsewhere(shard, Origin { session: number, id }, room_id, frame);
         }
         let room = match planted(Bug::RoomOfAnyApp) {
             true => self.rooms.find_in_any_app(room_id),
@@ -242,6 +237,28 @@ impl Server {
             shared.notice_over_rate(number, Rate::RoomBroadcasts);
         }
         Some(code)
+    }
+
+    /// Sends the broadcast to the room's shard. It may be refused at once.
+    // Kept out of the path of a node with one shard.
+    #[inline(never)]
+    fn broadcast_elsewhere(
+        &mut self,
+        shard: ShardId,
+        origin: Origin,
+        room_id: &RoomId,
+        frame: Bytes,
+    ) -> Option<BroadcastCode> {
+        if self.shared.outbox.is_congested(shard) {
+            return Some(BroadcastCode::OverRate);
+        }
+        let Origin { session: number, id } = origin;
+        let session = self.shared.session_mut(number)?;
+        session.rooms.broadcast_asked(room_id);
+        let (app_id, uid) = session.user();
+        let entry = Entry::Broadcast { room: room_id.clone(), session: number, uid, id, frame };
+        self.shared.send_in_app(shard, &app_id, entry);
+        None
     }
 
     /// A broadcast from another shard to a room of this one.
@@ -270,6 +287,22 @@ impl Server {
         }
     }
 
+    /// The room's shard sent results for sessions of this shard.
+    pub(super) fn outcomes_came(&mut self, outcomes: Vec<(SessionNumber, Outcome)>) {
+        for (session, outcome) in outcomes {
+            if let Outcome::Broadcast(room, ..) = &outcome {
+                self.broadcast_answered(session, room);
+            }
+            self.shared.add_outcome(session, outcome);
+        }
+    }
+
+    fn broadcast_answered(&mut self, number: SessionNumber, room: &RoomId) {
+        if let Some(session) = self.shared.session_mut(number) {
+            session.rooms.broadcast_answered(room);
+        }
+    }
+
     /// The room's shard refused a broadcast of a session of this shard.
     pub(super) fn broadcast_refused(
         &mut self,
@@ -278,6 +311,7 @@ impl Server {
         room: RoomId,
         code: BroadcastCode,
     ) {
+        self.broadcast_answered(number, &room);
         if code == BroadcastCode::OverRate {
             self.shared.notice_over_rate(number, Rate::RoomBroadcasts);
         }

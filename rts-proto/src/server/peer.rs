@@ -37,11 +37,7 @@ impl Server {
     fn session_entry(&mut self, entry: Entry) -> Option<Entry> {
         let shared = &mut self.shared;
         match entry {
-            Entry::Outcomes(outcomes) => {
-                for (session, outcome) in outcomes {
-                    shared.add_outcome(session, outcome);
-                }
-            }
+            Entry::Outcomes(outcomes) => self.outcomes_came(outcomes),
             Entry::NotDelivered { session, id, to, config, code } => {
                 self.not_delivered(Origin { session, id }, &to, config, code);
             }

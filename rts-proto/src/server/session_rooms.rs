@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::RoomId;
+use crate::limits::REPEATED_LEAVES_MAX;
 use crate::planted::{Bug, planted};
 
 #[derive(Debug, Default)]
@@ -21,12 +22,19 @@ struct Known {
     former_joins: u32,
     /// Leaves without an answer.
     leaves: u32,
+    /// Broadcasts without a result.
+    broadcasts: u32,
 }
 
 impl Known {
     /// The session is a member, unless an answer that is under way says otherwise.
     fn is_in(self) -> bool {
         self.is_member || self.joins > 0
+    }
+
+    /// An answer to a join or a leave is under way.
+    fn is_asked(self) -> bool {
+        self.joins > 0 || self.former_joins > 0 || self.leaves > 0
     }
 
     /// The answer to the oldest join has come. Returns whether it still matters.
@@ -46,18 +54,18 @@ impl SessionRooms {
         self.by_id.get(room).is_some_and(|known| known.is_in())
     }
 
-    /// Whether the session is a member, and no answer is under way.
+    /// Whether the session is a member, and no answer to a join or a leave is under way.
     pub(super) fn is_settled_in(&self, room: &RoomId) -> bool {
-        let settled = Known { is_member: true, ..Known::default() };
-        self.by_id.get(room) == Some(&settled)
+        self.by_id.get(room).is_some_and(|known| known.is_member && !known.is_asked())
     }
 
-    /// Whether the session is a member of the room, or an answer is under way.
+    /// Whether the session is a member of the room, or an answer to a join or a leave is under way.
     pub(super) fn contains(&self, room: &RoomId) -> bool {
-        self.by_id.contains_key(room)
+        self.by_id.get(room).is_some_and(|known| known.is_member || known.is_asked())
     }
 
-    /// The number of rooms that it is in, or that have yet to answer. Quick to count.
+    /// At least the number of rooms that it is in, or that have yet to answer a join or a leave.
+    /// Quick to count.
     pub(super) fn known(&self) -> usize {
         self.by_id.len()
     }
@@ -69,7 +77,7 @@ impl SessionRooms {
 
     /// The number of rooms that the session has asked to leave, and whose shards have not answered.
     pub(super) fn leaving(&self) -> usize {
-        self.by_id.len() - self.len()
+        self.by_id.values().filter(|known| !known.is_in() && known.is_asked()).count()
     }
 
     /// The session is a member of a room of its own shard.
@@ -101,16 +109,30 @@ impl SessionRooms {
         });
     }
 
-    /// The session asks another shard to leave. False when it is in the room no more, so that
-    /// nothing needs to be asked.
+    /// The session asks another shard to leave. False when nothing needs to be asked: it is in the
+    /// room no more, and all its broadcasts have results.
     pub(super) fn leave_asked(&mut self, room: &RoomId) -> bool {
-        let is_in = self.is_in(room);
+        let mut asks = false;
         self.change(room, |known| {
+            // §6.4: the answer of the room's shard follows the results. Joins have a rate. Without
+            // a bound of their own, leaves of no effect could fill the memory of a slow shard.
+            let waits = known.broadcasts > 0 && known.leaves < REPEATED_LEAVES_MAX;
+            asks = known.is_in() || waits;
             known.is_member = false;
             known.former_joins += core::mem::take(&mut known.joins);
-            known.leaves += u32::from(is_in);
+            known.leaves += u32::from(asks);
         });
-        is_in
+        asks
+    }
+
+    /// The session sent a broadcast to another shard.
+    pub(super) fn broadcast_asked(&mut self, room: &RoomId) {
+        self.change(room, |known| known.broadcasts = known.broadcasts.saturating_add(1));
+    }
+
+    /// The other shard decided a broadcast.
+    pub(super) fn broadcast_answered(&mut self, room: &RoomId) {
+        self.change(room, |known| known.broadcasts = known.broadcasts.saturating_sub(1));
     }
 
     /// The other shard has done what the oldest leave asked.
@@ -238,6 +260,36 @@ mod tests {
         let mut rooms = SessionRooms::default();
         assert!(!rooms.leave_asked(&lobby()));
         assert!(!rooms.contains(&lobby()));
+    }
+
+    #[test]
+    fn leave_asks_while_a_broadcast_has_no_result() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.joined(&lobby());
+        rooms.broadcast_asked(&lobby());
+        assert!(rooms.is_settled_in(&lobby()), "a broadcast changes no membership");
+        assert!(rooms.remove(&lobby()));
+        assert!(!rooms.contains(&lobby()) && (rooms.len(), rooms.leaving()) == (0, 0));
+        assert!(rooms.leave_asked(&lobby()));
+        assert_eq!((rooms.contains(&lobby()), rooms.leaving()), (true, 1));
+        rooms.broadcast_answered(&lobby());
+        assert!(!rooms.leave_asked(&lobby()));
+        rooms.left(&lobby());
+        assert_eq!((rooms.known(), rooms.leaving()), (0, 0));
+    }
+
+    #[test]
+    fn repeated_leaves_that_ask_have_a_bound() {
+        let mut rooms = SessionRooms::default();
+        rooms.join_asked(lobby());
+        rooms.broadcast_asked(&lobby());
+        for _ in 0..REPEATED_LEAVES_MAX {
+            assert!(rooms.leave_asked(&lobby()));
+        }
+        assert!(!rooms.leave_asked(&lobby()));
+        rooms.join_asked(lobby());
+        assert!(rooms.leave_asked(&lobby()), "the rate of joins bounds it");
     }
 
     #[test]

@@ -1,96 +1,12 @@
-//! Joins and leaves of rooms in another shard, whose answers are under way when the user acts
-//! again. All bounds and all answers are as with one shard.
+//! Joins of rooms in another shard, whose answers are under way when the user acts again.
 
-use rts_proto::limits::{NOTICE_MEMBERS_MAX, ROOMS_PER_USER_MAX};
-use rts_proto::server::{Command, Config, Shards as _};
+use rts_proto::limits::ROOMS_PER_USER_MAX;
+use rts_proto::server::{Command, Shards as _};
 use rts_proto::wire::Frame;
-use rts_proto::{BroadcastCode, LeaveReason, LinkId, MessageId, RoomId, RoomState, UserId};
+use rts_proto::{BroadcastCode, LeaveReason, MessageId, RoomId, RoomState};
 
-use crate::support::{Node, app, broadcast, join, leave, message, room_delivery, user};
-
-/// Joins at once, with a full rate (§6.13).
-const JOINS_BURST: usize = 256;
-
-/// A user of shard 0, another of shard 1, and rooms of shard 1.
-struct Fixture {
-    node: Node,
-    alice: UserId,
-    at_alice: LinkId,
-    bob: UserId,
-    at_bob: LinkId,
-    rooms: Vec<RoomId>,
-}
-
-impl Fixture {
-    fn new(shards: usize, joins_per_second: u32) -> Self {
-        let mut config = Config::default();
-        (config.logins_per_second, config.joins_per_second) = (0, joins_per_second);
-        let mut node = Node::new(shards, &config);
-        let (alice, bob) = (node.user_at(0, "a"), node.user_at(1, "b"));
-        let (at_alice, at_bob) = (node.enter(&alice), node.enter(&bob));
-        let rooms = node.rooms_at(1).take(2 * ROOMS_PER_USER_MAX).collect();
-        Self { node, alice, at_alice, bob, at_bob, rooms }
-    }
-
-    fn say(&mut self, frame: Frame) {
-        self.node.say(self.at_alice, frame);
-    }
-
-    /// Alice joins these of the rooms. The ticket is the place of the room.
-    fn join_all(&mut self, places: std::ops::Range<usize>) {
-        for place in places {
-            self.say(join(&self.rooms[place].clone(), place as u64));
-        }
-    }
-
-    /// Alice joins rooms and leaves them again, until this number of joins is left of her rate.
-    fn use_up_joins(&mut self, rest: usize) {
-        for rooms in [ROOMS_PER_USER_MAX, JOINS_BURST - ROOMS_PER_USER_MAX - rest] {
-            self.join_all(0..rooms);
-            assert_eq!(self.join_states(), joined_all(0..rooms));
-            for place in 0..rooms {
-                self.say(leave(&self.rooms[place].clone(), 1_000));
-            }
-            self.frames();
-        }
-    }
-
-    fn frames(&mut self) -> Vec<Frame> {
-        let frames = self.node.frames_to(self.at_alice);
-        frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
-    }
-
-    /// The states of join answers, in the order of their tickets.
-    fn join_states(&mut self) -> Vec<(u64, RoomState)> {
-        let state = |frame| match frame {
-            Frame::JoinAnswer { ticket, state, .. } => Some((ticket, state)),
-            _ => None,
-        };
-        let mut states: Vec<_> = self.frames().into_iter().filter_map(state).collect();
-        states.sort_by_key(|(ticket, _)| *ticket);
-        states
-    }
-
-    /// Frames about a room, as the other user gets them.
-    fn bob_sees(&mut self) -> Vec<Frame> {
-        let frames = self.node.frames_to(self.at_bob);
-        frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
-    }
-
-    fn bob_joins(&mut self, place: usize) {
-        let room = self.rooms[place].clone();
-        self.node.say(self.at_bob, join(&room, 1));
-        self.bob_sees();
-    }
-
-    fn memberships(&mut self) -> usize {
-        self.node.stats().memberships
-    }
-}
-
-fn joined_all(places: std::ops::Range<usize>) -> Vec<(u64, RoomState)> {
-    places.map(|place| (place as u64, RoomState::Joined)).collect()
-}
+use crate::fixture::{Fixture, joined_all};
+use crate::support::{app, broadcast, join, leave, message};
 
 #[test]
 fn room_over_the_bound_is_refused_however_often_it_is_asked() {
@@ -263,18 +179,6 @@ fn every_join_has_an_answer_when_the_user_leaves_before_it() {
 }
 
 #[test]
-fn leave_of_a_room_that_was_never_joined_asks_no_other_shard() {
-    let mut fixture = Fixture::new(2, 0);
-    fixture.node.holds_entries = true;
-    for ticket in 1..=1_000 {
-        fixture.say(leave(&fixture.rooms[0].clone(), ticket));
-    }
-    let answers = fixture.frames();
-    assert!(answers.iter().all(|frame| matches!(frame, Frame::LeaveAnswer { .. })));
-    assert_eq!((answers.len(), fixture.node.under_way(0, 1)), (1_000, 0));
-}
-
-#[test]
 fn refused_joins_ask_no_other_shard() {
     let mut fixture = Fixture::new(2, 1);
     fixture.use_up_joins(0);
@@ -283,29 +187,6 @@ fn refused_joins_ask_no_other_shard() {
     let refused = (0..100).map(|ticket| (ticket, RoomState::JoinFailed)).collect::<Vec<_>>();
     assert_eq!(fixture.join_states(), refused);
     assert_eq!(fixture.node.under_way(0, 1), 0);
-}
-
-#[test]
-fn broadcast_is_accepted_behind_a_join_and_refused_behind_a_leave() {
-    let mut fixture = Fixture::new(2, 0);
-    let room = fixture.rooms[0].clone();
-    fixture.say(join(&room, 1));
-    fixture.say(broadcast(&room, 2, "m"));
-    fixture.say(leave(&room, 3));
-    fixture.say(broadcast(&room, 4, "m"));
-    let results = |code, id| Frame::BroadcastResults {
-        room: room.clone(),
-        code,
-        ids: [MessageId(id)].into(),
-    };
-    let expected = [results(BroadcastCode::Ok, 2), results(BroadcastCode::NotInRoom, 4)];
-    let frames = fixture.frames();
-    for result in expected {
-        assert!(frames.contains(&result), "{result:?} in {frames:?}");
-    }
-    let place = |id| frames.iter().position(|frame| *frame == results(BroadcastCode::Ok, id));
-    let left = frames.iter().position(|frame| *frame == Frame::LeaveAnswer { ticket: 3 });
-    assert!(place(2) < left, "§6.4: {frames:?}");
 }
 
 #[test]
@@ -337,26 +218,6 @@ fn membership_of_a_displaced_session_waits_also_if_its_join_is_under_way() {
     assert_eq!(fixture.join_states(), [(0, RoomState::Joined)]);
     assert_eq!(fixture.bob_sees(), [Frame::MemberJoined { room, uid }]);
     assert_eq!(fixture.memberships(), 2);
-}
-
-#[test]
-fn broadcast_comes_before_the_answer_to_a_later_leave_also_in_a_large_room() {
-    let mut fixture = Fixture::new(2, 0);
-    let room = fixture.rooms[0].clone();
-    // Above 500 members there is no notice of the leave, which would make the broadcast go out.
-    for number in 0..NOTICE_MEMBERS_MAX {
-        let member = fixture.node.enter(&user(&format!("m{number}")));
-        fixture.node.say(member, join(&room, 1));
-    }
-    fixture.bob_joins(0);
-    fixture.say(join(&room, 1));
-    fixture.frames();
-    fixture.say(leave(&room, 2));
-    fixture.node.tick(0);
-    fixture.node.say(fixture.at_bob, broadcast(&room, 1, "last words"));
-    assert!(fixture.node.deliver(0, 1), "the leave, in the burst of the broadcast");
-    let last_words = room_delivery(&fixture.bob, &room, "last words");
-    assert_eq!(fixture.frames(), [last_words, Frame::LeaveAnswer { ticket: 2 }]);
 }
 
 /// The entries of the put out session, and of the next one, are under way at the same time.

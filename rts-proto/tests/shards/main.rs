@@ -1,9 +1,11 @@
 //! Several shards of a node, which send one another entries.
 
 mod equal;
+mod fixture;
 mod full;
 mod joins;
 mod late;
+mod leaves;
 mod stories;
 mod support;
 mod world;
