@@ -15,6 +15,7 @@ mod outage;
 mod server;
 mod state;
 mod tasks;
+mod tls;
 mod webhooks;
 
 pub use auth::TokenAuthenticator;
@@ -23,9 +24,9 @@ pub use certificates::Certificates;
 pub use config::{
     AccessKey, App, AppServer, BearerKey, Config, ConfigError, ContentType, ContentTypeError,
     DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, ForwardingKey,
-    KeyName, KeyNameError, Limits, Listen, ListenUrl, ListenUrlError, OpenApi, OpenApiSecret,
-    PageOrigin, PageOriginError, SecretError, ShardCount, ShardCountError, TokenKey, TokenKeys,
-    Webhook, WebhookSecret, open_to_others,
+    KeyName, KeyNameError, Limits, Listen, ListenUrl, ListenUrlError, NatsPassword, OpenApi,
+    OpenApiSecret, PageOrigin, PageOriginError, SecretError, ShardCount, ShardCountError, TokenKey,
+    TokenKeys, Webhook, WebhookSecret, open_to_others,
 };
 pub use error::ServerError;
 pub use rts_egress::{AllowEntry, EntryError, Network, NetworkError, TargetUrl, UrlError};

@@ -11,8 +11,13 @@ mod arbiter;
 mod bus;
 mod fixed;
 mod life;
+mod nats;
 
 pub use arbiter::Arbiter;
 pub use bus::{Bus, BusEvent, PACKET_BYTES_MAX, SendError, To};
 pub use fixed::{StaticArbiter, StaticSet};
 pub use life::{EARLIER_MAX, Life, LifeError};
+pub use nats::{
+    ClusterName, ClusterNameError, NatsArbiter, NatsBus, NatsConfig, NatsError, NatsLogin, NatsUrl,
+    NatsUrlError,
+};

@@ -32,6 +32,8 @@ pub use openapi::{
     OpenApi,
 };
 pub use root::Config;
-pub use secrets::{ForwardingKey, OpenApiSecret, SecretError, TokenKey, TokenKeys, WebhookSecret};
+pub use secrets::{
+    ForwardingKey, NatsPassword, OpenApiSecret, SecretError, TokenKey, TokenKeys, WebhookSecret,
+};
 pub use shards::{ShardCount, ShardCountError};
 pub use webhook::Webhook;

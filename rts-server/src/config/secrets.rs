@@ -99,6 +99,11 @@ secret! {
     OpenApiSecret, is_long_and_visible
 }
 
+secret! {
+    /// The password of a node at NATS: 1 to 1,024 bytes.
+    NatsPassword, is_not_empty
+}
+
 fn is_not_empty(text: &str) -> Result<(), SecretError> {
     if text.is_empty() { Err(SecretError::Empty) } else { Ok(()) }
 }

@@ -1,0 +1,6 @@
+//! Nodes of a cluster over a real nats-server.
+
+mod errors;
+mod logins;
+mod nats;
+mod support;
