@@ -74,9 +74,9 @@ pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
 pub use io::{
-    Credentials, Deliveries, Delivery, Detail, Entered, Entry, Forbidden, Input, JoinPermit,
-    JoinRefusal, MemberEnd, Names, Notice, NoticeLevel, Opened, Output, Post, PostProgress, Rate,
-    Refusal, Report, Resumption, Target, Verdict,
+    BadDelivery, Credentials, Deliveries, Delivery, Detail, Entered, Entry, Forbidden, Input,
+    JoinPermit, JoinRefusal, MemberEnd, Names, Notice, NoticeLevel, Opened, Output, Post,
+    PostProgress, Rate, Refusal, Report, Resumption, Target, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};

@@ -6,6 +6,7 @@ use bytes::{Buf as _, Bytes};
 
 use super::Frame;
 use crate::ProtocolError;
+use crate::limits::FRAME_BYTES_MAX;
 
 /// Cuts a stream into frames, whatever the boundaries of its inputs.
 ///
@@ -137,6 +138,14 @@ pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     bytes.len() - rest.len()
 }
 
+/// Whether the bytes are one frame of an allowed length, with its length prefix. The content of the
+/// frame is not checked.
+#[must_use]
+pub fn is_one_frame(bytes: &[u8]) -> bool {
+    let prefix = Prefix::read(bytes, FRAME_BYTES_MAX);
+    prefix.is_ok_and(|prefix| prefix.is_some_and(|prefix| prefix.total() == bytes.len()))
+}
+
 /// A frame's length, and the length of its prefix.
 #[derive(Clone, Copy)]
 struct Prefix {
@@ -192,6 +201,27 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<Option<usize>, ProtocolError> {
         Prefix::read(bytes, 300).map(|prefix| prefix.map(|prefix| prefix.frame_len))
+    }
+
+    #[test]
+    fn one_frame_has_a_prefix_of_its_length_and_an_allowed_length() {
+        let framed = |len: usize| {
+            let mut bytes = Vec::new();
+            prost::encoding::encode_varint(len as u64, &mut bytes);
+            bytes.resize(bytes.len() + len, 7);
+            bytes
+        };
+        for len in [1, 127, 128, FRAME_BYTES_MAX] {
+            let mut bytes = framed(len);
+            assert!(is_one_frame(&bytes), "{len}");
+            bytes.push(7);
+            assert!(!is_one_frame(&bytes), "{len} and one more");
+            assert!(!is_one_frame(&bytes[..bytes.len() - 2]), "{len} less one");
+        }
+        assert!(!is_one_frame(&framed(FRAME_BYTES_MAX + 1)));
+        for invalid in [&[][..], &[0], &[0x80], &[0x81, 0x00, 7]] {
+            assert!(!is_one_frame(invalid), "{invalid:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Messages to users of another shard, in one piece of memory.
 
+mod parts;
+
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -119,21 +121,58 @@ impl Deliveries {
 /// Takes the next message. Only [`Deliveries`] writes them, so all are well formed.
 #[inline]
 fn next<'a>(rest: &mut &'a [u8]) -> Option<Delivery<'a>> {
-    let (head, after) = rest.split_first_chunk::<HEAD_BYTES>()?;
-    let (session, head) = head.split_first_chunk::<8>()?;
-    let (id, head) = head.split_first_chunk::<8>()?;
-    let (frame_len, head) = head.split_first_chunk::<4>()?;
-    let [config, to_len] = *head.first_chunk::<2>()?;
-    let (to, after) = after.split_at_checked(to_len.into())?;
-    let (frame, after) = after.split_at_checked(u32::from_le_bytes(*frame_len) as usize)?;
-    *rest = after;
-    Some(Delivery {
-        session: SessionNumber::from_number(u64::from_le_bytes(*session))?,
-        id: MessageId(u64::from_le_bytes(*id)),
-        config: MessageConfig::try_from(u32::from(config)).ok()?,
-        to: core::str::from_utf8(to).ok()?,
-        frame,
-    })
+    Raw::take(rest)?.read().ok()
+}
+
+/// A message as it lies in the buffer.
+struct Raw<'a> {
+    session: u64,
+    id: u64,
+    config: u8,
+    to: &'a [u8],
+    frame: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    /// Takes the next message. `None` when there are too few bytes.
+    #[inline]
+    fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        let (head, after) = rest.split_first_chunk::<HEAD_BYTES>()?;
+        let (session, head) = head.split_first_chunk::<8>()?;
+        let (id, head) = head.split_first_chunk::<8>()?;
+        let (frame_len, head) = head.split_first_chunk::<4>()?;
+        let [config, to_len] = *head.first_chunk::<2>()?;
+        let (to, after) = after.split_at_checked(to_len.into())?;
+        let (frame, after) = after.split_at_checked(u32::from_le_bytes(*frame_len) as usize)?;
+        *rest = after;
+        let (session, id) = (u64::from_le_bytes(*session), u64::from_le_bytes(*id));
+        Some(Self { session, id, config, to, frame })
+    }
+
+    #[inline]
+    fn read(self) -> Result<Delivery<'a>, BadDelivery> {
+        let config = MessageConfig::try_from(u32::from(self.config));
+        Ok(Delivery {
+            session: SessionNumber::from_number(self.session).ok_or(BadDelivery("session"))?,
+            id: MessageId(self.id),
+            config: config.map_err(|_| BadDelivery("delivery guarantee"))?,
+            to: core::str::from_utf8(self.to).map_err(|_| BadDelivery("receiver"))?,
+            frame: self.frame,
+        })
+    }
+}
+
+/// Bytes that are not [`Deliveries`]. Contains the name of the invalid part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} of a message is invalid")]
+pub struct BadDelivery(&'static str);
+
+impl BadDelivery {
+    /// The name of the invalid part.
+    #[must_use]
+    pub fn part(self) -> &'static str {
+        self.0
+    }
 }
 
 /// Shows the messages.

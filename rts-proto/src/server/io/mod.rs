@@ -16,7 +16,7 @@ use core::fmt;
 use bytes::Bytes;
 
 pub use credentials::Credentials;
-pub use deliveries::{Deliveries, Delivery};
+pub use deliveries::{BadDelivery, Deliveries, Delivery};
 pub(super) use detail::named;
 pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
