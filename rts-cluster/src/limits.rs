@@ -27,6 +27,10 @@ pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const READ_EVERY: Duration = Duration::from_millis(500);
 /// The bytes of entries in one batch. A NATS server takes payloads of 1 MiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1_024;
+/// The bytes of an entry of a trunk.
+pub const ENTRIES_BYTES_MAX: usize = BATCH_BYTES_MAX / 2;
+/// Sessions of another node that get frames by one entry. More need several entries.
+pub const SESSIONS_OF_ENTRY_MAX: usize = 4_096;
 /// Entries of a trunk that are not acknowledged.
 pub const TRUNK_ENTRIES_MAX: usize = 65_536;
 /// Bytes of entries of a trunk that are not acknowledged.
@@ -49,6 +53,14 @@ const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_M
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
 const _: () = assert!(FROZEN_MAX.as_millis() < rts_proto::limits::SESSION_GRACE.as_millis());
+const _: () = assert!(
+    rts_proto::limits::FRAME_BYTES_MAX + 8 * SESSIONS_OF_ENTRY_MAX + 1_024 <= ENTRIES_BYTES_MAX
+);
+// The names of members, and the ids and numbers beside them.
+const _: () = assert!(
+    rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 3) + 1_024
+        <= ENTRIES_BYTES_MAX
+);
 const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);
 const _: () = assert!(ACK_DELAY.as_millis() < RESEND_AFTER.as_millis());
 const _: () = assert!(NACK_EVERY.as_millis() < RESEND_AFTER.as_millis());

@@ -2,6 +2,7 @@
 //! is broken. `tests/corpus.rs` calls them with the committed inputs, and `../fuzz_targets` with
 //! the inputs of libFuzzer.
 
+mod bus_packet;
 mod client_bytes;
 mod client_session;
 mod decode;
@@ -14,6 +15,7 @@ mod server_session;
 mod target_url;
 mod token;
 
+pub use bus_packet::bus_packet;
 pub use client_bytes::client_bytes;
 pub use client_session::client_session;
 pub use decode::decode;

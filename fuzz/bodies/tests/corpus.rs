@@ -37,6 +37,11 @@ fn server_shards() {
 }
 
 #[test]
+fn bus_packet() {
+    replay("bus_packet", rts_fuzz_bodies::bus_packet);
+}
+
+#[test]
 fn layers() {
     replay("layers", rts_fuzz_bodies::layers);
 }

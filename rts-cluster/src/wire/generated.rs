@@ -137,6 +137,299 @@ pub struct Nack {
     #[prost(uint64, tag = "1")]
     pub expected: u64,
 }
+/// One entry of a batch: what one shard of a node sends one of another, in its order.
+///
+/// Ids and codes are as in rts.v1. A session is its number, which is not 0. A frame is one of
+/// rts.v1, with its length prefix.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Entries {
+    /// 0 to 63.
+    #[prost(uint32, tag = "1")]
+    pub from_shard: u32,
+    #[prost(uint32, tag = "2")]
+    pub to_shard: u32,
+    #[prost(message, repeated, tag = "3")]
+    pub entries: ::prost::alloc::vec::Vec<Entry>,
+}
+/// The beginning of Entries.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Route {
+    #[prost(uint32, tag = "1")]
+    pub from_shard: u32,
+    #[prost(uint32, tag = "2")]
+    pub to_shard: u32,
+}
+/// Receivers skip entries of kinds that they do not know.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Entry {
+    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20")]
+    pub kind: ::core::option::Option<entry::Kind>,
+}
+/// Nested message and enum types in `Entry`.
+pub mod entry {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// The app of the entries behind this one, in the same list.
+        #[prost(bytes, tag = "1")]
+        InApp(::prost::bytes::Bytes),
+        /// Messages to users. For each of them, one behind the other:
+        ///    8 bytes: the session that gets the result, little endian
+        ///    8 bytes: the sender's id of the message, little endian
+        ///    4 bytes: the length of the frame, little endian
+        ///    1 byte: the delivery guarantee, 0 to 2
+        ///    1 byte: the length of the receiver
+        ///    1 to 128 bytes: the receiver
+        ///    the Delivery frame
+        #[prost(bytes, tag = "2")]
+        Deliver(::prost::bytes::Bytes),
+        #[prost(message, tag = "3")]
+        QueryStatus(super::QueryStatus),
+        #[prost(message, tag = "4")]
+        OrphanGone(super::OfMember),
+        #[prost(message, tag = "5")]
+        Join(super::Join),
+        #[prost(message, tag = "6")]
+        Leave(super::OfSession),
+        #[prost(message, tag = "7")]
+        Gone(super::Gone),
+        #[prost(message, tag = "8")]
+        PutOut(super::OfMember),
+        #[prost(message, tag = "9")]
+        Broadcast(super::Broadcast),
+        #[prost(message, tag = "10")]
+        AskNames(super::OfSession),
+        #[prost(message, tag = "11")]
+        Outcomes(super::Outcomes),
+        #[prost(message, tag = "12")]
+        NotDelivered(super::NotDelivered),
+        #[prost(message, tag = "13")]
+        NotBroadcast(super::NotBroadcast),
+        #[prost(message, tag = "14")]
+        Push(super::Push),
+        #[prost(message, tag = "15")]
+        PushToEach(super::PushToEach),
+        #[prost(message, tag = "16")]
+        Joined(super::Joined),
+        #[prost(message, tag = "17")]
+        JoinRefused(super::JoinRefused),
+        #[prost(message, tag = "18")]
+        Names(super::Names),
+        #[prost(message, tag = "19")]
+        Left(super::Left),
+        #[prost(message, tag = "20")]
+        Removed(super::Removed),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueryStatus {
+    #[prost(fixed64, tag = "1")]
+    pub session: u64,
+    #[prost(uint64, tag = "2")]
+    pub query: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfMember {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub uid: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfSession {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub ticket: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Join {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub ticket: u64,
+    /// Empty without one.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub business_id: ::prost::bytes::Bytes,
+    /// Why the user may enter no other room; NONE if it may.
+    #[prost(enumeration = "JoinRefusal", tag = "6")]
+    pub refused: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Gone {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(oneof = "gone::End", tags = "4, 5")]
+    pub end: ::core::option::Option<gone::End>,
+}
+/// Nested message and enum types in `Gone`.
+pub mod gone {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum End {
+        /// The reason for which the membership ends.
+        #[prost(uint32, tag = "4")]
+        Ends(u32),
+        /// The time for which it waits, from the moment of sending: clocks differ.
+        #[prost(uint64, tag = "5")]
+        WaitsUs(u64),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Broadcast {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "4")]
+    pub id: u64,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub frame: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Outcomes {
+    #[prost(message, repeated, tag = "1")]
+    pub outcomes: ::prost::alloc::vec::Vec<Outcome>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Outcome {
+    #[prost(fixed64, tag = "1")]
+    pub session: u64,
+    #[prost(uint64, tag = "2")]
+    pub id: u64,
+    #[prost(uint32, tag = "3")]
+    pub code: u32,
+    /// Empty for a message to a user.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub room: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotDelivered {
+    #[prost(fixed64, tag = "1")]
+    pub session: u64,
+    #[prost(uint64, tag = "2")]
+    pub id: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub to: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "4")]
+    pub config: u32,
+    #[prost(uint32, tag = "5")]
+    pub code: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotBroadcast {
+    #[prost(fixed64, tag = "1")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "3")]
+    pub id: u64,
+    #[prost(uint32, tag = "4")]
+    pub code: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Push {
+    #[prost(fixed64, tag = "1")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub frame: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PushToEach {
+    #[prost(fixed64, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<u64>,
+    #[prost(message, repeated, tag = "2")]
+    pub frames: ::prost::alloc::vec::Vec<FrameToEach>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FrameToEach {
+    /// The session that does not get it; 0 for none.
+    #[prost(fixed64, tag = "1")]
+    pub except: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub frame: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Joined {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(uint64, tag = "3")]
+    pub ticket: u64,
+    #[prost(enumeration = "Entered", tag = "4")]
+    pub entered: i32,
+    #[prost(message, optional, tag = "5")]
+    pub names: ::core::option::Option<MemberNames>,
+    #[prost(bool, tag = "6")]
+    pub is_charged: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberNames {
+    /// At most 500.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(bool, tag = "2")]
+    pub has_no_notices: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinRefused {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(uint64, tag = "3")]
+    pub ticket: u64,
+    #[prost(sint32, tag = "4")]
+    pub state: i32,
+    #[prost(enumeration = "JoinRefusal", tag = "5")]
+    pub refusal: i32,
+    #[prost(bool, tag = "6")]
+    pub is_charged: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Names {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(uint64, tag = "3")]
+    pub ticket: u64,
+    #[prost(message, optional, tag = "4")]
+    pub names: ::core::option::Option<MemberNames>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Left {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(uint64, tag = "3")]
+    pub ticket: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Removed {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub notice: ::core::option::Option<::prost::bytes::Bytes>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum MemberState {
@@ -165,6 +458,76 @@ impl MemberState {
             "MEMBER_STATE_JOINING" => Some(Self::Joining),
             "MEMBER_STATE_UP" => Some(Self::Up),
             "MEMBER_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum JoinRefusal {
+    None = 0,
+    Banned = 1,
+    RoomFull = 2,
+    TooManyRooms = 3,
+    OverRate = 4,
+    ShardBusy = 5,
+}
+impl JoinRefusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "JOIN_REFUSAL_NONE",
+            Self::Banned => "JOIN_REFUSAL_BANNED",
+            Self::RoomFull => "JOIN_REFUSAL_ROOM_FULL",
+            Self::TooManyRooms => "JOIN_REFUSAL_TOO_MANY_ROOMS",
+            Self::OverRate => "JOIN_REFUSAL_OVER_RATE",
+            Self::ShardBusy => "JOIN_REFUSAL_SHARD_BUSY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "JOIN_REFUSAL_NONE" => Some(Self::None),
+            "JOIN_REFUSAL_BANNED" => Some(Self::Banned),
+            "JOIN_REFUSAL_ROOM_FULL" => Some(Self::RoomFull),
+            "JOIN_REFUSAL_TOO_MANY_ROOMS" => Some(Self::TooManyRooms),
+            "JOIN_REFUSAL_OVER_RATE" => Some(Self::OverRate),
+            "JOIN_REFUSAL_SHARD_BUSY" => Some(Self::ShardBusy),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Entered {
+    None = 0,
+    New = 1,
+    Back = 2,
+    Already = 3,
+}
+impl Entered {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "ENTERED_NONE",
+            Self::New => "ENTERED_NEW",
+            Self::Back => "ENTERED_BACK",
+            Self::Already => "ENTERED_ALREADY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENTERED_NONE" => Some(Self::None),
+            "ENTERED_NEW" => Some(Self::New),
+            "ENTERED_BACK" => Some(Self::Back),
+            "ENTERED_ALREADY" => Some(Self::Already),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Only this module uses the protobuf types. Decoding checks every value.
 
+pub mod entries;
 mod from;
 mod into;
 mod packet;

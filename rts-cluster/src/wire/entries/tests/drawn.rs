@@ -1,0 +1,240 @@
+//! Drawn entries, and what they mean.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
+use rts_proto::server::{
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+};
+use rts_proto::{
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
+    RoomState, SendCode, UserId,
+};
+
+/// A frame of this length, without its prefix.
+pub(super) fn frame(len: usize) -> Bytes {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_varint(len as u64, &mut bytes);
+    bytes.resize(bytes.len() + len, 7);
+    bytes.into()
+}
+
+pub(super) fn session(number: u64) -> SessionNumber {
+    SessionNumber::from_number(number).expect("a valid number")
+}
+
+fn sessions() -> impl Strategy<Value = SessionNumber> {
+    prop_oneof![1..9_u64, Just(u64::MAX)].prop_map(session)
+}
+
+fn frames() -> impl Strategy<Value = Bytes> {
+    prop_oneof![8 => 1..200_usize, 1 => 1..=FRAME_BYTES_MAX].prop_map(frame)
+}
+
+fn uids() -> impl Strategy<Value = UserId> {
+    "[a-z]{1,3}|[a-z]{128}".prop_map(|text| UserId::new(&text).expect("a valid id"))
+}
+
+fn rooms() -> impl Strategy<Value = RoomId> {
+    "[a-z]{1,3}|[a-z]{128}".prop_map(|text| RoomId::new(&text).expect("a valid id"))
+}
+
+fn ids() -> impl Strategy<Value = MessageId> {
+    prop_oneof![0..99_u64, any::<u64>()].prop_map(MessageId)
+}
+
+fn one_of<T: Copy + std::fmt::Debug>(all: &'static [T]) -> impl Strategy<Value = T> {
+    proptest::sample::select(all)
+}
+
+fn refusals() -> impl Strategy<Value = JoinRefusal> {
+    one_of(&[
+        JoinRefusal::Banned,
+        JoinRefusal::RoomFull,
+        JoinRefusal::TooManyRooms,
+        JoinRefusal::OverRate,
+        JoinRefusal::ShardBusy,
+    ])
+}
+
+fn names() -> impl Strategy<Value = Names> {
+    let lengths = prop_oneof![8 => 0..4_usize, 1 => Just(NOTICE_MEMBERS_MAX)];
+    let names = lengths.prop_flat_map(|len| vec(uids(), len));
+    (names, any::<bool>()).prop_map(|(names, has_no_notices)| Names { names, has_no_notices })
+}
+
+fn deliveries() -> impl Strategy<Value = Entry> {
+    let message = (sessions(), ids(), one_of(MessageConfig::ALL), uids(), frames());
+    vec(message, 0..40).prop_map(|messages| {
+        let mut deliveries = Deliveries::default();
+        for (session, id, config, to, frame) in messages {
+            deliveries.push(session, id, config, &to, &frame);
+        }
+        Entry::Deliver(deliveries)
+    })
+}
+
+fn outcomes() -> impl Strategy<Value = Entry> {
+    let outcome = prop_oneof![
+        (one_of(SendCode::ALL), ids()).prop_map(|(code, id)| Outcome::Send(code, id)),
+        (rooms(), one_of(BroadcastCode::ALL), ids())
+            .prop_map(|(room, code, id)| Outcome::Broadcast(room, code, id)),
+    ];
+    let lengths = prop_oneof![8 => 0..40_usize, 1 => 0..4_000_usize];
+    // Many copies of a few are drawn faster than many.
+    (vec((sessions(), outcome), 1..9), lengths).prop_map(|(few, len)| {
+        let all = few.iter().cycle().take(len).cloned();
+        Entry::Outcomes(all.collect())
+    })
+}
+
+fn push_to_each() -> impl Strategy<Value = Entry> {
+    let lengths = prop_oneof![8 => 0..4_u64, 1 => 0..9_000_u64];
+    let frames = vec((proptest::option::of(sessions()), frames()), 0..9);
+    (lengths, frames).prop_map(|(len, frames)| {
+        let sessions = (1..=len).map(session).collect();
+        Entry::PushToEach { sessions, frames }
+    })
+}
+
+fn ends() -> impl Strategy<Value = MemberEnd> {
+    prop_oneof![
+        one_of(LeaveReason::ALL).prop_map(MemberEnd::Ends),
+        any::<u64>().prop_map(|at| MemberEnd::WaitsUntil(Instant::from_micros(at))),
+        (0..9_000_000_u64).prop_map(|at| MemberEnd::WaitsUntil(Instant::from_micros(at))),
+    ]
+}
+
+fn joins() -> impl Strategy<Value = Entry> {
+    let business_id = proptest::option::of("[a-z]{1,9}");
+    let permit = prop_oneof![Just(JoinPermit::Charged), refusals().prop_map(JoinPermit::Refused)];
+    (rooms(), sessions(), uids(), any::<u64>(), business_id, permit).prop_map(
+        |(room, session, uid, ticket, business_id, permit)| {
+            let business_id = business_id.map(|id| BusinessId::new(&id).expect("a valid id"));
+            Entry::Join { room, session, uid, ticket, business_id, permit }
+        },
+    )
+}
+
+/// Any entry. A new kind belongs into this list.
+fn entry() -> impl Strategy<Value = Entry> {
+    let of_session = || (rooms(), sessions(), uids(), any::<u64>());
+    let answer = || (rooms(), sessions(), any::<u64>());
+    let entered = one_of(&[Entered::New, Entered::Back, Entered::Already]);
+    let app_id = "[a-z]{24}".prop_map(|text| AppId::new(&text).expect("a valid id"));
+    prop_oneof![
+        app_id.prop_map(Entry::InApp),
+        deliveries(),
+        outcomes(),
+        push_to_each(),
+        joins(),
+        (sessions(), any::<u64>(), uids()).prop_map(|(session, query, uid)| Entry::QueryStatus {
+            session,
+            query,
+            uid
+        }),
+        (rooms(), uids()).prop_map(|(room, uid)| Entry::OrphanGone { room, uid }),
+        (rooms(), uids()).prop_map(|(room, uid)| Entry::PutOut { room, uid }),
+        of_session().prop_map(|(room, session, uid, ticket)| {
+            Entry::Leave { room, session, uid, ticket }
+        }),
+        of_session().prop_map(|(room, session, uid, ticket)| {
+            Entry::AskNames { room, session, uid, ticket }
+        }),
+        (rooms(), sessions(), uids(), ends()).prop_map(|(room, session, uid, end)| Entry::Gone {
+            room,
+            session,
+            uid,
+            end
+        }),
+        (rooms(), sessions(), uids(), ids(), frames()).prop_map(
+            |(room, session, uid, id, frame)| Entry::Broadcast { room, session, uid, id, frame }
+        ),
+        (sessions(), ids(), uids(), one_of(MessageConfig::ALL), one_of(SendCode::ALL)).prop_map(
+            |(session, id, to, config, code)| Entry::NotDelivered { session, id, to, config, code }
+        ),
+        (sessions(), rooms(), ids(), one_of(BroadcastCode::ALL))
+            .prop_map(|(session, room, id, code)| Entry::NotBroadcast { session, room, id, code }),
+        (sessions(), frames()).prop_map(|(session, frame)| Entry::Push { session, frame }),
+        (answer(), entered, names(), any::<bool>()).prop_map(
+            |((room, session, ticket), entered, names, is_charged)| {
+                Entry::Joined { room, session, ticket, entered, names, is_charged }
+            }
+        ),
+        (answer(), one_of(RoomState::ALL), refusals(), any::<bool>()).prop_map(
+            |((room, session, ticket), state, refusal, is_charged)| {
+                Entry::JoinRefused { room, session, ticket, state, refusal, is_charged }
+            }
+        ),
+        (answer(), names()).prop_map(|((room, session, ticket), names)| {
+            Entry::Names { room, session, ticket, names }
+        }),
+        answer().prop_map(|(room, session, ticket)| Entry::Left { room, session, ticket }),
+        (rooms(), sessions(), proptest::option::of(frames()))
+            .prop_map(|(room, session, notice)| Entry::Removed { room, session, notice }),
+    ]
+}
+
+pub(super) fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    vec(entry(), 0..12)
+}
+
+/// What entries mean: each with its app, with one message or result in each. Frames for sessions
+/// are sorted by session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    One(Option<AppId>, Entry),
+    Frames(BTreeMap<u64, Vec<Bytes>>),
+}
+
+/// What these pieces mean. Each of them names its apps.
+pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
+    let mut all = Vec::new();
+    for piece in pieces {
+        let mut app_id = None;
+        for entry in piece {
+            match entry {
+                Entry::InApp(named) => app_id = Some(named.clone()),
+                Entry::Deliver(deliveries) => {
+                    for message in deliveries.iter() {
+                        let to = UserId::new(message.to).expect("a valid id");
+                        let mut one = Deliveries::default();
+                        let (session, id) = (message.session, message.id);
+                        one.push(session, id, message.config, &to, message.frame);
+                        all.push(Meaning::One(app_id.clone(), Entry::Deliver(one)));
+                    }
+                }
+                Entry::Outcomes(outcomes) => {
+                    let each =
+                        outcomes.iter().map(|outcome| Entry::Outcomes(vec![outcome.clone()]));
+                    all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
+                }
+                Entry::PushToEach { sessions, frames } => add_frames(&mut all, sessions, frames),
+                other => all.push(Meaning::One(app_id.clone(), other.clone())),
+            }
+        }
+    }
+    all
+}
+
+fn add_frames(
+    all: &mut Vec<Meaning>,
+    sessions: &[SessionNumber],
+    frames: &[(Option<SessionNumber>, Bytes)],
+) {
+    if sessions.is_empty() || frames.is_empty() {
+        return;
+    }
+    if !matches!(all.last(), Some(Meaning::Frames(_))) {
+        all.push(Meaning::Frames(BTreeMap::new()));
+    }
+    let Some(Meaning::Frames(of_session)) = all.last_mut() else { return };
+    for session in sessions {
+        let gets = frames.iter().filter(|(except, _)| *except != Some(*session));
+        let gets = gets.map(|(_, frame)| frame.clone());
+        of_session.entry(session.number()).or_default().extend(gets);
+    }
+}
