@@ -19,6 +19,8 @@ pub const LEASE: Duration = Duration::from_secs(5);
 pub const SUSPECT: Duration = Duration::from_millis(5_500);
 /// The time without a lease after which a node ends its sessions.
 pub const FROZEN_MAX: Duration = Duration::from_secs(25);
+/// The time for which a node listens for members before it founds a cluster.
+pub const FOUNDING_SILENCE: Duration = Duration::from_millis(1_500);
 /// Members propose a decided change one after the other, with this time between them.
 pub const PROPOSAL_STEP: Duration = Duration::from_millis(250);
 /// The time for an answer of the register.
@@ -51,6 +53,7 @@ pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
 const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as usize + 1);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
+const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
 const _: () = assert!(FROZEN_MAX.as_millis() < rts_proto::limits::SESSION_GRACE.as_millis());
 const _: () = assert!(

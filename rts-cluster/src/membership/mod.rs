@@ -28,7 +28,7 @@ pub use register::Question;
 use register::Register;
 use votes::Votes;
 
-use crate::limits::{BEAT, FROZEN_MAX, LEASE};
+use crate::limits::{BEAT, FOUNDING_SILENCE, FROZEN_MAX, LEASE};
 use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId};
 
 /// The view of a node, with its revision in the register.
@@ -56,6 +56,8 @@ pub struct Membership {
     random: Rng,
     outputs: VecDeque<Output>,
     has_ended: bool,
+    /// The moment of the first input.
+    started: Option<Instant>,
     now: Instant,
 }
 
@@ -78,6 +80,7 @@ impl Membership {
             random: Rng::with_seed(seed),
             outputs: VecDeque::new(),
             has_ended: false,
+            started: None,
             now: Instant::ORIGIN,
         }
     }
@@ -85,6 +88,7 @@ impl Membership {
     /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
+        self.started.get_or_insert(self.now);
         if self.has_ended {
             return;
         }
@@ -101,7 +105,9 @@ impl Membership {
                     self.register.must_read();
                 }
             }
-            Input::Cas(question, _) => self.register.cas_ended(self.now, question),
+            Input::Cas(question, result) => {
+                self.register.cas_ended(self.now, question, result == CasResult::Done);
+            }
             Input::Wish(wish) => self.wish = wish,
             Input::Tick => {}
         }
@@ -168,14 +174,21 @@ impl Membership {
     /// The register has this value.
     fn read(&mut self, found: Option<(Revision, View)>) {
         let Some((revision, view)) = found else {
-            if self.held.is_none() && self.wish != Wish::Leave {
-                self.found_cluster();
-            } else if self.held.is_some() {
+            if self.held.is_some() {
                 self.outputs.push_back(Output::RegisterIsForeign);
+            } else if self.wish != Wish::Leave && self.is_first() {
+                self.found_cluster();
             }
             return;
         };
         self.see(revision, view);
+    }
+
+    /// Whether no other node is a member, as far as this node heard. If there are members and no
+    /// register, the register was removed, and a second cluster beside theirs would be wrong.
+    fn is_first(&self) -> bool {
+        let has_listened = self.started.is_some_and(|at| at + FOUNDING_SILENCE <= self.now);
+        has_listened && self.peers.beats(self.now).all(|beat| beat.epoch.is_none())
     }
 
     /// The register was never set: this node is the first one of the cluster.
@@ -189,11 +202,15 @@ impl Membership {
 
     /// The register has this view.
     fn see(&mut self, revision: Revision, view: View) {
+        if let Some(held) = self.held.as_mut().filter(|held| held.view.id() == view.id()) {
+            // An operator who restores the value gives it another revision.
+            held.revision = revision;
+            return;
+        }
         let is_member = view.member(self.own.incarnation).is_some();
         match &self.held {
             None if is_member => self.take(revision, view),
             None => self.succeed(revision, &view),
-            Some(held) if held.view.id() == view.id() => {}
             Some(held) if Some(held.view.id()) != view.parent() => {
                 self.outputs.push_back(Output::RegisterIsForeign);
             }
@@ -309,7 +326,7 @@ impl Membership {
     /// one of them does.
     fn propose(&mut self) {
         let Some(held) = &self.held else { return };
-        if !self.register.is_free() {
+        if !self.register.is_free(self.now) {
             return;
         }
         let (now, own) = (self.now, self.own.incarnation);

@@ -14,13 +14,16 @@ pub(super) struct Register {
     /// The register may have a view that this node does not know.
     must_read: bool,
     next_read: Instant,
+    /// A change that the register refused is tried again after this moment.
+    next_cas: Instant,
     last: Question,
 }
 
 impl Register {
     /// A register that has to be read.
     pub(super) fn new() -> Self {
-        Self { open: None, must_read: true, next_read: Instant::ORIGIN, last: Question(0) }
+        let start = Instant::ORIGIN;
+        Self { open: None, must_read: true, next_read: start, next_cas: start, last: Question(0) }
     }
 
     /// The register may have a view that this node does not know.
@@ -39,17 +42,20 @@ impl Register {
     }
 
     /// A compare-and-set has ended. However it ended, the register is read at once.
-    pub(super) fn cas_ended(&mut self, now: Instant, question: Question) {
+    pub(super) fn cas_ended(&mut self, now: Instant, question: Question, is_done: bool) {
         if self.answered(now, question) {
             self.must_read = true;
             self.next_read = now;
+            if !is_done {
+                self.next_cas = now + READ_EVERY;
+            }
         }
     }
 
-    /// Whether a compare-and-set can be asked for: no question is open, and nothing has to be read
-    /// before.
-    pub(super) fn is_free(&self) -> bool {
-        self.open.is_none() && !self.must_read
+    /// Whether a compare-and-set can be asked for: no question is open, nothing has to be read
+    /// before, and none was refused just now.
+    pub(super) fn is_free(&self, now: Instant) -> bool {
+        self.open.is_none() && !self.must_read && self.next_cas <= now
     }
 
     /// Opens a question.
@@ -93,10 +99,10 @@ mod tests {
         let mut register = Register::new();
         let read = register.read_if_due(at(0), false).expect("a new node has to read");
         assert_eq!(register.read_if_due(at(1), true), None);
-        assert!(!register.is_free());
+        assert!(!register.is_free(at(1)));
         assert!(register.answered(at(2), read));
         assert!(!register.answered(at(3), read), "once");
-        assert!(register.is_free());
+        assert!(register.is_free(at(3)));
         assert_eq!(register.deadline(false), None);
     }
 
@@ -126,8 +132,24 @@ mod tests {
         let read = register.read_if_due(at(0), false).expect("due");
         register.answered(at(0), read);
         let cas = register.ask(at(1));
-        register.cas_ended(at(2), cas);
-        assert!(!register.is_free());
-        assert!(register.read_if_due(at(2), false).is_some());
+        register.cas_ended(at(2), cas, true);
+        assert!(!register.is_free(at(2)));
+        let read = register.read_if_due(at(2), false).expect("due");
+        register.answered(at(3), read);
+        assert!(register.is_free(at(3)), "the next change may follow at once");
+    }
+
+    #[test]
+    fn change_that_was_refused_is_tried_again_after_a_pause() {
+        let mut register = Register::new();
+        let read = register.read_if_due(at(0), false).expect("due");
+        register.answered(at(0), read);
+        let cas = register.ask(at(1));
+        register.cas_ended(at(1), cas, false);
+        let read = register.read_if_due(at(1), false).expect("due");
+        register.answered(at(1), read);
+        let pause = at(1) + READ_EVERY;
+        assert!(!register.is_free(Instant::from_micros(pause.as_micros() - 1)));
+        assert!(register.is_free(pause));
     }
 }

@@ -17,11 +17,33 @@ fn cluster(nodes: u64) -> World {
 }
 
 #[test]
-fn one_node_acts_at_once_and_alone() {
+fn one_node_listens_and_then_acts_alone() {
     let mut world = World::new(1);
     world.start(0);
-    world.pass(10);
+    world.pass(1_499);
+    assert_eq!(world.acting(), [0; 0]);
+    world.pass(1_000);
     assert_eq!(world.acting(), [0]);
+}
+
+#[test]
+fn no_second_cluster_is_founded_when_the_register_is_removed() {
+    let mut world = cluster(3);
+    world.register = None;
+    world.start(3);
+    world.pass(10_000);
+    assert_eq!(world.acting(), [0, 1, 2]);
+    assert!(world.nodes[&0].is_foreign);
+}
+
+#[test]
+fn value_that_was_restored_with_another_revision_is_built_upon() {
+    let mut world = cluster(2);
+    let (revision, view) = world.register.take().expect("a view");
+    world.register = Some((Revision(revision.0 + 7), view));
+    world.start(2);
+    world.pass(10_000);
+    assert!(world.is_whole(), "{}", world.summary());
 }
 
 #[test]
