@@ -1,5 +1,5 @@
-//! What a node of a cluster needs from outside: a [`Bus`] to the other nodes, and an [`Arbiter`]
-//! that keeps the view of the cluster.
+//! A node of a cluster, and what it needs from outside: a [`Bus`] to the other nodes, and an
+//! [`Arbiter`] that keeps the view of the cluster. Both exist over NATS.
 //!
 //! The servers of this crate do not use this module yet: each of them is one node. Its API changes
 //! without notice until they do.
@@ -9,9 +9,13 @@
 
 mod arbiter;
 mod bus;
+mod drive;
+mod echo;
 mod fixed;
 mod life;
 mod nats;
+mod node;
+mod status;
 
 pub use arbiter::Arbiter;
 pub use bus::{Bus, BusEvent, PACKET_BYTES_MAX, SendError, To};
@@ -21,3 +25,5 @@ pub use nats::{
     ClusterName, ClusterNameError, NatsArbiter, NatsBus, NatsConfig, NatsError, NatsLogin, NatsUrl,
     NatsUrlError,
 };
+pub use node::ClusterNode;
+pub use status::NodeStatus;

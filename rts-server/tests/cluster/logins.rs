@@ -2,33 +2,90 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rts_cluster::view::Incarnation;
 use rts_server::cluster::{NatsBus, NatsConfig, NatsError, NatsLogin};
+use serde_json::json;
 
 use crate::support::{NatsServer, config};
 
-/// The seed and the public key that the documents of NATS show.
-const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
-const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
-
 #[tokio::test]
 async fn nkey_of_a_file() {
+    let (key, other) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
+    let seed = |key: &nkeys::KeyPair| key.seed().expect("a seed") + "\n";
     let server = NatsServer::with_files(
-        &format!("authorization {{ users = [{{ nkey: {PUBLIC} }}] }}"),
-        &[("right", &format!("{SEED}\n")), ("wrong", "canary")],
+        &format!("authorization {{ users = [{{ nkey: {} }}] }}", key.public_key()),
+        &[("right", &seed(&key)), ("other", &seed(&other)), ("wrong", "canary")],
     );
     let with = |file: &str| {
         let login = NatsLogin::NkeySeedFile(server.file(file));
         NatsConfig { login, ..config(&[server.url()]) }
     };
     assert!(NatsBus::open(with("right"), Incarnation(1)).await.is_ok());
-    for (file, fault) in [("wrong", "refuses the login"), ("absent", "no such file")] {
+    for (file, fault) in
+        [("other", "refuses the login"), ("wrong", "refuses the login"), ("absent", "no such file")]
+    {
         let error = NatsBus::open(with(file), Incarnation(1)).await.expect_err(file);
         let said = error.to_string();
         assert!(said.contains(fault) && said.contains(file), "{said}");
         assert!(!format!("{said} {error:?}").contains("canary"), "{said}");
     }
+}
+
+/// A JWT as NATS has them.
+fn jwt(signer: &nkeys::KeyPair, subject: &nkeys::KeyPair, claims: serde_json::Value) -> String {
+    let header = json!({ "typ": "JWT", "alg": "ed25519-nkey" });
+    let body = json!({
+        "jti": "1", "iat": 1, "iss": signer.public_key(), "name": "rts",
+        "sub": subject.public_key(), "nats": claims,
+    });
+    let encoded = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let text = format!("{}.{}", encoded(header), encoded(body));
+    let signature = signer.sign(text.as_bytes()).expect("signed");
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test]
+async fn jwt_and_key_of_a_creds_file() {
+    let (operator, account) = (nkeys::KeyPair::new_operator(), nkeys::KeyPair::new_account());
+    let user = nkeys::KeyPair::new_user();
+    let of_operator = jwt(&operator, &operator, json!({ "type": "operator", "version": 2 }));
+    let limits = json!({
+        "subs": -1, "conn": -1, "leaf": -1, "imports": -1, "exports": -1, "data": -1,
+        "payload": -1, "wildcards": true,
+    });
+    let of_account = json!({ "type": "account", "version": 2, "limits": limits });
+    let of_account = jwt(&operator, &account, of_account);
+    let of_user = json!({
+        "type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1,
+    });
+    let creds = |of_user: &str| {
+        format!(
+            "-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            user.seed().expect("a seed")
+        )
+    };
+    let right = creds(&jwt(&account, &user, of_user.clone()));
+    let of_stranger = creds(&jwt(&nkeys::KeyPair::new_account(), &user, of_user));
+    let server = NatsServer::with_files(
+        &format!(
+            "operator: {of_operator}\nresolver: MEMORY\n\
+             resolver_preload: {{ {}: {of_account} }}",
+            account.public_key()
+        ),
+        &[("right", &right), ("stranger", &of_stranger)],
+    );
+    let with = |file: &str| {
+        let login = NatsLogin::CredsFile(server.file(file));
+        NatsConfig { login, ..config(&[server.url()]) }
+    };
+    let bus = NatsBus::open(with("right"), Incarnation(1)).await;
+    assert!(bus.is_ok(), "{:?}", bus.err());
+    let error = NatsBus::open(with("stranger"), Incarnation(1)).await.expect_err("a stranger");
+    assert!(matches!(error, NatsError::Refused { .. }), "{error:?}");
 }
 
 #[tokio::test]

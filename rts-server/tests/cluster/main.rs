@@ -3,4 +3,5 @@
 mod errors;
 mod logins;
 mod nats;
+mod nodes;
 mod support;
