@@ -1,12 +1,16 @@
 //! Three nodes over one nats-server, and faults of both.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use rts_cluster::limits::{LEASE, SUSPECT};
 use rts_cluster::membership::{Ended, Wish};
 use rts_cluster::view::{Incarnation, MemberState, NodeName};
-use rts_server::cluster::{ClusterNode, Life, LifeError, NatsBus, NodeStatus};
+use rts_cluster::wire::VERSION;
+use rts_server::cluster::{
+    ClusterNode, Life, LifeError, NatsBus, NodeStatus, StaticArbiter, StaticSet,
+};
 use rustix::process::Signal;
 
 use crate::support::{LIMIT, NatsServer, config, within};
@@ -173,6 +177,44 @@ async fn second_node_of_a_name_is_told_and_is_no_member() {
     assert!(second.now().view.is_none());
 }
 
+/// What a server does with a node that the others have removed: it joins anew.
+async fn join_anew(node: Node, server: &NatsServer) -> Node {
+    let Node { name, directory, mut running } = node;
+    match tokio::time::timeout(Duration::ZERO, running.ended()).await {
+        Err(_) => Node { name, directory, running },
+        Ok((_, life)) => {
+            drop(life);
+            Crashed { name, directory }.start(server).await
+        }
+    }
+}
+
+/// Waits until these nodes are all members of one view again, and may act. A busy machine may make
+/// a fault so long that one of them has to join anew.
+async fn until_healed(mut nodes: Vec<Node>, server: &NatsServer) {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let mut alive = Vec::new();
+        for node in nodes {
+            alive.push(join_anew(node, server).await);
+        }
+        nodes = alive;
+        let all: Vec<_> = nodes.iter().map(|node| node.running.incarnation()).collect();
+        let known: Vec<_> = nodes.iter().map(Node::now).collect();
+        let views: Vec<_> = known.iter().filter_map(|status| status.view.as_ref()).collect();
+        let is_one = views.len() == all.len() && views.windows(2).all(|two| two[0] == two[1]);
+        if is_one
+            && views[0].members().len() == all.len()
+            && all.iter().all(|node| views[0].member(*node).is_some())
+            && known.iter().all(|status| status.may_act)
+        {
+            return;
+        }
+        assert!(Instant::now() < limit, "not healed: {known:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn nats_server_that_is_killed_and_started_again_is_survived() {
     let mut server = NatsServer::start();
@@ -185,7 +227,7 @@ async fn nats_server_that_is_killed_and_started_again_is_survived() {
     for node in &nodes {
         node.until("it is connected", |status| status.bus_fault.is_none()).await;
     }
-    until_whole(&nodes).await;
+    until_healed(nodes.into(), &server).await;
 }
 
 #[tokio::test]
@@ -196,7 +238,47 @@ async fn nats_server_that_stands_still_for_3_s_is_survived() {
     // The fault itself, and no wait for something.
     tokio::time::sleep(Duration::from_secs(3)).await;
     server.signal(Signal::CONT);
-    until_whole(&nodes).await;
+    until_healed(nodes.into(), &server).await;
+}
+
+#[tokio::test]
+async fn nodes_that_were_all_frozen_find_each_other_again() {
+    let mut server = NatsServer::start();
+    let nodes = three(&server).await;
+    server.kill();
+    for node in &nodes {
+        node.until("it may not act", |status| !status.may_act).await;
+    }
+    // By now each of them has voted to remove the others, or does so before the server is there.
+    tokio::time::sleep(SUSPECT - LEASE).await;
+    server.start_again();
+    until_healed(nodes.into(), &server).await;
+}
+
+#[tokio::test]
+async fn fixed_set_acts_without_a_register() {
+    let server = NatsServer::with("");
+    let names = ["a", "b", "c"].map(|name| NodeName::new(name).expect("a valid name"));
+    let members = names.iter().map(|name| (name.clone(), 1)).collect();
+    let set = StaticSet::new(b"a secret of sixteen", 1, members);
+    let view = set.view(VERSION).expect("a valid view");
+    let mut nodes = Vec::new();
+    let directories = names.clone().map(|_| tempfile::tempdir().expect("a directory"));
+    for (name, directory) in names.iter().zip(&directories) {
+        let life = Life::begin_as(directory.path(), set.incarnation(name)).expect("a life");
+        let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
+        let (bus, arbiter) = (bus.expect("it connects"), StaticArbiter::new(view.clone()));
+        nodes.push(ClusterNode::start(name.clone(), 1, life, bus, arbiter));
+    }
+    let acts = |status: &NodeStatus| status.may_act && status.view.as_ref() == Some(&view);
+    for node in &nodes {
+        within(node.status().wait_for(acts)).await.expect("the node runs");
+    }
+    // Nobody can be removed. The two others are a majority, and act.
+    drop(nodes.pop());
+    for node in &nodes {
+        within(node.status().wait_for(acts)).await.expect("the node runs");
+    }
 }
 
 #[tokio::test]
