@@ -17,8 +17,12 @@ const CONGESTED_ENTRIES: usize = 65_536;
 /// are left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
 /// The weight of entries ([`weight`]) after which the rest stays in the mailboxes until the next
-/// turn: as much as a turn reads from links. The burst that reaches it is still taken as a whole.
+/// turn: as many messages as a turn reads from links. The burst that reaches it is still taken as a
+/// whole.
 const WEIGHT_PER_TURN: usize = 1_024;
+/// Bytes of frames, ids and lists after which the rest stays too: as many as a turn reads from
+/// links.
+const BYTES_PER_TURN: usize = 262_144;
 /// Items of an entry, such as the sessions that get a frame, which cost as much as another entry.
 const ITEMS_PER_WEIGHT: usize = 8;
 
@@ -186,17 +190,19 @@ impl Mesh {
         let inboxes = &self.shards[own.number()];
         let mut waiting = inboxes.has_mail.take();
         let mut next = inboxes.next.load(Ordering::Relaxed);
-        let mut taken = 0;
+        let (mut taken, mut bytes) = (0, 0);
         while taken < WEIGHT_PER_TURN
+            && bytes < BYTES_PER_TURN
             && let Some(from) = first_from(next, waiting)
         {
-            let (entries, has_more) = self.take_burst(own, from);
+            let (burst, has_more) = self.take_burst(own, from);
             if !has_more {
                 waiting &= !bit(from);
             }
-            if let Some(entries) = entries {
-                taken += entries.iter().map(weight).sum::<usize>();
-                into(Input::Peer(from, entries));
+            if let Some(burst) = burst {
+                taken += burst.entries.iter().map(weight).sum::<usize>();
+                bytes += burst.bytes;
+                into(Input::Peer(from, burst.entries));
             }
             next = from.number() + 1;
         }
@@ -206,7 +212,7 @@ impl Mesh {
     }
 
     /// The next burst of this sender, and whether more are left.
-    fn take_burst(&self, own: ShardId, from: ShardId) -> (Option<Vec<Entry>>, bool) {
+    fn take_burst(&self, own: ShardId, from: ShardId) -> (Option<Burst>, bool) {
         let mut mailbox = lock(&self.shards[own.number()].from[from.number()]);
         let was_congested = mailbox.is_congested;
         let burst = mailbox.pop();
@@ -218,7 +224,7 @@ impl Mesh {
             sender.relieved.insert(own);
             sender.ready.notify();
         }
-        (burst.map(|burst| burst.entries), has_more)
+        (burst, has_more)
     }
 
     /// A shard that was congested and no longer is. This has to be reported to the core of the
@@ -243,7 +249,21 @@ fn weight(entry: &Entry) -> usize {
         Entry::Outcomes(outcomes) => outcomes.len(),
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
-        _ => 0,
+        Entry::InApp(_)
+        | Entry::QueryStatus { .. }
+        | Entry::OrphanGone { .. }
+        | Entry::Join { .. }
+        | Entry::Leave { .. }
+        | Entry::Gone { .. }
+        | Entry::PutOut { .. }
+        | Entry::Broadcast { .. }
+        | Entry::AskNames { .. }
+        | Entry::NotDelivered { .. }
+        | Entry::NotBroadcast { .. }
+        | Entry::Push { .. }
+        | Entry::JoinRefused { .. }
+        | Entry::Left { .. }
+        | Entry::Removed { .. } => 0,
     };
     1 + items / ITEMS_PER_WEIGHT
 }

@@ -205,7 +205,11 @@ fn added(one: Returned, other: Returned) -> Returned {
         (Returned::Result(one), Returned::Result(other)) => {
             Returned::Result(both(one, other).map(|(one, other)| one + other))
         }
-        (one, _) => one,
+        (Returned::Nothing, Returned::Nothing) => Returned::Nothing,
+        (one, other) => {
+            debug_assert!(false, "one command returns values of one kind: {one:?} and {other:?}");
+            one
+        }
     }
 }
 

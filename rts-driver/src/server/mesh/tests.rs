@@ -204,15 +204,36 @@ fn entries_weigh_as_much_as_their_lists() {
     assert_eq!(taken_in_turn(&mesh, 1).0.len(), 1);
 }
 
+/// An entry with a frame of this many bytes.
+fn push(bytes_len: usize) -> Entry {
+    let session = SessionNumber::from_number(1).expect("not zero");
+    Entry::Push { session, frame: vec![0; bytes_len].into() }
+}
+
 #[test]
 fn many_bytes_congest_a_receiver_too() {
     let (mesh, _ready) = mesh(2);
-    let push = |bytes_len| {
-        let session = SessionNumber::from_number(1).expect("not zero");
-        vec![Entry::Push { session, frame: vec![0; bytes_len].into() }]
-    };
-    assert!(!mesh.send(shard(0), shard(1), push(CONGESTED_BYTES - 1)));
-    assert!(mesh.send(shard(0), shard(1), push(1)));
+    assert!(!mesh.send(shard(0), shard(1), vec![push(CONGESTED_BYTES - 1)]));
+    assert!(mesh.send(shard(0), shard(1), vec![push(1)]));
+}
+
+/// Otherwise a turn would take all that congests a mailbox, from each sender, while links wait.
+#[test]
+fn turn_ends_with_the_burst_that_reaches_its_bytes() {
+    let (mesh, _ready) = mesh(3);
+    for from in [0, 1, 0, 1] {
+        mesh.send(shard(from), shard(2), vec![push(BYTES_PER_TURN / 4), push(BYTES_PER_TURN / 4)]);
+    }
+    mesh.send(shard(0), shard(2), vec![push(BYTES_PER_TURN - 1)]);
+    mesh.send(shard(1), shard(2), vec![push(1), push(1)]);
+    mesh.send(shard(1), shard(2), vec![push(1)]);
+    let senders = |inputs| firsts(inputs).into_iter().map(|(from, _)| from).collect::<Vec<_>>();
+    for _ in 0..3 {
+        let (inputs, more) = taken_in_turn(&mesh, 2);
+        assert_eq!((senders(inputs), more), (vec![0, 1], true));
+    }
+    let (inputs, more) = taken_in_turn(&mesh, 2);
+    assert_eq!((senders(inputs), more), (vec![1], false));
 }
 
 #[test]

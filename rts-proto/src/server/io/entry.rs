@@ -224,7 +224,25 @@ impl Entry {
     pub fn counts_as(&self) -> usize {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
-            _ => 1,
+            Self::InApp(_)
+            | Self::QueryStatus { .. }
+            | Self::OrphanGone { .. }
+            | Self::Join { .. }
+            | Self::Leave { .. }
+            | Self::Gone { .. }
+            | Self::PutOut { .. }
+            | Self::Broadcast { .. }
+            | Self::AskNames { .. }
+            | Self::Outcomes(_)
+            | Self::NotDelivered { .. }
+            | Self::NotBroadcast { .. }
+            | Self::Push { .. }
+            | Self::PushToEach { .. }
+            | Self::Joined { .. }
+            | Self::JoinRefused { .. }
+            | Self::Names { .. }
+            | Self::Left { .. }
+            | Self::Removed { .. } => 1,
         }
     }
 
