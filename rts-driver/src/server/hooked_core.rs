@@ -37,7 +37,8 @@ pub(crate) struct HookedCore {
     /// Notices for the log.
     notices: Vec<Notice>,
     mesh: Option<Arc<Mesh>>,
-    /// A shard whose mailbox became full since the last look.
+    /// The latest shard whose mailbox became full since the last look. The log has few lines about
+    /// full mailboxes, and need not name all shards.
     overloaded: Option<ShardId>,
 }
 
@@ -173,7 +174,7 @@ impl HookedCore {
         }
     }
 
-    /// A shard whose mailbox became full since the last call, for the log.
+    /// The latest shard whose mailbox became full since the last call, for the log.
     pub(crate) fn take_overloaded(&mut self) -> Option<ShardId> {
         self.overloaded.take()
     }

@@ -93,9 +93,8 @@ impl<R: Runtime> Node<R> {
 
     /// From now on, `watcher` gets the reports of the apps that the cores' configuration names.
     pub fn watch(&self, watcher: Arc<dyn Watch>) {
-        let watchers = std::iter::repeat_n(watcher, self.inner.shards.len());
-        for (shard, watcher) in self.inner.shards.iter().zip(watchers) {
-            shard.lock().core.watch(watcher);
+        for shard in self.inner.shards.iter() {
+            shard.lock().core.watch(Arc::clone(&watcher));
         }
     }
 
@@ -163,9 +162,9 @@ impl<R: Runtime> Node<R> {
     /// A panic of a command ends its shard too, if there are others, and goes on to the caller.
     ///
     /// If it is the only shard, the next accepted link starts a new reactor. If there are others,
-    /// this node cannot go on, because they have sent the shard what is lost: it drops the links
-    /// that it gets, and its users cannot log in. [Commands](Self::commands) still call its core,
-    /// which has the state that the panic left, and may panic again. The program has to [shut
+    /// this node cannot go on, because they have sent the shard what is lost. Links of its users
+    /// are dropped, so these cannot log in. [Commands](Self::commands) still call its core, which
+    /// has the state that the panic left, and may panic again. The program has to [shut
     /// down](Self::shutdown), and to wait for [`closed`](Self::closed) for a bounded time.
     pub async fn failed(&self) -> ShardId {
         Shared::any_failed(&self.inner.shards).await
@@ -260,13 +259,16 @@ impl<R: Runtime> Node<R> {
         self.start_reactors()
     }
 
-    /// The shard with the fewest links before login. Of several, each has its turn.
+    /// The shard with the fewest links before login. Of several, each has its turn. One that has
+    /// failed for good gets links only if all have.
     fn next_shard(&self) -> &Arc<Shared<R>> {
         let shards = &self.inner.shards;
         let next = self.inner.next.fetch_add(1, Ordering::Relaxed) % shards.len();
         let (before, from_next) = shards.split_at(next);
         let in_turn = from_next.iter().chain(before);
-        in_turn.min_by_key(|shard| shard.openings.len()).expect("one at least")
+        let key =
+            |shard: &&Arc<Shared<R>>| (!shard.arrivals.may_have_reactor(), shard.openings.len());
+        in_turn.min_by_key(key).expect("one at least")
     }
 
     /// Starts the reactors of shards that have none.
