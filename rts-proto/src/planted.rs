@@ -212,7 +212,7 @@ bugs! {
     /// A link moves to another shard without the bytes behind its login.
     BytesBehindLoginLost,
     /// The receiver's shard is looked up without the app.
-    PlaceOfAnyApp,
+    HomeOfAnyApp,
     /// Broadcasts do not reach members of other shards.
     BroadcastStaysInShard,
     /// A membership in another shard that waits for its user remains when that user is put out.

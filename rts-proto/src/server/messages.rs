@@ -63,7 +63,7 @@ impl Server {
         }
         let (origin, to) = (Origin { session: number, id }, core::str::from_utf8(to).unwrap_or(""));
         let placement = shared.config.placement;
-        let elsewhere = match planted(Bug::PlaceOfAnyApp) {
+        let elsewhere = match planted(Bug::HomeOfAnyApp) {
             true => placement.other_of_name(to),
             false => placement.other_of_user(sender.app_id(), to),
         };
