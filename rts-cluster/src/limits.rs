@@ -4,7 +4,9 @@ use std::time::Duration;
 
 /// Nodes of a cluster.
 pub const MEMBERS_MAX: usize = 32;
-/// Bytes of the name of a node.
+/// Different numbers of nodes. Those of members differ.
+pub const NODE_NUMBERS: u8 = 64;
+/// Bytes of the name of a node or of a cluster.
 pub const NAME_BYTES_MAX: usize = 32;
 /// Shards of a node.
 pub const SHARDS_MAX: u8 = 64;
@@ -51,6 +53,7 @@ pub const RESEND_AFTER: Duration = Duration::from_millis(250);
 pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
 
 const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as usize + 1);
+const _: () = assert!(2 * MEMBERS_MAX <= NODE_NUMBERS as usize);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());

@@ -1,48 +1,12 @@
 //! The view: which nodes form the cluster.
 
+mod names;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::limits::{MEMBERS_MAX, NAME_BYTES_MAX, SHARDS_MAX};
-
-/// The name of a node, which its operator chose. 1 to 32 characters of `a-z`, `0-9` and `-`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(String);
-
-/// A text that is not the name of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name of a node has 1 to {NAME_BYTES_MAX} characters of a-z, 0-9 and -")]
-pub struct BadName;
-
-impl NodeName {
-    /// Checks the characters and the length.
-    ///
-    /// # Errors
-    ///
-    /// The text is not the name of a node.
-    pub fn new(name: &str) -> Result<Self, BadName> {
-        let is_valid = (1..=NAME_BYTES_MAX).contains(&name.len())
-            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if is_valid { Ok(Self(name.to_owned())) } else { Err(BadName) }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
+use crate::limits::{MEMBERS_MAX, NODE_NUMBERS, SHARDS_MAX};
+pub use names::{BadName, ClusterName, NodeName};
 
 /// One life of a node: random bits that each start of its process draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +55,16 @@ pub struct View {
     epoch: Epoch,
     seed: u64,
     members: Vec<Member>,
+    /// By member, its number.
+    numbers: Vec<u8>,
+    /// The number from which on the next new member gets the first free one.
+    next_number: u8,
+}
+
+/// What a view that was written has besides its members, in their order.
+pub(crate) struct Numbers {
+    pub(crate) of_members: Vec<u8>,
+    pub(crate) next: u8,
 }
 
 /// Members that cannot form a view.
@@ -114,6 +88,9 @@ pub enum ViewError {
         /// The number of its shards.
         shards: u8,
     },
+    /// The numbers of members that were read are not theirs alone, or too great.
+    #[error("each member has a number below {NODE_NUMBERS} of its own")]
+    Numbers,
 }
 
 impl View {
@@ -124,7 +101,9 @@ impl View {
     ///
     /// The members cannot form a view.
     pub fn first(id: ViewId, seed: u64, members: Vec<Member>) -> Result<Self, ViewError> {
-        Self { id, parent: None, epoch: Epoch(1), seed, members }.checked()
+        let (numbers, next_number) = (Vec::new(), 0);
+        let first = Self { id, parent: None, epoch: Epoch(1), seed, members, numbers, next_number };
+        Ok(first.checked()?.with_numbers(|_| None))
     }
 
     /// The view after this one.
@@ -134,7 +113,9 @@ impl View {
     /// The members cannot form a view.
     pub fn next(&self, id: ViewId, members: Vec<Member>) -> Result<Self, ViewError> {
         let (epoch, seed) = (Epoch(self.epoch.0.saturating_add(1)), self.seed);
-        Self { id, parent: Some(self.id), epoch, seed, members }.checked()
+        let (parent, numbers, next_number) = (Some(self.id), Vec::new(), self.next_number);
+        let next = Self { id, parent, epoch, seed, members, numbers, next_number };
+        Ok(next.checked()?.with_numbers(|member| self.number(member)))
     }
 
     /// A view that was read.
@@ -144,8 +125,40 @@ impl View {
         epoch: Epoch,
         seed: u64,
         members: Vec<Member>,
+        numbers: Numbers,
     ) -> Result<Self, ViewError> {
-        Self { id, parent, epoch, seed, members }.checked()
+        let Numbers { of_members, next: next_number } = numbers;
+        let incarnations = members.iter().map(|member| member.incarnation);
+        let known: BTreeMap<_, _> = incarnations.zip(of_members.iter().copied()).collect();
+        let different: BTreeSet<_> = of_members.iter().collect();
+        let greatest = of_members.iter().copied().fold(next_number, u8::max);
+        let is_valid =
+            [of_members.len(), different.len()] == [members.len(); 2] && greatest < NODE_NUMBERS;
+        let numbers = Vec::new();
+        let view = Self { id, parent, epoch, seed, members, numbers, next_number }.checked()?;
+        if is_valid {
+            Ok(view.with_numbers(|member| known.get(&member).copied()))
+        } else {
+            Err(ViewError::Numbers)
+        }
+    }
+
+    /// Gives a number to each member that has none.
+    fn with_numbers(mut self, known: impl Fn(Incarnation) -> Option<u8>) -> Self {
+        let known: Vec<_> = self.members.iter().map(|member| known(member.incarnation)).collect();
+        let mut next = self.next_number;
+        let after = |number: u8| (number + 1) % NODE_NUMBERS;
+        let mut new = || {
+            while known.contains(&Some(next)) {
+                next = after(next);
+            }
+            let number = next;
+            next = after(next);
+            number
+        };
+        self.numbers = known.iter().map(|number| number.unwrap_or_else(&mut new)).collect();
+        self.next_number = next;
+        self
     }
 
     /// Sorts the members by name, and checks them.
@@ -207,6 +220,19 @@ impl View {
         self.members.iter().find(|member| member.incarnation == incarnation)
     }
 
+    /// The number of the member with this incarnation, below [`NODE_NUMBERS`]. It keeps the number.
+    /// After it, at least 32 other nodes join before one gets the same number.
+    #[must_use]
+    pub fn number(&self, incarnation: Incarnation) -> Option<u8> {
+        let is_it = |member: &Member| member.incarnation == incarnation;
+        self.numbers.get(self.members.iter().position(is_it)?).copied()
+    }
+
+    /// The numbers of the members, in their order, and where the next one is searched.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers { of_members: self.numbers.clone(), next: self.next_number }
+    }
+
     /// Whether this number of members is a majority. Any two majorities have a member in common.
     #[must_use]
     pub fn is_majority(&self, count: usize) -> bool {
@@ -228,6 +254,7 @@ impl fmt::Debug for View {
             .field("parent", &self.parent)
             .field("epoch", &self.epoch)
             .field("members", &self.members)
+            .field("numbers", &self.numbers)
             .finish_non_exhaustive()
     }
 }
@@ -239,18 +266,6 @@ mod tests {
 
     fn view(members: Vec<Member>) -> Result<View, ViewError> {
         View::first(ViewId(1), 7, members)
-    }
-
-    #[test]
-    fn names_have_a_small_alphabet_and_1_to_32_characters() {
-        let longest = "a".repeat(NAME_BYTES_MAX);
-        for valid in ["a", "node-1", "0", &longest] {
-            assert_eq!(NodeName::new(valid).map(|name| name.to_string()), Ok(valid.to_owned()));
-        }
-        let too_long = "a".repeat(NAME_BYTES_MAX + 1);
-        for invalid in ["", "Node", "a.b", "a b", "ä", "a*", &too_long] {
-            assert_eq!(NodeName::new(invalid), Err(BadName), "{invalid:?}");
-        }
     }
 
     #[test]
@@ -269,6 +284,33 @@ mod tests {
         let second = second.expect("a valid view");
         assert_eq!((first.epoch(), second.epoch()), (Epoch(1), Epoch(2)));
         assert_eq!((second.parent(), second.seed()), (Some(first.id()), first.seed()));
+    }
+
+    #[test]
+    fn members_keep_their_numbers() {
+        let first = view(vec![member("b", 1), member("c", 2)]).expect("a valid view");
+        assert_eq!(first.number(Incarnation(1)), Some(0));
+        let second = first.next(ViewId(2), vec![member("a", 3), member("c", 2)]);
+        let second = second.expect("a valid view");
+        let numbers = [1, 2, 3].map(|incarnation| second.number(Incarnation(incarnation)));
+        assert_eq!(numbers, [None, Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn number_is_given_again_after_at_least_32_others() {
+        let stay = || (0..31).map(|n| member(&format!("n{n:02}"), n + 1));
+        let with_last = |last: u64| stay().chain([member("z", last)]).collect::<Vec<_>>();
+        let mut present = view(with_last(100)).expect("a valid view");
+        let first = present.number(Incarnation(100));
+        let mut others = 0;
+        for last in 101_u64.. {
+            present = present.next(ViewId(last.into()), with_last(last)).expect("a valid view");
+            if present.number(Incarnation(last)) == first {
+                break;
+            }
+            others += 1;
+        }
+        assert_eq!(others, 32);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use super::packet::{Kind, Packet, WireError};
 use crate::limits::{MEMBERS_MAX, SHARDS_MAX};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
-use crate::view::{Epoch, Incarnation, Member, MemberState, NodeName, View, ViewId};
+use crate::view::{
+    ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Numbers, View, ViewId,
+};
 
 /// A beat has at most this many echoes, votes, and dead nodes: those of members and of nodes that
 /// join.
@@ -19,6 +21,8 @@ fn invalid<T>(what: &'static str) -> Result<T, WireError> {
 
 pub(super) fn packet(packet: proto::Packet) -> Result<Option<Packet>, WireError> {
     use proto::packet::Kind as From;
+    let cluster =
+        ClusterName::new(&packet.cluster).map_err(|_| WireError::Invalid("name of the cluster"))?;
     let from = incarnation(packet.from)?;
     let to = (packet.to != 0).then_some(Incarnation(packet.to));
     let kind = match packet.kind {
@@ -39,7 +43,7 @@ pub(super) fn packet(packet: proto::Packet) -> Result<Option<Packet>, WireError>
     {
         return invalid("sender");
     }
-    Ok(Some(Packet { from, to, kind }))
+    Ok(Some(Packet { cluster, from, to, kind }))
 }
 
 fn beat(beat: proto::Beat) -> Result<Beat, WireError> {
@@ -104,7 +108,10 @@ pub(super) fn view(view: proto::View) -> Result<View, WireError> {
     let members = view.members.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
     let parent = if view.parent.is_empty() { None } else { Some(view_id(&view.parent)?) };
     let id = view_id(&view.id)?;
-    View::restored(id, parent, Epoch(view.epoch), view.seed, members)
+    let number = |number: u32| u8::try_from(number).map_err(|_| WireError::Invalid("numbers"));
+    let of_members = view.numbers.into_iter().map(number).collect::<Result<_, _>>()?;
+    let numbers = Numbers { of_members, next: number(view.next_number)? };
+    View::restored(id, parent, Epoch(view.epoch), view.seed, members, numbers)
         .map_err(|_| WireError::Invalid("members"))
 }
 

@@ -8,6 +8,9 @@ pub struct Packet {
     /// The incarnation of the node that it is for; 0 for all nodes.
     #[prost(fixed64, tag = "2")]
     pub to: u64,
+    /// The name of the cluster: 1 to 32 characters of a-z, 0-9 and -.
+    #[prost(string, tag = "7")]
+    pub cluster: ::prost::alloc::string::String,
     #[prost(oneof = "packet::Kind", tags = "3, 4, 5, 6")]
     pub kind: ::core::option::Option<packet::Kind>,
 }
@@ -112,6 +115,12 @@ pub struct View {
     pub seed: u64,
     #[prost(message, repeated, tag = "5")]
     pub members: ::prost::alloc::vec::Vec<Member>,
+    /// The number of each member, below 64. A member keeps its number.
+    #[prost(uint32, repeated, tag = "6")]
+    pub numbers: ::prost::alloc::vec::Vec<u32>,
+    /// The next new member gets the first free number from this one on.
+    #[prost(uint32, tag = "7")]
+    pub next_number: u32,
 }
 /// Entries from one node to another, in their order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4,7 +4,7 @@ use super::generated as proto;
 use super::packet::{Kind, Packet};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
-use crate::view::{Member, MemberState, View, ViewId};
+use crate::view::{Member, MemberState, Numbers, View, ViewId};
 
 impl From<Packet> for proto::Packet {
     fn from(packet: Packet) -> Self {
@@ -17,7 +17,12 @@ impl From<Packet> for proto::Packet {
             Kind::Trunk(trunk::Packet::Ack { ack }) => To::Ack(proto::Ack { ack }),
             Kind::Trunk(trunk::Packet::Nack { expected }) => To::Nack(proto::Nack { expected }),
         };
-        Self { from: packet.from.0, to: packet.to.map_or(0, |to| to.0), kind: Some(kind) }
+        Self {
+            from: packet.from.0,
+            to: packet.to.map_or(0, |to| to.0),
+            kind: Some(kind),
+            cluster: packet.cluster.as_str().to_owned(),
+        }
     }
 }
 
@@ -85,12 +90,15 @@ impl From<MemberState> for proto::MemberState {
 impl From<&View> for proto::View {
     fn from(view: &View) -> Self {
         let id = |id: ViewId| id.0.to_be_bytes().to_vec().into();
+        let Numbers { of_members, next } = view.numbers();
         Self {
             id: id(view.id()),
             parent: view.parent().map(id).unwrap_or_default(),
             epoch: view.epoch().0,
             seed: view.seed(),
             members: view.members().iter().cloned().map(Into::into).collect(),
+            numbers: of_members.into_iter().map(Into::into).collect(),
+            next_number: next.into(),
         }
     }
 }

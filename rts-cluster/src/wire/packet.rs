@@ -2,11 +2,13 @@
 
 use crate::membership::Beat;
 use crate::trunk;
-use crate::view::Incarnation;
+use crate::view::{ClusterName, Incarnation};
 
 /// One message of the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
+    /// The cluster of its sender.
+    pub cluster: ClusterName,
     /// The node that sent it.
     pub from: Incarnation,
     /// The node that it is for; `None` for all.

@@ -6,7 +6,7 @@ use crate::limits::SHARDS_MAX;
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::testing::member;
 use crate::trunk;
-use crate::view::{Epoch, Incarnation, Member, MemberState, ViewId};
+use crate::view::{ClusterName, Epoch, Incarnation, Member, MemberState, ViewId};
 
 const NODE: Incarnation = Incarnation(7);
 
@@ -26,8 +26,17 @@ fn beat() -> Beat {
     }
 }
 
+fn cluster() -> ClusterName {
+    ClusterName::new("chat").expect("a valid name")
+}
+
+/// A packet of a kind that this version does not know.
+fn packet() -> proto::Packet {
+    proto::Packet { from: NODE.0, to: 0, kind: None, cluster: cluster().to_string() }
+}
+
 fn to_all(kind: Kind) -> Packet {
-    Packet { from: NODE, to: None, kind }
+    Packet { cluster: cluster(), from: NODE, to: None, kind }
 }
 
 fn check(packet: &Packet) {
@@ -39,7 +48,7 @@ fn refused(change: impl FnOnce(&mut proto::Beat)) -> WireError {
     let mut beat = proto::Beat::from(beat());
     change(&mut beat);
     let kind = Some(proto::packet::Kind::Beat(beat));
-    let packet = proto::Packet { from: NODE.0, to: 0, kind };
+    let packet = proto::Packet { kind, ..packet() };
     Packet::decode(packet.encode_to_vec().into()).expect_err("it is invalid")
 }
 
@@ -55,7 +64,7 @@ fn packets_are_read_as_they_were_written() {
         trunk::Packet::Nack { expected: 1 },
     ] {
         let kind = Kind::Trunk(packet);
-        check(&Packet { from: NODE, to: Some(Incarnation(u64::MAX)), kind });
+        check(&Packet { to: Some(Incarnation(u64::MAX)), ..to_all(kind) });
     }
 }
 
@@ -71,11 +80,13 @@ fn views_are_read_as_they_were_written() {
 
 #[test]
 fn unknown_kinds_are_skipped_and_other_bytes_are_refused() {
-    let unknown = proto::Packet { from: NODE.0, to: 0, kind: None };
-    assert_eq!(Packet::decode(unknown.encode_to_vec().into()), Ok(None));
+    assert_eq!(Packet::decode(packet().encode_to_vec().into()), Ok(None));
+    let nobody = proto::Packet { from: 0, ..packet() };
+    let refused = Err(WireError::Invalid("incarnation"));
+    assert_eq!(Packet::decode(nobody.encode_to_vec().into()), refused);
     assert_eq!(Packet::decode(Bytes::from_static(&[0xff])), Err(WireError::Malformed));
     assert_eq!(View::decode(Bytes::from_static(&[0xff])), Err(WireError::Malformed));
-    assert_eq!(Packet::decode(Bytes::new()), Err(WireError::Invalid("incarnation")));
+    assert_eq!(Packet::decode(Bytes::new()), Err(WireError::Invalid("name of the cluster")));
     assert_eq!(View::decode(Bytes::new()), Err(WireError::Invalid("view")));
 }
 
@@ -104,7 +115,7 @@ fn batch_has_entries_whose_numbers_do_not_wrap() {
     let decode = |first, count| {
         let batch = proto::Batch { first, ack: 0, entries: vec![Bytes::new(); count] };
         let kind = Some(proto::packet::Kind::Batch(batch));
-        let packet = proto::Packet { from: NODE.0, to: 8, kind };
+        let packet = proto::Packet { kind, ..packet() };
         Packet::decode(packet.encode_to_vec().into()).is_ok()
     };
     assert!(decode(u64::MAX - 2, 2));
@@ -119,6 +130,23 @@ fn members_of_a_view_that_cannot_be_one_are_refused() {
     twice.members.push(twice.members[0].clone());
     let bytes = Bytes::from(twice.encode_to_vec());
     assert_eq!(View::decode(bytes), Err(WireError::Invalid("members")));
+}
+
+#[test]
+fn members_of_a_view_have_numbers_of_their_own() {
+    let view = View::first(ViewId(1), 1, vec![member("a", 1), member("b", 2)]);
+    let view = view.expect("a valid view");
+    let refused = |numbers: &[u32], next_number| {
+        let numbers = numbers.to_vec();
+        let message = proto::View { numbers, next_number, ..proto::View::from(&view) };
+        View::decode(message.encode_to_vec().into()).err()
+    };
+    assert_eq!(refused(&[63, 0], 63), None);
+    for numbers in [&[0, 0][..], &[0], &[0, 1, 2], &[0, 64]] {
+        assert_eq!(refused(numbers, 0), Some(WireError::Invalid("members")), "{numbers:?}");
+    }
+    assert_eq!(refused(&[0, 1], 64), Some(WireError::Invalid("members")));
+    assert_eq!(refused(&[0, 256], 0), Some(WireError::Invalid("numbers")));
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use rts_cluster::limits::FROZEN_MAX;
 use rts_cluster::membership::{
     Beat, CasResult, Ended, Input, Membership, Output, Question, Revision, Wish,
 };
-use rts_cluster::view::{Incarnation, Member, View};
+use rts_cluster::view::{ClusterName, Incarnation, Member, View};
 use rts_cluster::wire::{Kind, Packet};
 use rts_proto::Instant;
 use tokio::sync::{mpsc, watch};
@@ -25,6 +25,7 @@ use super::status::NodeStatus;
 pub(super) struct Driver<B, A: Arbiter> {
     membership: Membership,
     echoes: Echoes,
+    cluster: ClusterName,
     own: Member,
     /// Incarnations that have ended for certain.
     earlier: Vec<Incarnation>,
@@ -54,6 +55,7 @@ type Asked<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
 
 impl<B: Bus, A: Arbiter> Driver<B, A> {
     pub(super) fn new(
+        cluster: ClusterName,
         own: Member,
         life: Life,
         bus: B,
@@ -65,6 +67,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             // The seed feeds the ids of views, which no two nodes may draw alike.
             membership: Membership::new(own.clone(), incarnation.0),
             echoes: Echoes::new(incarnation, Instant::ORIGIN),
+            cluster,
             own,
             earlier: life.earlier().to_vec(),
             life: Some(Kept::Here(life)),
@@ -119,7 +122,8 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             match self.membership.poll() {
                 Output::Beat(beat) => {
                     let kind = Kind::Beat(beat);
-                    let packet = Packet { from: self.own.incarnation, to: None, kind };
+                    let (cluster, from) = (self.cluster.clone(), self.own.incarnation);
+                    let packet = Packet { cluster, from, to: None, kind };
                     // A beat that is not sent is followed by the next one.
                     let _ = self.bus.send(To::All, packet.encode());
                 }
@@ -173,6 +177,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn on_packet(&mut self, bytes: Bytes) {
         match Packet::decode(bytes) {
+            Ok(Some(packet)) if packet.cluster != self.cluster => {}
             Ok(Some(Packet { from, kind: Kind::Beat(beat), .. })) => {
                 if from != self.own.incarnation {
                     self.on_beat(beat);

@@ -1,7 +1,7 @@
 //! A node of a cluster: its membership, over a bus and an arbiter.
 
 use rts_cluster::membership::{Ended, Wish};
-use rts_cluster::view::{Incarnation, Member, MemberState, NodeName};
+use rts_cluster::view::{ClusterName, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,8 +23,10 @@ pub struct ClusterNode {
 }
 
 impl ClusterNode {
-    /// Starts a node. It becomes a member when the others agree. `shards` is its weight.
+    /// Starts a node of a cluster. It becomes a member when the others agree. `shards` is its
+    /// weight.
     pub fn start<B: Bus, A: Arbiter>(
+        cluster: ClusterName,
         name: NodeName,
         shards: u8,
         life: Life,
@@ -40,7 +42,7 @@ impl ClusterNode {
             ..NodeStatus::default()
         });
         let mut task = JoinSet::new();
-        task.spawn(Driver::new(own, life, bus, arbiter, report).run(wished));
+        task.spawn(Driver::new(cluster, own, life, bus, arbiter, report).run(wished));
         Self { incarnation, wishes, status, task }
     }
 

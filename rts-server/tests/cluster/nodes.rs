@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_cluster::limits::{LEASE, SUSPECT};
 use rts_cluster::membership::{Ended, Wish};
-use rts_cluster::view::{Incarnation, MemberState, NodeName};
+use rts_cluster::view::{ClusterName, Incarnation, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use rts_server::cluster::{
     ClusterNode, Life, LifeError, NatsBus, NodeStatus, StaticArbiter, StaticSet,
@@ -64,12 +64,17 @@ impl Crashed {
     }
 }
 
+fn cluster() -> ClusterName {
+    ClusterName::new("test").expect("a valid name")
+}
+
 async fn run(server: &NatsServer, name: &str, directory: &tempfile::TempDir) -> ClusterNode {
     let life = begin(directory).await;
     let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
     let bus = bus.expect("it connects");
     let arbiter = bus.arbiter();
-    ClusterNode::start(NodeName::new(name).expect("a valid name"), 1, life, bus, arbiter)
+    let name = NodeName::new(name).expect("a valid name");
+    ClusterNode::start(cluster(), name, 1, life, bus, arbiter)
 }
 
 /// Begins a life when the one before has ended.
@@ -268,7 +273,7 @@ async fn fixed_set_acts_without_a_register() {
         let life = Life::begin_as(directory.path(), set.incarnation(name)).expect("a life");
         let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
         let (bus, arbiter) = (bus.expect("it connects"), StaticArbiter::new(view.clone()));
-        nodes.push(ClusterNode::start(name.clone(), 1, life, bus, arbiter));
+        nodes.push(ClusterNode::start(cluster(), name.clone(), 1, life, bus, arbiter));
     }
     let acts = |status: &NodeStatus| status.may_act && status.view.as_ref() == Some(&view);
     for node in &nodes {
