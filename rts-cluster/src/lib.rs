@@ -4,6 +4,7 @@
 
 pub mod limits;
 pub mod membership;
+pub mod node;
 pub mod slots;
 pub mod trunk;
 pub mod view;

@@ -39,6 +39,9 @@ pub const SESSIONS_OF_ENTRY_MAX: usize = 4_096;
 pub const TRUNK_ENTRIES_MAX: usize = 65_536;
 /// Bytes of entries of a trunk that are not acknowledged.
 pub const TRUNK_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Bytes of entries of all trunks of a node that are not acknowledged. A NATS server holds 64 MiB
+/// for a client that reads too slowly.
+pub const BUS_BYTES_MAX: usize = 48 * 1_024 * 1_024;
 /// What each entry of a trunk counts besides its bytes.
 pub const ENTRY_OVERHEAD_BYTES: usize = 32;
 /// An acknowledgement waits this long for a batch that can carry it.
@@ -67,6 +70,8 @@ const _: () = assert!(
     rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 3) + 1_024
         <= ENTRIES_BYTES_MAX
 );
+// A batch waits for room in a trunk at most, also in the largest cluster.
+const _: () = assert!(BATCH_BYTES_MAX < BUS_BYTES_MAX / MEMBERS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);
 const _: () = assert!(ACK_DELAY.as_millis() < RESEND_AFTER.as_millis());
 const _: () = assert!(NACK_EVERY.as_millis() < RESEND_AFTER.as_millis());

@@ -1,6 +1,10 @@
 //! Values for the tests of several files.
 
-use crate::view::{Incarnation, Member, MemberState, NodeName};
+use crate::view::{ClusterName, Incarnation, Member, MemberState, NodeName};
+
+pub(crate) fn cluster_name() -> ClusterName {
+    ClusterName::new("chat").expect("a valid name")
+}
 
 pub(crate) fn name(name: &str) -> NodeName {
     NodeName::new(name).expect("a valid name")

@@ -393,4 +393,4 @@ fn changed(view: &View, change: &Change) -> Vec<Member> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

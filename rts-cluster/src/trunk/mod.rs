@@ -109,6 +109,11 @@ impl Trunk {
         self.sender.send_again(now);
     }
 
+    /// Asks the other end to send again: packets of it may have been dropped.
+    pub fn ask_again(&mut self) {
+        self.receiver.may_have_gap();
+    }
+
     /// Whether the other end has acknowledged all entries.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
@@ -126,6 +131,24 @@ impl Trunk {
     #[must_use]
     pub fn acknowledged_entries(&self) -> u64 {
         self.sender.acknowledged_entries()
+    }
+
+    /// The number of entries that the other end has not acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.sender.len()
+    }
+
+    /// The bytes of these entries, with
+    /// [`ENTRY_OVERHEAD_BYTES`](crate::limits::ENTRY_OVERHEAD_BYTES) for each.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.sender.bytes()
+    }
+
+    /// Changes the bytes of entries that it takes at a time. Entries that it has stay.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.sender.set_bytes_max(bytes_max);
     }
 
     /// Ends the trunk: the other node is gone. Returns the entries that it has not acknowledged.

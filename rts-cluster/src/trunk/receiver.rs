@@ -13,7 +13,7 @@ pub(super) struct Receiver {
     acked: u64,
     /// The moment at which an acknowledgement no longer waits for a batch.
     ack_at: Option<Instant>,
-    /// A later entry came than the expected one.
+    /// A later entry came than the expected one, or may have come.
     has_gap: bool,
     /// Before this moment, no other request to send again is made.
     no_nack_before: Instant,
@@ -51,6 +51,11 @@ impl Receiver {
             false => now,
         };
         self.ack_at = Some(self.ack_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Entries may have come and were not taken.
+    pub(super) fn may_have_gap(&mut self) {
+        self.has_gap = true;
     }
 
     /// The acknowledgement for a batch.

@@ -70,6 +70,10 @@ impl Sender {
         }
     }
 
+    pub(super) fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max.min(TRUNK_BYTES_MAX);
+    }
+
     pub(super) fn push(&mut self, now: Instant, entry: Bytes) -> Result<(), Full> {
         let bytes = self.bytes + cost(&entry);
         if self.window.len() == TRUNK_ENTRIES_MAX || bytes > self.bytes_max {
@@ -136,6 +140,14 @@ impl Sender {
 
     pub(super) fn is_empty(&self) -> bool {
         self.window.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.window.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn entries(&self) -> u64 {

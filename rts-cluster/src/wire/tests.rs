@@ -4,9 +4,9 @@ use super::generated as proto;
 use super::*;
 use crate::limits::SHARDS_MAX;
 use crate::membership::{Beat, Change, Echo, Wish};
-use crate::testing::member;
+use crate::testing::{cluster_name, member};
 use crate::trunk;
-use crate::view::{ClusterName, Epoch, Incarnation, Member, MemberState, ViewId};
+use crate::view::{Epoch, Incarnation, Member, MemberState, ViewId};
 
 const NODE: Incarnation = Incarnation(7);
 
@@ -26,17 +26,13 @@ fn beat() -> Beat {
     }
 }
 
-fn cluster() -> ClusterName {
-    ClusterName::new("chat").expect("a valid name")
-}
-
 /// A packet of a kind that this version does not know.
 fn packet() -> proto::Packet {
-    proto::Packet { from: NODE.0, to: 0, kind: None, cluster: cluster().to_string() }
+    proto::Packet { from: NODE.0, to: 0, kind: None, cluster: cluster_name().to_string() }
 }
 
 fn to_all(kind: Kind) -> Packet {
-    Packet { cluster: cluster(), from: NODE, to: None, kind }
+    Packet { cluster: cluster_name(), from: NODE, to: None, kind }
 }
 
 fn check(packet: &Packet) {

@@ -1,14 +1,15 @@
 //! Stories and the law of the membership, in a world of nodes.
 
-mod world;
+pub(crate) mod world;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::node::Input;
 use crate::testing::member;
 use world::{Fault, World, ms};
 
-fn cluster(nodes: u64) -> World {
+pub(crate) fn cluster(nodes: u64) -> World {
     let mut world = World::new(1);
     (0..nodes).for_each(|name| world.start(name));
     world.pass(10_000);
@@ -61,7 +62,7 @@ fn silent_node_is_frozen_before_it_is_removed() {
     assert_eq!(world.acting(), [0, 1, 2], "its lease goes on");
     world.pass_until_frozen(2);
     assert_eq!(world.members(), 3);
-    world.pass(1_500);
+    world.pass(1_600);
     assert_eq!((world.members(), world.acting()), (2, vec![0, 1]));
 }
 
@@ -71,7 +72,7 @@ fn node_that_was_cut_off_for_long_joins_anew() {
     (world.one_side, world.partition_until) = ([2].into(), world.now + ms(40_000));
     world.pass(60_000);
     assert!(world.is_whole());
-    assert_eq!(world.nodes[&2].membership.own.incarnation, Incarnation(4), "it started anew");
+    assert_eq!(world.nodes[&2].incarnation(), Incarnation(4), "it started anew");
 }
 
 #[test]
@@ -157,13 +158,13 @@ fn register_that_went_back_is_reported_and_not_believed() {
     let mut world = cluster(3);
     let old = world.history[0].clone();
     world.register = Some((Revision(1), old));
-    world.nodes.get_mut(&1).expect("a node").membership.register.must_read();
+    world.nodes.get_mut(&1).expect("a node").node.membership_mut().register.must_read();
     world.pass(2_000);
     assert!(world.nodes[&1].is_foreign);
     assert_eq!(world.acting(), [0, 1, 2]);
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+pub(crate) fn fault() -> impl Strategy<Value = Fault> {
     let node = || 0..4_u64;
     let time = || prop_oneof![0..2_000_u64, 4_000..8_000_u64, 0..30_000_u64];
     prop_oneof![
@@ -175,6 +176,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             .prop_map(|(one_side, ms)| Fault::Partition { one_side, ms }),
         2 => time().prop_map(|ms| Fault::RegisterDown { ms }),
         2 => (0..9_u64).prop_map(|of_10| Fault::Lose { of_10 }),
+        2 => (0..9_u64).prop_map(|of_10| Fault::Disturb { of_10 }),
         1 => node().prop_map(Fault::Leave),
     ]
 }

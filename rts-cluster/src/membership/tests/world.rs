@@ -3,47 +3,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::Instant;
 
-use crate::membership::{Beat, CasResult, Input, Membership, Output, Question, Revision, Wish};
-use crate::testing::member;
+use crate::membership::{CasResult, Membership, Question, Revision, Wish};
+use crate::node::{self, Input, Output};
+use crate::testing::{cluster_name, member};
 use crate::view::{Incarnation, Member, MemberState, View};
 
-/// The time of a beat on the bus.
+/// The time of a packet on the bus.
 const DELAY_MS: u64 = 2;
+/// The longest time of a packet on a disturbed bus.
+const DISTURBED_DELAY_MS: u64 = 400;
 
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) membership: Membership,
+pub(crate) struct Node {
+    pub(crate) node: node::Node,
     /// Views that it took, with the time from which it serves slots of removed members.
     views: Vec<(View, Instant)>,
     paused_until: Instant,
     wait: Instant,
-    pub(super) is_foreign: bool,
+    pub(crate) is_foreign: bool,
 }
 
 /// Something under way.
 #[derive(Clone, Debug)]
 enum Due {
-    Beat { from: u64, to: u64, beat: Beat },
+    Packet { from: u64, to: u64, packet: Bytes },
     Read { by: u64, question: Question },
     Cas { by: u64, question: Question, expected: Option<Revision>, view: View },
     Answer { to: u64, input: Input },
 }
 
-pub(super) struct World {
-    pub(super) now: Instant,
-    pub(super) nodes: BTreeMap<u64, Node>,
-    pub(super) register: Option<(Revision, View)>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    pub(crate) register: Option<(Revision, View)>,
     register_down_until: Instant,
     /// Every view that the register had.
-    pub(super) history: Vec<View>,
+    pub(crate) history: Vec<View>,
     due: Vec<(Instant, Due)>,
     /// Nodes of one side of a partition.
-    pub(super) one_side: BTreeSet<u64>,
-    pub(super) partition_until: Instant,
-    lose_beats_of_10: u64,
+    pub(crate) one_side: BTreeSet<u64>,
+    pub(crate) partition_until: Instant,
+    lose_of_10: u64,
+    /// Packets that are doubled, and delayed by a time that others overtake.
+    disturb_of_10: u64,
+    /// The outputs of incarnations about entries.
+    pub(crate) log: Vec<(Incarnation, Output)>,
     random: Rng,
     next_incarnation: u64,
     of_name: BTreeMap<u64, Vec<Incarnation>>,
@@ -51,8 +59,18 @@ pub(super) struct World {
     dead: BTreeSet<Incarnation>,
 }
 
+impl Node {
+    pub(crate) fn membership(&self) -> &Membership {
+        self.node.membership()
+    }
+
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        self.membership().own.incarnation
+    }
+}
+
 impl World {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             now: Instant::from_millis(1),
             nodes: BTreeMap::new(),
@@ -62,7 +80,9 @@ impl World {
             due: Vec::new(),
             one_side: BTreeSet::new(),
             partition_until: Instant::ORIGIN,
-            lose_beats_of_10: 0,
+            lose_of_10: 0,
+            disturb_of_10: 0,
+            log: Vec::new(),
             random: Rng::with_seed(seed),
             next_incarnation: 0,
             of_name: BTreeMap::new(),
@@ -71,7 +91,7 @@ impl World {
     }
 
     /// Starts a node of this name, or starts it again.
-    pub(super) fn start(&mut self, name: u64) {
+    pub(crate) fn start(&mut self, name: u64) {
         if self.nodes.contains_key(&name) {
             return;
         }
@@ -83,13 +103,13 @@ impl World {
         self.add(name, own);
         // The lock of its state directory shows that its predecessors have ended.
         before.into_iter().for_each(|before| self.input(name, Input::Dead(before)));
-        self.input(name, Input::Tick);
+        self.input(name, Input::BusUp);
     }
 
     /// Adds a node, which knows nothing.
-    pub(super) fn add(&mut self, name: u64, own: Member) {
+    pub(crate) fn add(&mut self, name: u64, own: Member) {
         let node = Node {
-            membership: Membership::new(own, self.random.u64(..)),
+            node: node::Node::new(cluster_name(), own, self.random.u64(..)),
             views: Vec::new(),
             paused_until: Instant::ORIGIN,
             wait: self.now,
@@ -98,28 +118,28 @@ impl World {
         self.nodes.insert(name, node);
     }
 
-    pub(super) fn crash(&mut self, name: u64) {
+    pub(crate) fn crash(&mut self, name: u64) {
         if let Some(node) = self.nodes.remove(&name) {
-            self.dead.insert(node.membership.own.incarnation);
+            self.dead.insert(node.incarnation());
         }
     }
 
     /// A node learns which incarnations are dead.
-    pub(super) fn certify(&mut self) {
+    pub(crate) fn certify(&mut self) {
         let Some(name) = self.nodes.keys().next().copied() else { return };
         for dead in self.dead.clone() {
             self.input(name, Input::Dead(dead));
         }
     }
 
-    pub(super) fn input(&mut self, name: u64, input: Input) {
+    pub(crate) fn input(&mut self, name: u64, input: Input) {
         let Some(node) = self.nodes.get_mut(&name) else { return };
-        node.membership.handle(self.now, input);
+        node.node.handle(self.now, input);
         let mut ended = false;
-        let mut later = Vec::new();
+        let mut packets = Vec::new();
         loop {
-            match node.membership.poll() {
-                Output::Beat(beat) => later.push(beat),
+            match node.node.poll() {
+                Output::Send { to, packet } => packets.push((to, packet)),
                 Output::Read(question) => {
                     self.due.push((self.now + ms(1), Due::Read { by: name, question }));
                 }
@@ -135,11 +155,13 @@ impl World {
                     node.wait = until;
                     break;
                 }
+                about_entries @ (Output::Entries { .. }
+                | Output::PeerGone { .. }
+                | Output::NotSent { .. }
+                | Output::Congested(..)) => self.log.push((node.incarnation(), about_entries)),
             }
         }
-        for beat in later {
-            self.broadcast(name, &beat);
-        }
+        packets.into_iter().for_each(|(to, packet)| self.send(name, to, &packet));
         if ended {
             // Its sessions have ended. The process starts anew.
             self.crash(name);
@@ -147,14 +169,22 @@ impl World {
         }
     }
 
-    fn broadcast(&mut self, from: u64, beat: &Beat) {
-        let others: Vec<u64> = self.nodes.keys().copied().filter(|to| *to != from).collect();
+    /// Sends a packet to a node or to all others.
+    fn send(&mut self, from: u64, to: Option<Incarnation>, packet: &Bytes) {
+        let is_for = |node: &Node| to.is_none_or(|to| to == node.incarnation());
+        let others = self.nodes.iter().filter(|(name, node)| **name != from && is_for(node));
+        let others: Vec<u64> = others.map(|(name, _)| *name).collect();
         for to in others {
-            if self.random.u64(0..10) < self.lose_beats_of_10 {
+            if self.random.u64(0..10) < self.lose_of_10 {
                 continue;
             }
-            let delay = ms(DELAY_MS + self.random.u64(0..5));
-            self.due.push((self.now + delay, Due::Beat { from, to, beat: beat.clone() }));
+            let is_disturbed = self.random.u64(0..10) < self.disturb_of_10;
+            for _ in 0..if is_disturbed { 2 } else { 1 } {
+                let more = if is_disturbed { DISTURBED_DELAY_MS } else { 5 };
+                let delay = ms(DELAY_MS + self.random.u64(0..more));
+                let packet = packet.clone();
+                self.due.push((self.now + delay, Due::Packet { from, to, packet }));
+            }
         }
     }
 
@@ -186,7 +216,7 @@ impl World {
         let (now, to) = (
             self.now,
             match &due {
-                Due::Beat { to, .. } => *to,
+                Due::Packet { to, .. } => *to,
                 Due::Answer { to, .. } => *to,
                 Due::Read { by, .. } | Due::Cas { by, .. } => *by,
             },
@@ -194,12 +224,12 @@ impl World {
         let Some(node) = self.nodes.get(&to) else { return };
         match due {
             // What comes to a node that is paused waits for it.
-            Due::Beat { .. } | Due::Answer { .. } if now < node.paused_until => {
+            Due::Packet { .. } | Due::Answer { .. } if now < node.paused_until => {
                 self.due.push((node.paused_until, due));
             }
-            Due::Beat { from, beat, .. } => {
+            Due::Packet { from, packet, .. } => {
                 if !self.is_cut(from, to) {
-                    self.input(to, Input::Beat(beat));
+                    self.input(to, Input::Packet(packet));
                 }
             }
             Due::Answer { input, .. } => self.input(to, input),
@@ -242,15 +272,15 @@ impl World {
 
     /// Nobody serves what a removed node may still serve, and all agree on every view.
     fn check(&self) {
-        let acts = |node: &Node| self.now >= node.paused_until && node.membership.may_act(self.now);
+        let acts = |node: &Node| self.now >= node.paused_until && node.node.may_act(self.now);
         for (name, node) in self.nodes.iter().filter(|(_, node)| acts(node)) {
             let (view, serve_after) = node.views.last().expect("it is a member");
             for (other_name, other) in self.nodes.iter().filter(|(_, other)| acts(other)) {
-                let of_other = other.membership.view().expect("it is a member");
+                let of_other = other.node.view().expect("it is a member");
                 if view.epoch() == of_other.epoch() {
                     assert_eq!(view.id(), of_other.id(), "one view of an epoch");
                 }
-                let incarnation = other.membership.own.incarnation;
+                let incarnation = other.incarnation();
                 let was_removed =
                     view.epoch() > of_other.epoch() && view.member(incarnation).is_none();
                 assert!(
@@ -262,17 +292,17 @@ impl World {
         }
     }
 
-    pub(super) fn pass(&mut self, millis: u64) {
+    pub(crate) fn pass(&mut self, millis: u64) {
         let end = self.now + ms(millis);
         while self.step(end) {}
         self.now = end;
     }
 
     /// Ends all faults: every node that ever ran is there again.
-    pub(super) fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.partition_until = self.now;
         self.register_down_until = self.now;
-        self.lose_beats_of_10 = 0;
+        (self.lose_of_10, self.disturb_of_10) = (0, 0);
         for node in self.nodes.values_mut() {
             node.paused_until = node.paused_until.min(self.now);
         }
@@ -281,52 +311,53 @@ impl World {
     }
 
     /// Whether the running nodes are the members of one view, and all may act.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let Some((_, view)) = &self.register else { return self.nodes.is_empty() };
         view.members().len() == self.nodes.len()
             && self.nodes.values().all(|node| {
-                let own = node.membership.own.incarnation;
-                node.membership.view() == Some(view)
-                    && node.membership.may_act(self.now)
+                let own = node.incarnation();
+                node.node.view() == Some(view)
+                    && node.node.may_act(self.now)
                     && view.member(own).is_some_and(|own| own.state == MemberState::Up)
             })
     }
 
-    pub(super) fn pass_until_frozen(&mut self, name: u64) {
+    pub(crate) fn pass_until_frozen(&mut self, name: u64) {
         while self.acting().contains(&name) {
             self.pass(10);
         }
     }
 
     /// The number of members in the register.
-    pub(super) fn members(&self) -> usize {
+    pub(crate) fn members(&self) -> usize {
         self.register.as_ref().map_or(0, |(_, view)| view.members().len())
     }
 
-    pub(super) fn acting(&self) -> Vec<u64> {
-        let acts = |node: &Node| node.membership.may_act(self.now);
+    pub(crate) fn acting(&self) -> Vec<u64> {
+        let acts = |node: &Node| node.node.may_act(self.now);
         self.nodes.iter().filter(|(_, node)| acts(node)).map(|(name, _)| *name).collect()
     }
 }
 
-pub(super) fn ms(millis: u64) -> Duration {
+pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// A fault, or the end of one.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Start(u64),
     Crash { node: u64, is_certified: bool },
     Pause { node: u64, ms: u64 },
     Partition { one_side: BTreeSet<u64>, ms: u64 },
     RegisterDown { ms: u64 },
     Lose { of_10: u64 },
+    Disturb { of_10: u64 },
     Leave(u64),
 }
 
 impl World {
-    pub(super) fn break_it(&mut self, fault: Fault) {
+    pub(crate) fn break_it(&mut self, fault: Fault) {
         let now = self.now;
         match fault {
             Fault::Start(node) => self.start(node),
@@ -345,7 +376,8 @@ impl World {
                 (self.one_side, self.partition_until) = (one_side, now + ms(millis));
             }
             Fault::RegisterDown { ms: millis } => self.register_down_until = now + ms(millis),
-            Fault::Lose { of_10 } => self.lose_beats_of_10 = of_10,
+            Fault::Lose { of_10 } => self.lose_of_10 = of_10,
+            Fault::Disturb { of_10 } => self.disturb_of_10 = of_10,
             Fault::Leave(node) => self.input(node, Input::Wish(Wish::Leave)),
         }
     }
@@ -353,10 +385,10 @@ impl World {
 
 impl World {
     /// The state of all nodes in a few lines, for failures.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let mut lines = vec![format!("{}: register {:?}", self.now, self.register)];
         for (name, node) in &self.nodes {
-            let membership = &node.membership;
+            let membership = node.membership();
             lines.push(format!(
                 "n{name} is {:?} in {:?}, acts {}, wishes {:?}, votes {:?}, knows dead {:?}",
                 membership.own.incarnation,

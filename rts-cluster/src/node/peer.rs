@@ -1,0 +1,104 @@
+//! Another member, and the trunk to it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rts_proto::Instant;
+
+use crate::limits::{ENTRY_OVERHEAD_BYTES, TRUNK_ENTRIES_MAX};
+use crate::trunk::{GivenBack, Packet, Trunk, TrunkError};
+
+/// Another member, and the trunk to it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) shards: u8,
+    trunk: Trunk,
+    bytes_max: usize,
+    /// Entries for which the trunk has no space. They must not be lost, so they have no bound:
+    /// shards that know of the congestion add few, and a node that acknowledges nothing is removed.
+    waiting: VecDeque<Bytes>,
+    waiting_bytes: usize,
+    is_congested: bool,
+}
+
+impl Peer {
+    /// The other node may have sent entries before this one had the view: it sends them again.
+    pub(super) fn new(shards: u8, bytes_max: usize) -> Self {
+        let mut trunk = Trunk::new(bytes_max);
+        trunk.ask_again();
+        Self {
+            shards,
+            trunk,
+            bytes_max,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            is_congested: false,
+        }
+    }
+
+    pub(super) fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+        self.trunk.set_bytes_max(bytes_max);
+    }
+
+    pub(super) fn push(&mut self, now: Instant, piece: Bytes) {
+        if !self.waiting.is_empty() || self.trunk.push(now, piece.clone()).is_err() {
+            self.waiting_bytes += piece.len() + ENTRY_OVERHEAD_BYTES;
+            self.waiting.push_back(piece);
+        }
+    }
+
+    /// Takes a packet of the trunk. Returns the new entries in their order.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        packet: Packet,
+    ) -> Result<Vec<Bytes>, TrunkError> {
+        let new = self.trunk.receive(now, packet)?;
+        while let Some(piece) = self.waiting.front()
+            && self.trunk.push(now, piece.clone()).is_ok()
+        {
+            self.waiting_bytes -= piece.len() + ENTRY_OVERHEAD_BYTES;
+            self.waiting.pop_front();
+        }
+        Ok(new)
+    }
+
+    pub(super) fn bus_is_up(&mut self, now: Instant) {
+        self.trunk.bus_is_up(now);
+    }
+
+    pub(super) fn ask_again(&mut self) {
+        self.trunk.ask_again();
+    }
+
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Packet> {
+        self.trunk.poll(now)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.trunk.deadline()
+    }
+
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.trunk.is_acknowledged() && self.waiting.is_empty()
+    }
+
+    /// Whether it is congested, if that has changed: from half of a full trunk on, until a quarter
+    /// is left.
+    pub(super) fn congestion_change(&mut self) -> Option<bool> {
+        let bytes = self.trunk.bytes() + self.waiting_bytes;
+        let entries = self.trunk.unacknowledged() + self.waiting.len();
+        let share = if self.is_congested { 4 } else { 2 };
+        let is_congested = bytes > self.bytes_max / share || entries > TRUNK_ENTRIES_MAX / share;
+        let was_congested = std::mem::replace(&mut self.is_congested, is_congested);
+        (is_congested != was_congested).then_some(is_congested)
+    }
+
+    /// The other node is gone.
+    pub(super) fn close(self) -> GivenBack {
+        let mut given_back = self.trunk.close();
+        given_back.not_sent.extend(self.waiting);
+        given_back
+    }
+}
