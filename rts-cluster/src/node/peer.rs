@@ -102,3 +102,89 @@ impl Peer {
         given_back
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(1);
+
+    /// A piece that counts as this number of bytes, filled with a letter.
+    fn piece(letter: u8, bytes: usize) -> Bytes {
+        vec![letter; bytes - ENTRY_OVERHEAD_BYTES].into()
+    }
+
+    /// A peer that takes 1,000 bytes, with these pieces.
+    fn with_pieces(pieces: &[Bytes]) -> Peer {
+        let mut peer = Peer::new(1, 1_000);
+        pieces.iter().for_each(|piece| peer.push(NOW, piece.clone()));
+        peer
+    }
+
+    /// The entries that are sent now.
+    fn sent(peer: &mut Peer) -> Vec<Bytes> {
+        let packets = std::iter::from_fn(|| peer.poll(NOW));
+        let entries = packets.filter_map(|packet| match packet {
+            Packet::Batch { entries, .. } => Some(entries),
+            Packet::Ack { .. } | Packet::Nack { .. } => None,
+        });
+        entries.flatten().collect()
+    }
+
+    fn acknowledged(peer: &mut Peer, ack: u64) {
+        peer.receive(NOW, Packet::Ack { ack }).expect("they were sent");
+    }
+
+    #[test]
+    fn entries_beyond_a_full_trunk_wait_in_their_order() {
+        let [a, b, c] = [piece(b'a', 600), piece(b'b', 600), piece(b'c', 100)];
+        let mut peer = with_pieces(&[a.clone(), b.clone(), c.clone()]);
+        assert_eq!(sent(&mut peer), [a]);
+        acknowledged(&mut peer, 1);
+        assert_eq!(sent(&mut peer), [b, c]);
+        assert!(!peer.is_acknowledged());
+        acknowledged(&mut peer, 3);
+        assert!(peer.is_acknowledged());
+    }
+
+    #[test]
+    fn entries_that_wait_are_given_back_as_not_sent() {
+        let [a, b] = [piece(b'a', 600), piece(b'b', 600)];
+        let mut peer = with_pieces(&[a.clone(), b.clone()]);
+        assert!(!peer.is_acknowledged());
+        sent(&mut peer);
+        let given_back = peer.close();
+        assert_eq!((given_back.unknown, given_back.not_sent), (vec![a], vec![b]));
+    }
+
+    #[test]
+    fn congestion_begins_above_a_half_and_ends_at_a_quarter() {
+        let mut peer = with_pieces(&[piece(b'a', 250), piece(b'b', 250)]);
+        assert_eq!(peer.congestion_change(), None);
+        peer.push(NOW, piece(b'c', 217));
+        peer.push(NOW, piece(b'd', 33));
+        assert_eq!((peer.congestion_change(), peer.congestion_change()), (Some(true), None));
+        sent(&mut peer);
+        acknowledged(&mut peer, 1);
+        assert_eq!(peer.congestion_change(), None);
+        acknowledged(&mut peer, 2);
+        assert_eq!((peer.congestion_change(), peer.congestion_change()), (Some(false), None));
+    }
+
+    #[test]
+    fn entries_that_wait_count_as_congestion() {
+        let mut peer = with_pieces(&[piece(b'a', 400), piece(b'b', 700)]);
+        assert_eq!(peer.congestion_change(), Some(true));
+    }
+
+    #[test]
+    fn smaller_share_of_the_bus_is_full_earlier() {
+        let mut peer = with_pieces(&[]);
+        peer.set_bytes_max(100);
+        let [a, b] = [piece(b'a', 60), piece(b'b', 60)];
+        peer.push(NOW, a.clone());
+        assert_eq!(peer.congestion_change(), Some(true));
+        peer.push(NOW, b);
+        assert_eq!(sent(&mut peer), [a]);
+    }
+}

@@ -155,16 +155,34 @@ fn entries_to_a_node_that_joins_are_not_lost() {
 }
 
 #[test]
+fn node_gets_what_it_missed_as_soon_as_it_has_a_lease() {
+    let mut world = cluster(2);
+    world.start(2);
+    let mut traffic = Traffic::new(world);
+    while !traffic.world.acting().contains(&2) {
+        traffic.send(0, 2, 1);
+        traffic.pass(1);
+    }
+    let node = &traffic.world.nodes[&2].node;
+    assert!(node.dropped().without_lease > 0, "{:?}", node.dropped());
+    traffic.pass(20);
+    traffic.check_all_arrived();
+}
+
+#[test]
 fn node_without_a_lease_sends_and_takes_nothing() {
     let mut traffic = Traffic::new(cluster(3));
     traffic.world.break_it(Fault::Partition { one_side: [2].into(), ms: 6_000 });
     traffic.world.pass_until_frozen(2);
-    traffic.send(2, 0, 1);
+    let now = traffic.world.now;
     let node = &mut traffic.world.nodes.get_mut(&2).expect("it runs").node;
+    let pieces = vec![piece(0, route())];
+    node.handle(now, Input::Entries { to: Incarnation(1), pieces });
+    assert_eq!(outputs(node), []);
     let to = Some(Incarnation(3));
     let packet = Packet { to, ..from(1, batch(vec![piece(0, route())])) };
     let before = node.dropped().without_lease;
-    node.handle(traffic.world.now, Input::Packet(packet.encode()));
+    node.handle(now, Input::Packet(packet.encode()));
     assert_eq!(outputs(node), []);
     assert_eq!(node.dropped().without_lease, before + 1);
 }
