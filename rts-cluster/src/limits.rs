@@ -14,6 +14,9 @@ pub const SHARDS_MAX: u8 = 64;
 pub const SLOTS: usize = 4_096;
 /// The time between two beats of a node.
 pub const BEAT: Duration = Duration::from_millis(500);
+/// A beat has at most this many echoes, votes, and dead nodes: those of members and of nodes that
+/// join.
+pub const BEAT_LIST_MAX: usize = 4 * MEMBERS_MAX;
 /// The time for which a grant lets a node act, from the moment of the beat that it answers.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// The silence of a node after which others vote to remove it, from the arrival of its last beat.

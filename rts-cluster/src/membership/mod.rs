@@ -28,7 +28,7 @@ pub use register::Question;
 use register::Register;
 use votes::Votes;
 
-use crate::limits::{BEAT, FOUNDING_SILENCE, FROZEN_MAX, LEASE};
+use crate::limits::{BEAT, BEAT_LIST_MAX, FOUNDING_SILENCE, FROZEN_MAX, LEASE};
 use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId};
 
 /// The view of a node, with its revision in the register.
@@ -164,9 +164,10 @@ impl Membership {
         }
     }
 
-    /// The process of a node has ended. That matters while it is a member.
+    /// The process of a node has ended. That matters while it is a member, or seems to join.
     fn has_died(&mut self, node: Incarnation) {
-        if self.view().is_none_or(|view| view.member(node).is_some()) {
+        let is_member = self.view().is_none_or(|view| view.member(node).is_some());
+        if is_member || self.peers.has_heard(node) {
             self.peers.certify_dead(node);
         }
     }
@@ -354,8 +355,19 @@ impl Membership {
             wish: self.wish,
             echoes: self.peers.echoes(self.now, &votes),
             votes,
-            dead: self.peers.dead().collect(),
+            dead: self.dead_of_beat(),
         }));
+    }
+
+    /// A node that has started often before it became a member knows more dead ones than a beat may
+    /// have. Its beats take turns.
+    fn dead_of_beat(&self) -> Vec<Incarnation> {
+        let all: Vec<Incarnation> = self.peers.dead().collect();
+        if all.len() <= BEAT_LIST_MAX {
+            return all;
+        }
+        let first = self.beats as usize % all.len() * BEAT_LIST_MAX % all.len();
+        all.iter().copied().cycle().skip(first).take(BEAT_LIST_MAX).collect()
     }
 
     fn draw_id(&mut self) -> ViewId {

@@ -41,6 +41,11 @@ impl Peers {
         self.dead.insert(node);
     }
 
+    /// Whether a beat of the node has come, and was not forgotten.
+    pub(super) fn has_heard(&self, node: Incarnation) -> bool {
+        self.heard.contains_key(&node)
+    }
+
     pub(super) fn dead(&self) -> impl Iterator<Item = Incarnation> {
         self.dead.iter().copied()
     }
@@ -52,13 +57,22 @@ impl Peers {
     /// The view has changed. A member that was never heard is silent from now on.
     pub(super) fn view_changed(&mut self, now: Instant, view: &View) {
         self.listening_since = now;
-        self.dead.retain(|node| view.member(*node).is_some());
+        self.forget_dead(view);
+    }
+
+    /// Forgets dead nodes that are no members, and cannot become members by a beat that was heard.
+    fn forget_dead(&mut self, view: &View) {
+        let Self { dead, heard, .. } = self;
+        dead.retain(|node| view.member(*node).is_some() || heard.contains_key(node));
     }
 
     /// Forgets nodes that are no members and have not been heard for long.
     pub(super) fn forget_silent(&mut self, now: Instant, view: Option<&View>) {
         let is_member = |node| view.is_some_and(|view| view.member(node).is_some());
         self.heard.retain(|node, heard| is_member(*node) || now < heard.at + SUSPECT);
+        if let Some(view) = view {
+            self.forget_dead(view);
+        }
     }
 
     /// Whether a member has been silent for so long that it may be voted out.

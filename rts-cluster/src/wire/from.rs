@@ -4,16 +4,12 @@ use bytes::Bytes;
 
 use super::generated as proto;
 use super::packet::{Kind, Packet, WireError};
-use crate::limits::{MEMBERS_MAX, SHARDS_MAX};
+use crate::limits::{BEAT_LIST_MAX, SHARDS_MAX};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
 use crate::view::{
     ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Numbers, View, ViewId,
 };
-
-/// A beat has at most this many echoes, votes, and dead nodes: those of members and of nodes that
-/// join.
-const LIST_MAX: usize = 4 * MEMBERS_MAX;
 
 fn invalid<T>(what: &'static str) -> Result<T, WireError> {
     Err(WireError::Invalid(what))
@@ -47,7 +43,8 @@ pub(super) fn packet(packet: proto::Packet) -> Result<Option<Packet>, WireError>
 }
 
 fn beat(beat: proto::Beat) -> Result<Beat, WireError> {
-    if [beat.echoes.len(), beat.votes.len(), beat.dead.len()].iter().any(|len| *len > LIST_MAX) {
+    if [beat.echoes.len(), beat.votes.len(), beat.dead.len()].iter().any(|len| *len > BEAT_LIST_MAX)
+    {
         return invalid("list");
     }
     Ok(Beat {

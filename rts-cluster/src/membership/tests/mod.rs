@@ -2,6 +2,8 @@
 
 pub(crate) mod world;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -164,6 +166,66 @@ fn register_that_went_back_is_reported_and_not_believed() {
     assert_eq!(world.acting(), [0, 1, 2]);
 }
 
+#[test]
+fn dead_node_whose_last_beat_asked_to_join_becomes_a_member_at_most_once() {
+    for millis in (0..2_000).step_by(50) {
+        let mut world = cluster(2);
+        world.crash(1);
+        world.start(1);
+        // The second life ends while it joins, and the third one is there at once.
+        world.pass(millis);
+        world.crash(1);
+        world.start(1);
+        world.pass(15_000);
+        assert!(world.is_whole(), "{}", world.summary());
+        let has_joined = |incarnation: u64| {
+            let is_member = |view: &View| view.member(Incarnation(incarnation)).is_some();
+            world.history.windows(2).filter(|two| !is_member(&two[0]) && is_member(&two[1])).count()
+        };
+        let times: Vec<_> = (1..=world.incarnations()).map(has_joined).collect();
+        assert!(times.iter().all(|times| *times <= 1), "after {millis} ms: {times:?}");
+    }
+}
+
+#[test]
+fn nobody_votes_for_a_node_that_asked_to_join_and_died() {
+    let mut world = cluster(2);
+    let node = world.nodes.get_mut(&0).expect("it runs").node.membership_mut();
+    let joiner = Incarnation(9);
+    let beat = Beat {
+        node: member("c", joiner.0),
+        epoch: None,
+        number: 1,
+        wish: Wish::Be(MemberState::Up),
+        echoes: vec![],
+        votes: vec![],
+        dead: vec![],
+    };
+    node.handle(world.now, super::Input::Beat(beat));
+    assert!(matches!(node.votes.all(), [Change::Add(_)]), "{:?}", node.votes);
+    node.handle(world.now, super::Input::Dead(joiner));
+    assert_eq!(node.votes.all(), []);
+}
+
+#[test]
+fn beats_take_turns_to_name_many_dead_nodes() {
+    let mut node = Membership::new(member("a", 1), 7);
+    let count = BEAT_LIST_MAX as u64 + 2;
+    let dead: BTreeSet<_> = (100..100 + count).map(Incarnation).collect();
+    dead.iter().for_each(|dead| node.handle(Instant::ORIGIN, super::Input::Dead(*dead)));
+    let mut named = BTreeSet::new();
+    for number in 0..3 {
+        node.handle(Instant::from_millis(500 * number), super::Input::Tick);
+        while let output @ (Output::Beat(_) | Output::Read(_)) = node.poll() {
+            if let Output::Beat(beat) = output {
+                assert!(beat.dead.len() <= BEAT_LIST_MAX, "{}", beat.dead.len());
+                named.extend(beat.dead);
+            }
+        }
+    }
+    assert_eq!(named, dead);
+}
+
 pub(crate) fn fault() -> impl Strategy<Value = Fault> {
     let node = || 0..4_u64;
     let time = || prop_oneof![0..2_000_u64, 4_000..8_000_u64, 0..30_000_u64];
@@ -182,6 +244,8 @@ pub(crate) fn fault() -> impl Strategy<Value = Fault> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     /// Whatever happens, nobody serves what a removed node may still serve. When the faults are
     /// over, all running nodes form one view.
     #[test]

@@ -1,5 +1,7 @@
 //! Nodes with a simulated bus and register, and faults of all of them.
 
+mod faults;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -7,10 +9,11 @@ use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::Instant;
 
-use crate::membership::{CasResult, Membership, Question, Revision, Wish};
+use crate::membership::{CasResult, Membership, Question, Revision};
 use crate::node::{self, Input, Output};
 use crate::testing::{cluster_name, member};
 use crate::view::{Incarnation, Member, MemberState, View};
+pub(crate) use faults::Fault;
 
 /// The time of a packet on the bus.
 const DELAY_MS: u64 = 2;
@@ -328,6 +331,11 @@ impl World {
         }
     }
 
+    /// The number of incarnations that there were, which is the last one of them.
+    pub(crate) fn incarnations(&self) -> u64 {
+        self.next_incarnation
+    }
+
     /// The number of members in the register.
     pub(crate) fn members(&self) -> usize {
         self.register.as_ref().map_or(0, |(_, view)| view.members().len())
@@ -341,46 +349,6 @@ impl World {
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// A fault, or the end of one.
-#[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    Start(u64),
-    Crash { node: u64, is_certified: bool },
-    Pause { node: u64, ms: u64 },
-    Partition { one_side: BTreeSet<u64>, ms: u64 },
-    RegisterDown { ms: u64 },
-    Lose { of_10: u64 },
-    Disturb { of_10: u64 },
-    Leave(u64),
-}
-
-impl World {
-    pub(crate) fn break_it(&mut self, fault: Fault) {
-        let now = self.now;
-        match fault {
-            Fault::Start(node) => self.start(node),
-            Fault::Crash { node, is_certified } => {
-                self.crash(node);
-                if is_certified {
-                    self.certify();
-                }
-            }
-            Fault::Pause { node, ms: millis } => {
-                if let Some(node) = self.nodes.get_mut(&node) {
-                    node.paused_until = now + ms(millis);
-                }
-            }
-            Fault::Partition { one_side, ms: millis } => {
-                (self.one_side, self.partition_until) = (one_side, now + ms(millis));
-            }
-            Fault::RegisterDown { ms: millis } => self.register_down_until = now + ms(millis),
-            Fault::Lose { of_10 } => self.lose_of_10 = of_10,
-            Fault::Disturb { of_10 } => self.disturb_of_10 = of_10,
-            Fault::Leave(node) => self.input(node, Input::Wish(Wish::Leave)),
-        }
-    }
 }
 
 impl World {
