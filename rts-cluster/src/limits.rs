@@ -28,6 +28,11 @@ pub const FROZEN_MAX: Duration = Duration::from_secs(25);
 pub const FOUNDING_SILENCE: Duration = Duration::from_millis(1_500);
 /// Members propose a decided change one after the other, with this time between them.
 pub const PROPOSAL_STEP: Duration = Duration::from_millis(250);
+/// The time without an answer to a beat after which a node wants another connection to the bus.
+/// Three beats are then lost, and its lease goes on for long enough.
+pub const UNHEARD: Duration = Duration::from_millis(1_500);
+/// The longest such time. It doubles while another connection does not help.
+pub const UNHEARD_MAX: Duration = Duration::from_secs(30);
 /// The time for an answer of the register.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two reads of the register.
@@ -62,6 +67,7 @@ const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as us
 const _: () = assert!(2 * MEMBERS_MAX <= NODE_NUMBERS as usize);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
+const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
 const _: () = assert!(FROZEN_MAX.as_millis() < rts_proto::limits::SESSION_GRACE.as_millis());

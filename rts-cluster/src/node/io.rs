@@ -94,6 +94,12 @@ pub enum Output {
     Lease(bool),
     /// This node is no member any more, and its sessions have to end. After this, it wants nothing.
     Ended(Ended),
+    /// No other member answers the beats of this node: the bus should get another connection, to
+    /// another server if there is one.
+    Unheard,
+    /// Another node with the name of this one beats. Only one of them can be a member. It may be an
+    /// earlier incarnation, whose last packets are late.
+    Namesake(Incarnation),
     /// The register does not have the successor of this node's view. Somebody has to look.
     RegisterIsForeign,
     /// Nothing more until this moment, or until something happens.

@@ -9,6 +9,7 @@
 //! Without a lease, a node neither sends entries nor takes any. So it acknowledges nothing that its
 //! shards must not act on.
 
+mod echo;
 mod io;
 mod peer;
 
@@ -17,11 +18,12 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use rts_proto::Instant;
 
+use echo::Echoes;
 pub use io::{Dropped, Input, Output};
 use peer::Peer;
 
 use crate::limits::{BUS_BYTES_MAX, TRUNK_BYTES_MAX};
-use crate::membership::{self, Membership};
+use crate::membership::{self, Beat, Membership};
 use crate::trunk;
 use crate::view::{ClusterName, Incarnation, Member, View};
 use crate::wire::entries::Route;
@@ -34,9 +36,11 @@ const NEVER: Instant = Instant::from_micros(u64::MAX);
 #[derive(Debug)]
 pub struct Node {
     cluster: ClusterName,
-    own: Incarnation,
-    shards: u8,
+    own: Member,
     membership: Membership,
+    echoes: Echoes,
+    /// The last other node with this one's name that was heard.
+    namesake: Option<Incarnation>,
     /// The moment for which the membership waits.
     membership_at: Instant,
     /// The other members of the view.
@@ -54,9 +58,10 @@ impl Node {
     pub fn new(cluster: ClusterName, own: Member, seed: u64) -> Self {
         Self {
             cluster,
-            own: own.incarnation,
-            shards: own.shards,
-            membership: Membership::new(own, seed),
+            membership: Membership::new(own.clone(), seed),
+            echoes: Echoes::new(own.incarnation, Instant::ORIGIN),
+            own,
+            namesake: None,
             membership_at: Instant::ORIGIN,
             peers: BTreeMap::new(),
             is_bus_up: false,
@@ -83,6 +88,7 @@ impl Node {
             Input::BusUp => {
                 self.is_bus_up = true;
                 self.peers.values_mut().for_each(|peer| peer.bus_is_up(self.now));
+                self.echoes.connected(self.now);
                 membership::Input::Tick
             }
             Input::Read(question, found) => membership::Input::Read(question, found),
@@ -103,10 +109,15 @@ impl Node {
         if self.has_ended {
             return Output::Wait(NEVER);
         }
-        if !self.has_trunks() {
-            return Output::Wait(self.membership_at);
-        }
         let now = self.now;
+        if self.has_listeners() && self.echoes.is_silent(now) {
+            return Output::Unheard;
+        }
+        let unheard = self.has_listeners().then(|| self.echoes.deadline());
+        let wait = unheard.map_or(self.membership_at, |at| at.min(self.membership_at));
+        if !self.has_trunks() {
+            return Output::Wait(wait);
+        }
         let next = self.peers.iter_mut().find_map(|(to, peer)| Some((*to, peer.poll(now)?)));
         if let Some((to, packet)) = next {
             return Output::Send {
@@ -115,7 +126,7 @@ impl Node {
             };
         }
         let deadlines = self.peers.values().filter_map(Peer::deadline);
-        Output::Wait(deadlines.fold(self.membership_at, Instant::min))
+        Output::Wait(deadlines.fold(wait, Instant::min))
     }
 
     /// The view of this node, if it is a member.
@@ -143,13 +154,18 @@ impl Node {
         self.dropped
     }
 
+    /// Whether there is somebody who would answer the beats of this node.
+    fn has_listeners(&self) -> bool {
+        self.is_bus_up && !self.peers.is_empty()
+    }
+
     /// Whether trunks send and receive.
     fn has_trunks(&self) -> bool {
         self.is_bus_up && self.membership.may_act(self.now)
     }
 
     fn packet(&self, to: Option<Incarnation>, kind: Kind) -> Bytes {
-        Packet { cluster: self.cluster.clone(), from: self.own, to, kind }.encode()
+        Packet { cluster: self.cluster.clone(), from: self.own.incarnation, to, kind }.encode()
     }
 
     fn packet_came(&mut self, bytes: Bytes) {
@@ -164,17 +180,27 @@ impl Node {
             return dropped.other_cluster += 1;
         }
         // A bus may bring back what a node sends to all.
-        if from == self.own {
+        if from == self.own.incarnation {
             return;
         }
-        if to.is_some_and(|to| to != self.own) {
+        if to.is_some_and(|to| to != self.own.incarnation) {
             return dropped.for_other_node += 1;
         }
         match kind {
-            Kind::Beat(beat) => self.pass_on(membership::Input::Beat(beat)),
+            Kind::Beat(beat) => self.beat_came(beat),
             Kind::Trunk(_) if to.is_none() => dropped.malformed += 1,
             Kind::Trunk(packet) => self.trunk_packet_came(from, packet),
         }
+    }
+
+    fn beat_came(&mut self, beat: Beat) {
+        self.echoes.heard(self.now, &beat);
+        let other = Some(beat.node.incarnation);
+        if beat.node.name == self.own.name && self.namesake != other {
+            self.namesake = other;
+            self.outputs.extend(other.map(Output::Namesake));
+        }
+        self.pass_on(membership::Input::Beat(beat));
     }
 
     fn trunk_packet_came(&mut self, from: Incarnation, packet: trunk::Packet) {
@@ -186,7 +212,7 @@ impl Node {
         let Ok(pieces) = peer.receive(now, packet) else { return dropped.never_sent += 1 };
         for piece in pieces {
             match Route::read(&piece) {
-                Ok(route) if route.from() < peer.shards && route.to() < self.shards => {
+                Ok(route) if route.from() < peer.shards && route.to() < self.own.shards => {
                     self.outputs.push_back(Output::Entries { from, route, piece });
                 }
                 _ => dropped.bad_entries += 1,
@@ -246,7 +272,9 @@ impl Node {
         let bytes_max = TRUNK_BYTES_MAX.min(BUS_BYTES_MAX / others.max(1));
         let is_gone = |node: &Incarnation| view.member(*node).is_none();
         let gone: Vec<Incarnation> = self.peers.keys().copied().filter(is_gone).collect();
-        for member in view.members().iter().filter(|member| member.incarnation != self.own) {
+        for member in
+            view.members().iter().filter(|member| member.incarnation != self.own.incarnation)
+        {
             self.peers
                 .entry(member.incarnation)
                 .or_insert_with(|| Peer::new(member.shards, bytes_max))

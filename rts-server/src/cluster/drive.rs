@@ -1,16 +1,14 @@
-//! The task of a node: it carries what its membership wants to the bus and to the arbiter, and back
-//! what happens there.
+//! The task of a node: it carries what the node wants to the bus, the arbiter and the shards, and
+//! back what happens there.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
-use rts_cluster::membership::{
-    Beat, CasResult, Ended, Input, Membership, Output, Question, Revision, Wish,
-};
-use rts_cluster::view::{ClusterName, Incarnation, Member, View};
-use rts_cluster::wire::{Kind, Packet};
+use rts_cluster::membership::{CasResult, Ended, Question, Revision, Wish};
+use rts_cluster::node::{Input, Node, Output};
+use rts_cluster::view::{Incarnation, View};
 use rts_proto::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,22 +16,34 @@ use tokio::time::Instant as Moment;
 
 use super::arbiter::Arbiter;
 use super::bus::{Bus, BusEvent, To};
-use super::echo::Echoes;
+use super::event::NodeEvent;
 use super::life::Life;
 use super::status::NodeStatus;
 
+/// Orders that are taken together, so that their entries share packets.
+const ORDERS_OF_TURN: usize = 256;
+/// What the server wants of the node.
+#[derive(Debug)]
+pub(super) enum Order {
+    Wish(Wish),
+    Send { to: Incarnation, pieces: Vec<Bytes> },
+}
+
+/// Takes what happens to the node.
+pub(super) type OnEvent = Box<dyn FnMut(NodeEvent) + Send>;
+
 pub(super) struct Driver<B, A: Arbiter> {
-    membership: Membership,
-    echoes: Echoes,
-    cluster: ClusterName,
-    own: Member,
+    node: Node,
     /// Incarnations that have ended for certain.
     earlier: Vec<Incarnation>,
     life: Option<Kept>,
     bus: B,
     arbiter: Arc<A>,
     question: Option<Asked<A::Error>>,
+    on_event: OnEvent,
     report: watch::Sender<NodeStatus>,
+    /// The node leaves when the others have all its entries.
+    is_leaving: bool,
     origin: Moment,
 }
 
@@ -55,31 +65,28 @@ type Asked<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
 
 impl<B: Bus, A: Arbiter> Driver<B, A> {
     pub(super) fn new(
-        cluster: ClusterName,
-        own: Member,
+        node: Node,
         life: Life,
         bus: B,
         arbiter: A,
+        on_event: OnEvent,
         report: watch::Sender<NodeStatus>,
     ) -> Self {
-        let incarnation = own.incarnation;
         Self {
-            // The seed feeds the ids of views, which no two nodes may draw alike.
-            membership: Membership::new(own.clone(), incarnation.0),
-            echoes: Echoes::new(incarnation, Instant::ORIGIN),
-            cluster,
-            own,
+            node,
             earlier: life.earlier().to_vec(),
             life: Some(Kept::Here(life)),
             bus,
             arbiter: Arc::new(arbiter),
             question: None,
+            on_event,
             report,
+            is_leaving: false,
             origin: Moment::now(),
         }
     }
 
-    pub(super) async fn run(mut self, mut wishes: mpsc::UnboundedReceiver<Wish>) -> (Ended, Life) {
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> (Ended, Life) {
         self.handle(Input::Tick);
         let why = loop {
             let until = match self.act() {
@@ -92,12 +99,17 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                     self.question = None;
                     self.on_answer(answer);
                 }
-                Some(wish) = wishes.recv() => self.handle(Input::Wish(wish)),
+                Some(order) = orders.recv() => {
+                    self.on_order(order);
+                    for _ in 1..ORDERS_OF_TURN {
+                        let Ok(order) = orders.try_recv() else { break };
+                        self.on_order(order);
+                    }
+                }
                 () = tokio::time::sleep_until(until) => self.handle(Input::Tick),
             }
-            let now = self.now();
-            if self.has_peers() && self.echoes.is_silent(now) {
-                self.bus.reconnect();
+            if self.is_leaving && self.node.is_acknowledged() {
+                self.handle(Input::Wish(Wish::Leave));
             }
         };
         let life = match self.life.expect(LIFE) {
@@ -107,29 +119,27 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         (why, life)
     }
 
-    fn now(&self) -> Instant {
-        Instant::ORIGIN + self.origin.elapsed()
-    }
-
     fn handle(&mut self, input: Input) {
-        let now = self.now();
-        self.membership.handle(now, input);
+        let now = Instant::ORIGIN + self.origin.elapsed();
+        self.node.handle(now, input);
     }
 
-    /// Does all that the membership wants.
+    /// A moment of the clock of the node.
+    fn moment(&self, at: Instant) -> Moment {
+        self.origin + at.since(Instant::ORIGIN)
+    }
+
+    /// Does all that the node wants.
     fn act(&mut self) -> Outcome {
         loop {
-            match self.membership.poll() {
-                Output::Beat(beat) => {
-                    let kind = Kind::Beat(beat);
-                    let (cluster, from) = (self.cluster.clone(), self.own.incarnation);
-                    let packet = Packet { cluster, from, to: None, kind };
-                    // A beat that is not sent is followed by the next one.
-                    let _ = self.bus.send(To::All, packet.encode());
+            match self.node.poll() {
+                Output::Send { to, packet } => {
+                    // What is not sent is sent again: entries by the trunk, a beat by the next one.
+                    let _ = self.bus.send(to.map_or(To::All, To::Node), packet);
                 }
                 Output::Read(question) => {
                     let arbiter = self.arbiter.clone();
-                    // The membership has given up the question before this one.
+                    // The node has given up the question before this one.
                     self.question =
                         Some(Box::pin(async move { Answer::Read(question, arbiter.read().await) }));
                 }
@@ -139,71 +149,53 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                         Answer::Cas(question, arbiter.cas(expected, view).await)
                     }));
                 }
-                Output::View { view, serve_after: _ } => self.on_view(view),
+                Output::Entries { from, route, piece } => {
+                    (self.on_event)(NodeEvent::Entries { from, route, piece });
+                }
+                Output::View { view, serve_after } => self.on_view(view, serve_after),
+                Output::PeerGone { node, given_back } => {
+                    (self.on_event)(NodeEvent::PeerGone { node, given_back });
+                }
+                Output::NotSent { to, pieces } => {
+                    (self.on_event)(NodeEvent::NotSent { to, pieces });
+                }
+                Output::Congested(node, is_congested) => {
+                    (self.on_event)(NodeEvent::Congested { node, is_congested });
+                }
                 Output::Lease(may_act) => self.on_lease(may_act),
                 Output::RegisterIsForeign => self.on_foreign_register(),
+                Output::Unheard => self.bus.reconnect(),
+                Output::Namesake(other) => self.on_namesake(other),
                 Output::Ended(why) => return Outcome::Ended(why),
-                Output::Wait(until) => return Outcome::Wait(self.woken_at(until)),
+                Output::Wait(until) => return Outcome::Wait(self.moment(until)),
             }
         }
     }
 
-    /// This moment, or that of a reconnect if it is earlier.
-    fn woken_at(&self, until: Instant) -> Moment {
-        let reconnect = self.has_peers().then(|| self.echoes.deadline());
-        let until = reconnect.map_or(until, |reconnect| reconnect.min(until));
-        self.origin + until.since(Instant::ORIGIN)
-    }
-
-    /// Whether there is somebody who would answer its beats over a connection.
-    fn has_peers(&self) -> bool {
-        let is_connected = self.report.borrow().bus_fault.is_none();
-        is_connected && self.membership.view().is_some_and(|view| view.members().len() > 1)
+    fn on_order(&mut self, order: Order) {
+        match order {
+            Order::Wish(wish) => {
+                self.is_leaving = wish == Wish::Leave;
+                if !self.is_leaving {
+                    self.handle(Input::Wish(wish));
+                }
+            }
+            Order::Send { to, pieces } => self.handle(Input::Entries { to, pieces }),
+        }
     }
 
     fn on_bus(&mut self, event: BusEvent) {
         match event {
-            BusEvent::Packet(bytes) => self.on_packet(bytes),
+            BusEvent::Packet(bytes) => self.handle(Input::Packet(bytes)),
             BusEvent::Up => {
                 self.report.send_modify(|status| status.bus_fault = None);
-                let now = self.now();
-                self.echoes.connected(now);
+                self.handle(Input::BusUp);
             }
             BusEvent::Down { why } => {
                 self.report.send_modify(|status| status.bus_fault = Some(why));
+                self.handle(Input::BusDown);
             }
         }
-    }
-
-    fn on_packet(&mut self, bytes: Bytes) {
-        match Packet::decode(bytes) {
-            Ok(Some(packet)) if packet.cluster != self.cluster => {}
-            Ok(Some(Packet { from, kind: Kind::Beat(beat), .. })) => {
-                if from != self.own.incarnation {
-                    self.on_beat(beat);
-                }
-            }
-            // This task has no trunks.
-            Ok(Some(Packet { kind: Kind::Trunk(_), .. }) | None) => {}
-            Err(error) => tracing::debug!("a packet on the bus is not one of a node: {error}"),
-        }
-    }
-
-    fn on_beat(&mut self, beat: Beat) {
-        let now = self.now();
-        self.echoes.heard(now, &beat);
-        let other = &beat.node;
-        if other.name == self.own.name && !self.earlier.contains(&other.incarnation) {
-            let (name, namesake) = (&other.name, Some(other.incarnation));
-            if self.report.borrow().namesake != namesake {
-                tracing::error!(
-                    "two nodes of this cluster have the name {name}, or one name has two state \
-                     directories: give each node a name and a directory of its own"
-                );
-                self.report.send_modify(|status| status.namesake = namesake);
-            }
-        }
-        self.handle(Input::Beat(beat));
     }
 
     fn on_answer(&mut self, answer: Answer<A::Error>) {
@@ -242,10 +234,10 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         dead.into_iter().for_each(|node| self.handle(Input::Dead(node)));
     }
 
-    fn on_view(&mut self, view: View) {
+    fn on_view(&mut self, view: View, serve_after: Instant) {
         tracing::info!(epoch = view.epoch().0, members = view.members().len(), "a new view");
         self.report.send_modify(|status| {
-            status.view = Some(view);
+            status.view = Some(view.clone());
             status.register_is_foreign = false;
             status.namesake = None;
         });
@@ -255,6 +247,8 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             }
             life => life,
         });
+        let serve_after = self.moment(serve_after).into_std();
+        (self.on_event)(NodeEvent::View { view, serve_after });
     }
 
     fn on_lease(&mut self, may_act: bool) {
@@ -268,6 +262,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                  after {seconds} s of that"
             );
         }
+        (self.on_event)(NodeEvent::Lease(may_act));
     }
 
     fn on_foreign_register(&mut self) {
@@ -279,6 +274,21 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                 "the register of the cluster was removed, or replaced by an older copy: nodes can \
                  neither join nor be removed. Stop all nodes, and start them again"
             );
+        }
+    }
+
+    fn on_namesake(&mut self, other: Incarnation) {
+        // The last packets of an earlier life may come late.
+        if self.earlier.contains(&other) {
+            return;
+        }
+        let namesake = Some(other);
+        if self.report.borrow().namesake != namesake {
+            tracing::error!(
+                "two nodes of this cluster have the name of this one, or it has two state \
+                 directories: give each node a name and a directory of its own"
+            );
+            self.report.send_modify(|status| status.namesake = namesake);
         }
     }
 }

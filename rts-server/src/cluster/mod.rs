@@ -10,7 +10,7 @@
 mod arbiter;
 mod bus;
 mod drive;
-mod echo;
+mod event;
 mod fixed;
 mod life;
 mod nats;
@@ -19,11 +19,9 @@ mod status;
 
 pub use arbiter::Arbiter;
 pub use bus::{Bus, BusEvent, PACKET_BYTES_MAX, SendError, To};
+pub use event::NodeEvent;
 pub use fixed::{StaticArbiter, StaticSet};
 pub use life::{EARLIER_MAX, Life, LifeError};
-pub use nats::{
-    ClusterName, ClusterNameError, NatsArbiter, NatsBus, NatsConfig, NatsError, NatsLogin, NatsUrl,
-    NatsUrlError,
-};
-pub use node::ClusterNode;
+pub use nats::{NatsArbiter, NatsBus, NatsConfig, NatsError, NatsLogin, NatsUrl, NatsUrlError};
+pub use node::{ClusterNode, NodeConfig, NodeSender};
 pub use status::NodeStatus;

@@ -1,6 +1,8 @@
-//! A node of a cluster: its membership, over a bus and an arbiter.
+//! A node of a cluster: its membership and its trunks, over a bus and an arbiter.
 
+use bytes::Bytes;
 use rts_cluster::membership::{Ended, Wish};
+use rts_cluster::node::Node;
 use rts_cluster::view::{ClusterName, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use tokio::sync::{mpsc, watch};
@@ -8,42 +10,62 @@ use tokio::task::JoinSet;
 
 use super::arbiter::Arbiter;
 use super::bus::Bus;
-use super::drive::Driver;
+use super::drive::{Driver, Order};
+use super::event::NodeEvent;
 use super::life::Life;
 use super::status::NodeStatus;
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Its cluster. Packets of other clusters are dropped.
+    pub cluster: ClusterName,
+    /// Its name, which no other node of the cluster has.
+    pub name: NodeName,
+    /// The number of its shards, 1 to 64, which is its weight.
+    pub shards: u8,
+}
 
 /// A node, as a task on a tokio runtime. Dropping it stops the node without a word to the others,
 /// like a crash.
 #[derive(Debug)]
 pub struct ClusterNode {
     incarnation: Incarnation,
-    wishes: mpsc::UnboundedSender<Wish>,
+    orders: NodeSender,
     status: watch::Receiver<NodeStatus>,
     task: JoinSet<(Ended, Life)>,
 }
 
+/// Gives a node what its shards send to other nodes. Its clones share the order.
+#[derive(Clone, Debug)]
+pub struct NodeSender(mpsc::UnboundedSender<Order>);
+
 impl ClusterNode {
-    /// Starts a node of a cluster. It becomes a member when the others agree. `shards` is its
-    /// weight.
+    /// Starts a node. It becomes a member when the others agree.
+    ///
+    /// `on_event` is called on the task of the node, and must not block.
     pub fn start<B: Bus, A: Arbiter>(
-        cluster: ClusterName,
-        name: NodeName,
-        shards: u8,
+        config: NodeConfig,
         life: Life,
         bus: B,
         arbiter: A,
+        on_event: impl FnMut(NodeEvent) + Send + 'static,
     ) -> Self {
         let incarnation = life.incarnation();
+        let NodeConfig { cluster, name, shards } = config;
         let state = MemberState::Joining;
         let own = Member { name, incarnation, shards, version: VERSION, state };
-        let (wishes, wished) = mpsc::unbounded_channel();
+        let (orders, ordered) = mpsc::unbounded_channel();
         let (report, status) = watch::channel(NodeStatus {
             bus_fault: Some("not connected yet".to_owned()),
             ..NodeStatus::default()
         });
+        // The seed feeds the ids of views, which no two nodes may draw alike.
+        let node = Node::new(cluster, own, incarnation.0);
         let mut task = JoinSet::new();
-        task.spawn(Driver::new(cluster, own, life, bus, arbiter, report).run(wished));
-        Self { incarnation, wishes, status, task }
+        let driver = Driver::new(node, life, bus, arbiter, Box::new(on_event), report);
+        task.spawn(driver.run(ordered));
+        Self { incarnation, orders: NodeSender(orders), status, task }
     }
 
     /// The incarnation of this node.
@@ -58,10 +80,17 @@ impl ClusterNode {
         self.status.clone()
     }
 
-    /// What the node wants to become. At first: `Up`.
+    /// For the shards of this node.
+    #[must_use]
+    pub fn sender(&self) -> NodeSender {
+        self.orders.clone()
+    }
+
+    /// What the node wants to become. At first: `Up`. A node that wants to leave acts until the
+    /// other members have acknowledged all that it has sent them.
     pub fn wish(&self, wish: Wish) {
         // A node that has ended has no wishes.
-        let _ = self.wishes.send(wish);
+        let _ = self.orders.0.send(Order::Wish(wish));
     }
 
     /// Waits until the node is no member any more and will be none. Cancel safe. May be called once
@@ -76,5 +105,17 @@ impl ClusterNode {
     pub async fn ended(&mut self) -> (Ended, Life) {
         let ended = self.task.join_next().await.expect("it is called once after the end");
         ended.expect("the node does not panic")
+    }
+}
+
+impl NodeSender {
+    /// Sends entries of shards to another node, as
+    /// [`encode`](rts_cluster::wire::entries::encode) makes them. They arrive once and in order, or
+    /// come back as [`NodeEvent::PeerGone`] or [`NodeEvent::NotSent`]. Never waits. A node that
+    /// has ended drops them.
+    ///
+    /// There is no bound but the congestion that [`NodeEvent::Congested`] reports.
+    pub fn send(&self, to: Incarnation, pieces: Vec<Bytes>) {
+        let _ = self.0.send(Order::Send { to, pieces });
     }
 }

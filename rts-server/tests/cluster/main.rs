@@ -5,3 +5,4 @@ mod logins;
 mod nats;
 mod nodes;
 mod support;
+mod trunks;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rts_cluster::membership::{CasResult, Revision};
-use rts_cluster::view::{Incarnation, ViewId};
+use rts_cluster::view::{ClusterName, Incarnation, ViewId};
 use rts_server::cluster::{Arbiter, Bus, BusEvent, NatsBus, PACKET_BYTES_MAX, SendError, To};
 use rustix::process::Signal;
 
@@ -31,7 +31,7 @@ async fn clusters_of_two_names_do_not_hear_each_other() {
     let server = NatsServer::start();
     let mut here = open(&server, 1).await;
     let mut elsewhere = config(&[server.url()]);
-    elsewhere.cluster = "other".parse().expect("a valid name");
+    elsewhere.cluster = ClusterName::new("other").expect("a valid name");
     let mut there = NatsBus::open(elsewhere, Incarnation(1)).await.expect("it connects");
     assert_eq!(within(there.next()).await, BusEvent::Up);
     here.send(To::All, ONE).expect("queued");

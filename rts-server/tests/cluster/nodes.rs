@@ -9,7 +9,7 @@ use rts_cluster::membership::{Ended, Wish};
 use rts_cluster::view::{ClusterName, Incarnation, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use rts_server::cluster::{
-    ClusterNode, Life, LifeError, NatsBus, NodeStatus, StaticArbiter, StaticSet,
+    ClusterNode, Life, LifeError, NatsBus, NodeConfig, NodeStatus, StaticArbiter, StaticSet,
 };
 use rustix::process::Signal;
 
@@ -64,17 +64,17 @@ impl Crashed {
     }
 }
 
-fn cluster() -> ClusterName {
-    ClusterName::new("test").expect("a valid name")
-}
-
 async fn run(server: &NatsServer, name: &str, directory: &tempfile::TempDir) -> ClusterNode {
     let life = begin(directory).await;
     let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
     let bus = bus.expect("it connects");
     let arbiter = bus.arbiter();
-    let name = NodeName::new(name).expect("a valid name");
-    ClusterNode::start(cluster(), name, 1, life, bus, arbiter)
+    ClusterNode::start(node_config(name), life, bus, arbiter, |_| {})
+}
+
+pub(crate) fn node_config(name: &str) -> NodeConfig {
+    let cluster = ClusterName::new("test").expect("a valid name");
+    NodeConfig { cluster, name: NodeName::new(name).expect("a valid name"), shards: 1 }
 }
 
 /// Begins a life when the one before has ended.
@@ -273,7 +273,7 @@ async fn fixed_set_acts_without_a_register() {
         let life = Life::begin_as(directory.path(), set.incarnation(name)).expect("a life");
         let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
         let (bus, arbiter) = (bus.expect("it connects"), StaticArbiter::new(view.clone()));
-        nodes.push(ClusterNode::start(cluster(), name.clone(), 1, life, bus, arbiter));
+        nodes.push(ClusterNode::start(node_config(name.as_str()), life, bus, arbiter, |_| {}));
     }
     let acts = |status: &NodeStatus| status.may_act && status.view.as_ref() == Some(&view);
     for node in &nodes {

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rts_cluster::view::{Incarnation, Member, MemberState, NodeName, View, ViewId};
-use rts_server::cluster::{Bus, BusEvent, ClusterName, NatsBus, NatsConfig, NatsLogin, To};
+use rts_cluster::view::{ClusterName, Incarnation, Member, MemberState, NodeName, View, ViewId};
+use rts_server::cluster::{Bus, BusEvent, NatsBus, NatsConfig, NatsLogin, To};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The limit of every wait. It is reached only if something is broken.

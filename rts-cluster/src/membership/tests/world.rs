@@ -153,6 +153,7 @@ impl World {
                 Output::View { view, serve_after } => node.views.push((view, serve_after)),
                 Output::Lease(_) => {}
                 Output::Ended(_) => ended = true,
+                Output::Unheard | Output::Namesake(_) => {}
                 Output::RegisterIsForeign => node.is_foreign = true,
                 Output::Wait(until) => {
                     node.wait = until;

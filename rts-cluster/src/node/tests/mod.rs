@@ -2,6 +2,8 @@
 
 mod traffic;
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -233,6 +235,58 @@ fn node_that_has_left_wants_nothing() {
     assert!(outputs(node).last().is_some_and(is_end));
     node.handle(world.now, Input::Tick);
     assert_eq!(node.poll(), Output::Wait(NEVER));
+}
+
+#[test]
+fn node_that_nobody_answers_wants_another_connection() {
+    let mut world = cluster(2);
+    let (now, node) = (world.now, &mut world.nodes.get_mut(&0).expect("it runs").node);
+    let mut is_unheard = |millis: u64| {
+        node.handle(now + Duration::from_millis(millis), Input::Tick);
+        outputs(node).contains(&Output::Unheard)
+    };
+    assert!(!is_unheard(900), "its last beat was answered less than 500 ms ago");
+    assert!(is_unheard(1_500));
+    assert!(!is_unheard(4_400), "now it waits for twice the time");
+    assert!(is_unheard(4_500));
+    let mut alone = cluster(1);
+    let (now, node) = (alone.now, &mut alone.nodes.get_mut(&0).expect("it runs").node);
+    node.handle(now + Duration::from_secs(60), Input::Tick);
+    assert!(!outputs(node).contains(&Output::Unheard), "nobody could answer");
+}
+
+#[test]
+fn node_without_a_bus_wants_no_other_connection() {
+    let mut world = cluster(2);
+    let (now, node) = (world.now, &mut world.nodes.get_mut(&0).expect("it runs").node);
+    node.handle(now, Input::BusDown);
+    node.handle(now + Duration::from_secs(4), Input::Tick);
+    assert!(!outputs(node).contains(&Output::Unheard));
+    node.handle(now + Duration::from_secs(4), Input::BusUp);
+    assert!(!outputs(node).contains(&Output::Unheard), "it counts from then on");
+}
+
+#[test]
+fn namesake_is_reported_once() {
+    let mut world = cluster(1);
+    let (now, node) = (world.now, &mut world.nodes.get_mut(&0).expect("it runs").node);
+    let mut reported = |name: &str, number: u64| {
+        let beat = Beat {
+            node: member(name, 99),
+            epoch: None,
+            number,
+            wish: Wish::Leave,
+            echoes: Vec::new(),
+            votes: Vec::new(),
+            dead: Vec::new(),
+        };
+        let packet = Packet { to: None, ..from(99, Kind::Beat(beat)) };
+        node.handle(now, Input::Packet(packet.encode()));
+        outputs(node).contains(&Output::Namesake(Incarnation(99)))
+    };
+    assert!(!reported("n1", 1));
+    assert!(reported("n0", 2));
+    assert!(!reported("n0", 3));
 }
 
 proptest! {

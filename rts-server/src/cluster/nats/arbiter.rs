@@ -18,6 +18,7 @@ use super::config::NatsConfig;
 use super::error::NatsError;
 use super::jetstream::{Answer, ApiError, Got, Info, PubAck, create, last_of};
 use super::link::{Link, Reply};
+use super::subjects;
 use crate::cluster::arbiter::Arbiter;
 
 /// The time for a read, with all its requests. Less than `REGISTER_TIMEOUT` of `rts-cluster`.
@@ -91,7 +92,7 @@ impl NatsArbiter {
     }
 
     fn decoded(&self, revision: u64, bytes: Bytes) -> Result<(Revision, View), NatsError> {
-        let stream = self.config.cluster.stream();
+        let stream = subjects::stream(&self.config.cluster);
         let view = View::decode(bytes);
         let view = view.map_err(|error| NatsError::Foreign { stream, revision, error })?;
         Ok((Revision(revision), view))
@@ -99,8 +100,8 @@ impl NatsArbiter {
 
     /// Makes the stream if it is missing.
     async fn check_stream(&self, link: &Link) -> Result<(), NatsError> {
-        let stream = self.config.cluster.stream();
-        let subjects = self.config.cluster.register(">");
+        let stream = subjects::stream(&self.config.cluster);
+        let subjects = subjects::register(&self.config.cluster, ">");
         let info = format!("$JS.API.STREAM.INFO.{stream}");
         let info: Info = match self.api(link, &info, String::new()).await? {
             Ok(info) => info,
@@ -120,8 +121,8 @@ impl NatsArbiter {
 
     /// The last message of a subject, with its number.
     async fn last(&self, link: &Link, which: &str) -> Result<Option<(u64, Bytes)>, NatsError> {
-        let request = format!("$JS.API.STREAM.MSG.GET.{}", self.config.cluster.stream());
-        let subject = self.config.cluster.register(which);
+        let request = format!("$JS.API.STREAM.MSG.GET.{}", subjects::stream(&self.config.cluster));
+        let subject = subjects::register(&self.config.cluster, which);
         let got: Got = match self.api(link, &request, last_of(&subject)).await? {
             Ok(got) => got,
             Err(error) if error.is_no_message() => return Ok(None),
@@ -143,7 +144,10 @@ impl NatsArbiter {
         expected: Expected,
         value: Bytes,
     ) -> Result<Written, NatsError> {
-        let (stream, subject) = (self.config.cluster.stream(), self.config.cluster.register(which));
+        let (stream, subject) = (
+            subjects::stream(&self.config.cluster),
+            subjects::register(&self.config.cluster, which),
+        );
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Expected-Stream", stream.as_str());
         match expected {
@@ -214,7 +218,10 @@ impl Arbiter for NatsArbiter {
             Ok(read) => read,
             Err(_) => {
                 let server = self.link()?.server.clone();
-                Err(NatsError::Timeout { server, request: self.config.cluster.register(VIEW) })
+                Err(NatsError::Timeout {
+                    server,
+                    request: subjects::register(&self.config.cluster, VIEW),
+                })
             }
         }
     }

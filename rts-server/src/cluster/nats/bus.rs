@@ -12,6 +12,7 @@ use super::arbiter::NatsArbiter;
 use super::config::NatsConfig;
 use super::error::NatsError;
 use super::link::{Link, LinkEvent, Received, open};
+use super::subjects;
 use crate::cluster::bus::{Bus, BusEvent, SendError, To};
 use crate::outage::Outage;
 
@@ -89,8 +90,8 @@ impl Bus for NatsBus {
         let link = link.as_ref().ok_or(SendError::Down)?;
         let cluster = &self.config.cluster;
         let subject = match to {
-            To::Node(node) => cluster.inbox(node),
-            To::All => cluster.all(),
+            To::Node(node) => subjects::inbox(cluster, node),
+            To::All => subjects::all(cluster),
         };
         link.send(subject, packet)
     }

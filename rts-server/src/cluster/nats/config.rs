@@ -7,82 +7,20 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
-use rts_cluster::view::Incarnation;
+use rts_cluster::view::ClusterName;
 
 use super::error::NatsError;
+use super::subjects;
 use crate::NatsPassword;
 use crate::causes::file_trouble;
 use crate::tls::client_config;
 
-/// Bytes of the name of a cluster.
-const NAME_BYTES_MAX: usize = 32;
 /// The time for one attempt to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time between two pings of a connection. Two without an answer end it.
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// Messages that may wait to be written, or to be taken from one subscription.
 const QUEUE_MESSAGES_MAX: usize = 4_096;
-
-/// The name of a cluster: 1 to 32 characters of `a-z` and `0-9`. Clusters with different names may
-/// use one NATS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterName(String);
-
-/// A text that is not the name of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name of a cluster has 1 to {NAME_BYTES_MAX} characters of a-z and 0-9")]
-pub struct ClusterNameError;
-
-impl ClusterName {
-    /// Checks the characters and the length.
-    ///
-    /// # Errors
-    ///
-    /// The text is not the name of a cluster.
-    pub fn new(name: &str) -> Result<Self, ClusterNameError> {
-        let is_valid = (1..=NAME_BYTES_MAX).contains(&name.len())
-            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
-        if is_valid { Ok(Self(name.to_owned())) } else { Err(ClusterNameError) }
-    }
-
-    /// The subject of packets for one node.
-    pub(super) fn inbox(&self, node: Incarnation) -> String {
-        format!("rts.{}.in.{:016x}", self.0, node.0)
-    }
-
-    /// The subject of packets for all nodes.
-    pub(super) fn all(&self) -> String {
-        format!("rts.{}.all", self.0)
-    }
-
-    /// All subjects of the cluster, for the permissions of its NATS user.
-    pub(super) fn everything(&self) -> String {
-        format!("rts.{}.>", self.0)
-    }
-
-    fn replies(&self) -> String {
-        format!("rts.{}.reply", self.0)
-    }
-
-    /// A subject of the register. `>` is all of them.
-    pub(super) fn register(&self, which: &str) -> String {
-        format!("rts.{}.register.{which}", self.0)
-    }
-
-    /// The stream of the register.
-    pub(super) fn stream(&self) -> String {
-        format!("rts_{}", self.0)
-    }
-}
-
-/// Like `new`.
-impl FromStr for ClusterName {
-    type Err = ClusterNameError;
-
-    fn from_str(text: &str) -> Result<Self, ClusterNameError> {
-        Self::new(text)
-    }
-}
 
 /// The URL of a NATS server: `nats://HOST:PORT`, or `tls://HOST:PORT`, which demands TLS. Port 4222
 /// if there is none.
@@ -211,7 +149,7 @@ impl NatsConfig {
             .tls_client_config(tls)
             .require_tls(self.ca_file.is_some())
             .ignore_discovered_servers()
-            .custom_inbox_prefix(self.cluster.replies())
+            .custom_inbox_prefix(subjects::replies(&self.cluster))
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_EVERY)
             .client_capacity(QUEUE_MESSAGES_MAX)
@@ -230,18 +168,6 @@ fn login_file(path: &Path) -> Result<String, NatsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_have_a_small_alphabet_and_1_to_32_characters() {
-        let longest = "a".repeat(NAME_BYTES_MAX);
-        for valid in ["a", "chat2", "0", &longest] {
-            assert!(ClusterName::new(valid).is_ok(), "{valid:?}");
-        }
-        let too_long = "a".repeat(NAME_BYTES_MAX + 1);
-        for invalid in ["", "Chat", "a.b", "a-b", "a_b", "ä", "a*", ">", &too_long] {
-            assert_eq!(ClusterName::new(invalid), Err(ClusterNameError), "{invalid:?}");
-        }
-    }
 
     #[test]
     fn urls_have_scheme_host_and_port() {

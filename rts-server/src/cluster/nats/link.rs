@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::config::{NatsConfig, NatsUrl};
 use super::error::NatsError;
+use super::subjects;
 use crate::cluster::bus::{PACKET_BYTES_MAX, SendError};
 
 /// Bytes of packets that may wait to be written. The trunks of a node send again what is lost.
@@ -86,8 +87,8 @@ pub(super) async fn open(
         return Err(NatsError::MaxPayload { server, is });
     }
     let down = |_| NatsError::Unreachable { server: server.clone(), cause: LOST.to_owned() };
-    let own = client.subscribe(config.cluster.inbox(node)).await.map_err(down)?;
-    let all = client.subscribe(config.cluster.all()).await.map_err(down)?;
+    let own = client.subscribe(subjects::inbox(&config.cluster, node)).await.map_err(down)?;
+    let all = client.subscribe(subjects::all(&config.cluster)).await.map_err(down)?;
     let (refused, watched) = watch::channel(None);
     let link = Link {
         statistics: client.statistics(),
@@ -95,12 +96,16 @@ pub(super) async fn open(
         server: server.clone(),
         given: AtomicU64::new(0),
         refused: watched,
-        everything: config.cluster.everything(),
-        stream: config.cluster.stream(),
+        everything: subjects::everything(&config.cluster),
+        stream: subjects::stream(&config.cluster),
     };
     let mut received = Received { own, all, events, refused };
-    let probe = link.probe(&mut received, config.cluster.inbox(node), config.cluster.all());
-    let silent = |_| NatsError::Timeout { server, request: config.cluster.all() };
+    let probe = link.probe(
+        &mut received,
+        subjects::inbox(&config.cluster, node),
+        subjects::all(&config.cluster),
+    );
+    let silent = |_| NatsError::Timeout { server, request: subjects::all(&config.cluster) };
     timeout(PROBE_TIMEOUT, probe).await.map_err(silent)??;
     Ok((link, received))
 }

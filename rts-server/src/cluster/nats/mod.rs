@@ -10,8 +10,9 @@ mod config;
 mod error;
 mod jetstream;
 mod link;
+mod subjects;
 
 pub use arbiter::NatsArbiter;
 pub use bus::NatsBus;
-pub use config::{ClusterName, ClusterNameError, NatsConfig, NatsLogin, NatsUrl, NatsUrlError};
+pub use config::{NatsConfig, NatsLogin, NatsUrl, NatsUrlError};
 pub use error::NatsError;

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use rts_cluster::membership::Beat;
-use rts_cluster::view::Incarnation;
 use rts_proto::Instant;
 
-/// The time without an answer to a beat after which a node wants another connection. Three beats
-/// are then lost, and the lease of 5 s goes on for long enough.
-const SILENCE: Duration = Duration::from_millis(1_500);
-/// The longest such time. It doubles while another connection does not help.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+use crate::limits::{UNHEARD, UNHEARD_MAX};
+use crate::membership::Beat;
+use crate::view::Incarnation;
 
 /// The answers to the beats of a node.
 #[derive(Debug)]
@@ -25,14 +21,14 @@ pub(super) struct Echoes {
 
 impl Echoes {
     pub(super) fn new(own: Incarnation, now: Instant) -> Self {
-        Self { own, answered: 0, since: now, silence: SILENCE }
+        Self { own, answered: 0, since: now, silence: UNHEARD }
     }
 
     /// Takes a beat of another node.
     pub(super) fn heard(&mut self, now: Instant, beat: &Beat) {
         let echo = beat.echoes.iter().find(|echo| echo.of == self.own);
         if let Some(echo) = echo.filter(|echo| echo.number > self.answered) {
-            (self.answered, self.since, self.silence) = (echo.number, now, SILENCE);
+            (self.answered, self.since, self.silence) = (echo.number, now, UNHEARD);
         }
     }
 
@@ -51,7 +47,7 @@ impl Echoes {
         let is_silent = self.deadline() <= now;
         if is_silent {
             self.since = now;
-            self.silence = (2 * self.silence).min(SILENCE_MAX);
+            self.silence = (2 * self.silence).min(UNHEARD_MAX);
         }
         is_silent
     }
@@ -59,10 +55,9 @@ impl Echoes {
 
 #[cfg(test)]
 mod tests {
-    use rts_cluster::membership::{Echo, Wish};
-    use rts_cluster::view::{Member, MemberState, NodeName};
-
     use super::*;
+    use crate::membership::{Echo, Wish};
+    use crate::testing::member;
 
     const OWN: Incarnation = Incarnation(1);
 
@@ -71,13 +66,7 @@ mod tests {
     }
 
     fn answer(of: u64, number: u64) -> Beat {
-        let node = Member {
-            name: NodeName::new("b").expect("a valid name"),
-            incarnation: Incarnation(2),
-            shards: 1,
-            version: 1,
-            state: MemberState::Up,
-        };
+        let node = member("b", 2);
         let echoes = vec![Echo { of: Incarnation(of), number }];
         let (votes, dead) = (Vec::new(), Vec::new());
         Beat { node, epoch: None, number: 1, wish: Wish::Leave, echoes, votes, dead }
