@@ -69,6 +69,18 @@ impl TokenBucket {
         self.level = self.level.saturating_add(MICROS_PER_SECOND).min(self.capacity);
     }
 
+    /// Millionths of an event that it lacks now.
+    pub(crate) fn used(&self, now: Instant) -> u64 {
+        let mut present = self.clone();
+        present.refill(now);
+        present.capacity - present.level
+    }
+
+    /// Takes millionths of an event from a full bucket, or all that it has.
+    pub(crate) fn set_used(&mut self, used: u64) {
+        self.level = self.capacity.saturating_sub(used);
+    }
+
     /// When the bucket is full again, if nothing more is taken.
     pub(crate) fn full_at(&self) -> Instant {
         self.has_at(self.capacity)

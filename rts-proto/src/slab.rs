@@ -6,24 +6,27 @@ use core::num::NonZeroU64;
 /// Bits of a key that hold the slot, counted from 1.
 const SLOT_BITS: u32 = 26;
 /// Bits of a key that hold the number of its slab.
-const SLAB_BITS: u32 = 32 - SLOT_BITS;
+const SLAB_BITS: u32 = 12;
+/// Bits of a key that hold its serial number.
+const SERIAL_BITS: u32 = 64 - SLAB_BITS - SLOT_BITS;
 const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 
 /// Slabs whose keys differ from one another.
-pub(crate) const SLABS_MAX: u8 = 1 << SLAB_BITS;
+pub(crate) const SLABS_MAX: u16 = 1 << SLAB_BITS;
 
 /// The name of a value while it is stored. The first key of slab 0 is 1. Later keys of a slab are
-/// greater, until 2³² values were stored. Keys of two slabs with different numbers differ.
+/// greater, until 2²⁶ values were stored. Keys of two slabs with different numbers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Key(NonZeroU64);
 
 impl Key {
-    /// From the top: 32 bits of serial number, 6 of the slab, 26 of the slot.
-    fn new(serial: u32, slab: u8, slot: usize) -> Self {
+    /// From the top: 26 bits of serial number, 12 of the slab, 26 of the slot.
+    fn new(serial: u32, slab: u16, slot: usize) -> Self {
         let place = slot as u64 + 1;
         assert!(place <= SLOT_MASK, "a slab is not that large");
-        let number = u64::from(serial) << 32 | u64::from(slab) << SLOT_BITS | place;
+        let above = u64::from(serial) << SLAB_BITS | u64::from(slab);
+        let number = above << SLOT_BITS | place;
         Self(NonZeroU64::new(number).expect("places are counted from 1"))
     }
 
@@ -40,8 +43,8 @@ impl Key {
     }
 
     /// The number of the slab that made the key.
-    pub(crate) fn slab(self) -> u8 {
-        (self.number() >> SLOT_BITS) as u8 & (SLABS_MAX - 1)
+    pub(crate) fn slab(self) -> u16 {
+        (self.number() >> SLOT_BITS) as u16 & (SLABS_MAX - 1)
     }
 
     /// The slot's index. A key without a slot has an index that is out of range.
@@ -58,7 +61,7 @@ pub(crate) struct Slab<V> {
     free: Vec<u32>,
     next_serial: u32,
     /// In all keys of this slab.
-    number: u8,
+    number: u16,
 }
 
 /// A slot keeps the key of its latest value.
@@ -70,13 +73,13 @@ struct Slot<V> {
 
 impl<V> Slab<V> {
     /// An empty slab with a number below [`SLABS_MAX`].
-    pub(crate) fn new(number: u8) -> Self {
+    pub(crate) fn new(number: u16) -> Self {
         assert!(number < SLABS_MAX, "a key has no room for it");
         Self { slots: Vec::new(), free: Vec::new(), next_serial: 0, number }
     }
 
     /// The number in its keys.
-    pub(crate) fn number(&self) -> u8 {
+    pub(crate) fn number(&self) -> u16 {
         self.number
     }
 
@@ -93,7 +96,7 @@ impl<V> Slab<V> {
     /// Inserts a value that is built from its own key.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> V) -> Key {
         let serial = self.next_serial;
-        self.next_serial = serial.wrapping_add(1);
+        self.next_serial = (serial + 1) % (1 << SERIAL_BITS);
         let slot = self.free.pop().map_or(self.slots.len(), |slot| slot as usize);
         let key = Key::new(serial, self.number, slot);
         let filled = Slot { key, value: Some(make(key)) };
@@ -161,7 +164,7 @@ mod tests {
         let mut slab = Slab::new(0);
         let key = slab.insert_with(|_| 'a');
         assert_eq!(key.number(), 1);
-        for number in [2, 1 << 32, 1 << 32 | 1, u64::MAX] {
+        for number in [2, 1 << 38, 1 << 38 | 1, u64::MAX] {
             assert_eq!(Key::from_number(number).and_then(|key| slab.get(key)), None);
         }
         assert_eq!(Key::from_number(0), None);

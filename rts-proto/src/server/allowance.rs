@@ -1,6 +1,9 @@
 //! A user's rates, and what is left of them (§8.3).
 
+use alloc::boxed::Box;
+
 use super::config::Config;
+use super::io::UsedRates;
 use crate::Instant;
 use crate::limits::REFUSAL_NOTICE_EVERY;
 use crate::limits::{JOINS_BURST_MIN, MEMBER_LIST_BYTES_BURST, MEMBER_LIST_BYTES_PER_SECOND};
@@ -90,11 +93,42 @@ impl Allowance {
 
     /// When all rates are full again.
     pub(super) fn full_at(&self) -> Instant {
+        self.buckets().map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
+    }
+
+    /// What is used up of the rates, for another shard; `None` if they are full.
+    pub(super) fn used(&self, now: Instant) -> Option<Box<UsedRates>> {
+        let used = self.buckets().map(|bucket| bucket.used(now));
+        used.iter().any(|used| *used > 0).then(|| Box::new(UsedRates(used)))
+    }
+
+    /// Rates of which this is used up.
+    pub(super) fn with_used(config: &Config, now: Instant, used: &UsedRates) -> Self {
+        let mut allowance = Self::full(config, now);
+        let buckets = allowance.buckets_mut();
+        buckets.into_iter().zip(used.0).for_each(|(bucket, used)| bucket.set_used(used));
+        allowance
+    }
+
+    /// All rates, in the order of [`UsedRates`].
+    fn buckets(&self) -> [&TokenBucket; 7] {
         let Self { sends, broadcasts, server_sends, server_params, .. } = self;
         let Self { statuses, joins, member_lists, .. } = self;
-        let buckets =
-            [sends, broadcasts, server_sends, server_params, statuses, joins, member_lists];
-        buckets.map(TokenBucket::full_at).into_iter().max().unwrap_or_default()
+        [sends, broadcasts, server_sends, server_params, statuses, joins, member_lists]
+    }
+
+    fn buckets_mut(&mut self) -> [&mut TokenBucket; 7] {
+        let Self {
+            sends,
+            broadcasts,
+            server_sends,
+            server_params,
+            statuses,
+            joins,
+            member_lists,
+            refusal_logged_at: _,
+        } = self;
+        [sends, broadcasts, server_sends, server_params, statuses, joins, member_lists]
     }
 
     /// Whether to log this refusal. Notices for one user are rate-limited.
@@ -110,6 +144,23 @@ impl Allowance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn used_up_rates_are_the_same_in_another_shard_whose_clock_differs() {
+        let config = Config::default();
+        let mut allowance = Allowance::full(&config, Instant::ORIGIN);
+        assert_eq!(allowance.used(Instant::ORIGIN), None);
+        assert!(allowance.take(Paced::Join, Instant::ORIGIN));
+        assert!(allowance.take(Paced::Send, Instant::ORIGIN));
+        let (here, there) = (Instant::from_micros(1_000), Instant::from_millis(77_000));
+        let used = allowance.used(here).expect("something");
+        let moved = Allowance::with_used(&config, there, &used);
+        assert_eq!(moved.full_at().since(there), allowance.full_at().since(here));
+        assert_eq!(moved.used(there), Some(used));
+        assert_eq!(moved.used(there + (moved.full_at().since(there))), None);
+        let too_much = Allowance::with_used(&config, there, &UsedRates([u64::MAX; 7]));
+        assert!(!{ too_much }.take(Paced::Send, there));
+    }
 
     #[test]
     fn allowance_is_full_with_its_slowest_rate() {

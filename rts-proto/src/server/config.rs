@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
+use super::homes::HomeTable;
 use super::placement::Placement;
 use crate::limits::{
     BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, JOINS_PER_SECOND,
@@ -73,6 +74,8 @@ pub struct Config {
     /// Which shard of its node this is. Each shard has its part of the bounds that are for all
     /// users together.
     pub placement: Placement,
+    /// The homes of users and rooms in a cluster. Absent for a node that is in no cluster.
+    pub homes: Option<HomeTable>,
 }
 
 impl Default for Config {
@@ -98,6 +101,7 @@ impl Default for Config {
             reserved_uids: BTreeSet::new(),
             reported_apps: BTreeSet::new(),
             placement: Placement::ALONE,
+            homes: None,
         }
     }
 }

@@ -56,6 +56,11 @@ impl Server {
         let away_until = last_heard + shared.config.session_grace;
         self.end_memberships(&app_id, number, &uid, rooms, end, away_until);
         self.report_offline(&app_id, &uid, end);
+        match end {
+            End::Logout | End::Dropped => self.release_user(&app_id, &uid, None),
+            // The user's next session or its waiting memberships come first.
+            End::Superseded | End::PutOut => {}
+        }
     }
 
     /// The rooms that the session was in, or had asked to join.
@@ -90,7 +95,7 @@ impl Server {
         end: MemberEnd,
     ) {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
-        if let Some(shard) = shared.config.placement.other_of_room(app_id, &room) {
+        if let Some(shard) = shared.homes.other_of_room(app_id, &room) {
             if let MemberEnd::WaitsUntil(_) = end {
                 tallies.count_orphan_in(shared, app_id, uid, room.clone());
             }
@@ -102,7 +107,9 @@ impl Server {
                 self.rooms.remove(shared, tallies, app_id, &room, uid, reason);
             }
             MemberEnd::WaitsUntil(until) => {
-                self.rooms.go_away(shared, tallies, app_id, &room, uid, until);
+                if self.rooms.go_away(shared, app_id, &room, uid, until) {
+                    tallies.count_orphan_in(shared, app_id, uid, room);
+                }
             }
         }
     }
@@ -123,7 +130,7 @@ impl Server {
     }
 
     /// §3.5: the user's session is replaced, by another login or by the same login, which lost it.
-    pub(super) fn supersede(&mut self, number: SessionNumber, claim: u64, by: LinkId) {
+    pub(super) fn supersede(&mut self, number: SessionNumber, claim: u64, by: Option<LinkId>) {
         let Some(session) = self.shared.session(number) else { return };
         let is_same_login = session.claim() == claim;
         let link = session.link();
@@ -154,17 +161,18 @@ impl Server {
             self.end_session(number, End::PutOut);
         }
         self.end_waiting_memberships(app_id, uid);
+        self.release_user(app_id, uid, None);
         number.is_some()
     }
 
     /// Ends the memberships that wait for another login of the user (§6.9). Entries reach the
     /// shards of other rooms behind the ends of sessions, and before a join of the next session.
     fn end_waiting_memberships(&mut self, app_id: &AppId, uid: &UserId) {
-        let placement = self.shared.config.placement;
+        let homes = &self.shared.homes;
         let elsewhere: Vec<(ShardId, RoomId)> = self
             .tallies
             .orphans(app_id, uid)
-            .filter_map(|room| Some((placement.other_of_room(app_id, room)?, room.clone())))
+            .filter_map(|room| Some((homes.other_of_room(app_id, room)?, room.clone())))
             .collect();
         for (shard, room) in elsewhere {
             self.shared.send_in_app(shard, app_id, Entry::PutOut { room, uid: uid.clone() });

@@ -59,9 +59,11 @@ struct Opening {
 /// ```text
 ///            Hello             Login               verdict: accept
 /// Greeting ---------> Waiting ---------> Checking -----------------> attached
-///                        |                       |                      ^
-///                        +----- resume ----------|----------------------+
-///                        |                       +--> Queued -----------+
+///                        |                       |                      ^  ^
+///                        +----- resume ----------|----------------------+  |
+///                        |                       +--> Queued --------------+
+///                        |                       |       v                 |
+///                        |                       +--> Asking -- granted ---+
 ///                        +--> another shard, where it is Waiting
 /// ```
 #[derive(Debug)]
@@ -74,6 +76,12 @@ enum Phase {
     },
     /// The login waits for its turn among the logins of its user (§3.9).
     Queued {
+        asked: Box<Login>,
+        pass: Pass,
+    },
+    /// In a cluster, the login asks the home of its user.
+    Asking {
+        ticket: LoginId,
         asked: Box<Login>,
         pass: Pass,
     },
@@ -188,7 +196,7 @@ impl Links {
         shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
         match opening.phase {
             Phase::Greeting | Phase::Waiting => None,
-            Phase::Checking { login, .. } => {
+            Phase::Checking { login, .. } | Phase::Asking { ticket: login, .. } => {
                 self.logins.remove(&login);
                 None
             }
@@ -250,7 +258,9 @@ impl Links {
         Some(match self.opening(id)?.phase {
             Phase::Greeting => Expects::Hello,
             Phase::Waiting => Expects::Login,
-            Phase::Checking { .. } | Phase::Queued { .. } => Expects::Nothing,
+            Phase::Checking { .. } | Phase::Queued { .. } | Phase::Asking { .. } => {
+                Expects::Nothing
+            }
         })
     }
 
@@ -266,11 +276,15 @@ impl Links {
 
     /// The login waits for its verdict from now on.
     pub(super) fn begin_check(&mut self, id: LinkId, asked: Login) -> LoginId {
-        self.last_login += 1;
-        let login = LoginId(self.last_login);
+        let login = self.next_login();
         self.set_phase(id, Phase::Checking { login, asked: Box::new(asked) });
         self.logins.insert(login, id);
         login
+    }
+
+    fn next_login(&mut self) -> LoginId {
+        self.last_login += 1;
+        LoginId(self.last_login)
     }
 
     /// The login has its verdict. Returns its link.
@@ -278,7 +292,26 @@ impl Links {
         let id = self.logins.remove(&login)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Checking { .. }))? {
             Phase::Checking { asked, .. } => Some((id, asked)),
-            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } | Phase::Asking { .. } => None,
+        }
+    }
+
+    /// The login is good, and asks the home of its user from now on.
+    pub(super) fn begin_ask(&mut self, id: LinkId, asked: Login, pass: Pass) -> LoginId {
+        let ticket = self.next_login();
+        self.set_phase(id, Phase::Asking { ticket, asked: Box::new(asked), pass });
+        self.logins.insert(ticket, id);
+        ticket
+    }
+
+    /// The home of the user has answered. Returns the link of the login.
+    pub(super) fn end_ask(&mut self, ticket: LoginId) -> Option<(LinkId, Box<Login>, Pass)> {
+        let id = self.logins.remove(&ticket)?;
+        match self.take_phase(id, |phase| matches!(phase, Phase::Asking { .. }))? {
+            Phase::Asking { asked, pass, .. } => Some((id, asked, pass)),
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
+                None
+            }
         }
     }
 
@@ -291,7 +324,9 @@ impl Links {
     pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
         match self.take_phase(id, |phase| matches!(phase, Phase::Queued { .. }))? {
             Phase::Queued { asked, pass } => Some((asked, pass)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Asking { .. } => {
+                None
+            }
         }
     }
 
@@ -299,7 +334,9 @@ impl Links {
     pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
         match self.opening(id)?.phase {
             Phase::Queued { pass, .. } => Some(pass),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } => None,
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Asking { .. } => {
+                None
+            }
         }
     }
 
@@ -307,7 +344,9 @@ impl Links {
     pub(super) fn asked(&self, id: LinkId) -> Option<&Login> {
         match &self.opening(id)?.phase {
             Phase::Greeting | Phase::Waiting => None,
-            Phase::Checking { asked, .. } | Phase::Queued { asked, .. } => Some(asked),
+            Phase::Checking { asked, .. }
+            | Phase::Queued { asked, .. }
+            | Phase::Asking { asked, .. } => Some(asked),
         }
     }
 

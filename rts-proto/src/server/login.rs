@@ -4,7 +4,9 @@
 use alloc::boxed::Box;
 
 use super::closing::reason_for;
-use super::io::{Credentials, Notice, Output, Refusal, Report, Resumption, Verdict};
+use super::io::{
+    AskedLogin, Credentials, Denial, Notice, Output, Refusal, Report, Resumption, Verdict,
+};
 use super::keys::SessionNumber;
 use super::links::Pass;
 use super::session::Begin;
@@ -46,7 +48,7 @@ impl Server {
     fn is_overtaken(&self, login: &Login) -> bool {
         let present = self.users.find(&login.app_id, login.uid.as_str());
         let session = present.and_then(|number| self.shared.session(number));
-        session.is_some_and(|session| session.overtakes(login))
+        session.is_some_and(|session| session.overtakes(login.engine, login.attempt))
     }
 
     /// §4.8. A session that cannot be resumed stays unchanged.
@@ -159,31 +161,33 @@ impl Server {
         if self.bans.forbid_login(now, &asked.app_id, &asked.uid) {
             return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);
         }
-        // The present session may have begun after the driver was asked.
-        if self.is_overtaken(&asked) {
-            return self.close_overtaken(link, &asked);
+        if self.must_ask_home(&asked) {
+            return self.ask_home(link, asked, pass);
         }
-        let Pass { clock, issued_at } = pass;
+        self.begin_session(link, asked, pass, None);
+    }
+
+    /// This shard may begin a session of the user. `displaced` is the claim of the session that
+    /// another shard has ended for it.
+    pub(super) fn begin_session(
+        &mut self,
+        link: LinkId,
+        asked: Login,
+        pass: Pass,
+        displaced: Option<u64>,
+    ) {
+        let now = self.shared.now();
         let present = self.users.find(&asked.app_id, asked.uid.as_str());
-        let present_claim =
-            present.and_then(|number| self.shared.session(number)).map_or(0, |s| s.claim());
-        let continues = asked.claim > 0 && asked.claim <= clock;
-        if continues && present_claim > asked.claim && !planted(Bug::ClaimIgnored) {
-            let code = CloseCode::Displaced;
-            return self.close_login(link, &asked, code, reason_for(code));
-        }
-        let claim = match present_claim.checked_add(1) {
-            _ if continues => asked.claim,
-            Some(next) => clock.max(next),
-            // No greater claim exists, so the order of the two logins could not be known.
-            None => {
-                let code = LoginCode::ServerError;
-                return self.refuse(link, &asked, code, Refusal::NoGreaterClaim);
-            }
+        let session = present.and_then(|number| self.shared.session(number));
+        let login = AskedLogin::new(&asked, pass.clock);
+        let claim = match login.claim_after(session, displaced) {
+            Ok(claim) => claim,
+            Err(denial) => return self.deny(link, &asked, denial),
         };
         if let Some(number) = present {
-            self.supersede(number, claim, link);
+            self.supersede(number, claim, Some(link));
         }
+        let issued_at = pass.issued_at;
         let Some(key) = self.links.key(link) else { return };
         let app_id = self.users.shared_app_id(asked.app_id.clone());
         let uid = asked.uid.clone();
@@ -198,7 +202,7 @@ impl Server {
         let grace_at = now + shared.config.session_grace;
         let number = shared.sessions.begin(begin, &mut shared.deadlines, now, grace_at);
         self.users.insert(&app_id, uid.clone(), number);
-        if present.is_none() || planted(Bug::OnlineReportedAgain) {
+        if present.is_none() && displaced.is_none() || planted(Bug::OnlineReportedAgain) {
             shared.report(&app_id, || Report::UserOnline { uid });
         }
         self.answer_accepted(link, number, resumption);
@@ -213,6 +217,22 @@ impl Server {
         let notice = |app_id, uid| Notice::LoggedIn { link, app_id, uid, resumption };
         self.shared.notice_of(number, notice);
         self.transmit(link, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)));
+    }
+
+    /// The login does not get its user.
+    pub(super) fn deny(&mut self, link: LinkId, asked: &Login, denial: Denial) {
+        match denial {
+            // The present session may have begun after the driver was asked.
+            Denial::Overtaken => self.close_overtaken(link, asked),
+            Denial::Displaced => {
+                let code = CloseCode::Displaced;
+                self.close_login(link, asked, code, reason_for(code));
+            }
+            Denial::NoGreaterClaim => {
+                self.refuse(link, asked, LoginCode::ServerError, Refusal::NoGreaterClaim);
+            }
+            Denial::Busy => self.turn_away_login(link, asked),
+        }
     }
 
     fn close_overtaken(&mut self, link: LinkId, login: &Login) {

@@ -3,6 +3,7 @@
 
 use super::io::{Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Report};
 use super::keys::SessionNumber;
+use super::rooms;
 use super::shard::Server;
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::planted::{Bug, planted};
@@ -152,10 +153,13 @@ impl Server {
         let is_member = self.is_member(app_id, room, session, uid);
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         match end {
-            MemberEnd::WaitsUntil(_) if !is_member => shared.report_orphan_gone(app_id, room, uid),
+            MemberEnd::WaitsUntil(_) if !is_member => {
+                rooms::count_orphan_out(shared, tallies, app_id, room, uid);
+            }
             MemberEnd::Ends(_) if !is_member => {}
+            // The shard of the session has counted it.
             MemberEnd::WaitsUntil(until) => {
-                self.rooms.go_away(shared, tallies, app_id, room, uid, until);
+                self.rooms.go_away(shared, app_id, room, uid, until);
             }
             MemberEnd::Ends(reason) => {
                 self.rooms.remove(shared, tallies, app_id, room, uid, reason);

@@ -31,7 +31,7 @@ impl Server {
             return self.answer_member(number, ticket);
         }
         let (app_id, uid) = session.user();
-        let shard = self.shared.config.placement.other_of_room(&app_id, &room);
+        let shard = self.shared.homes.other_of_room(&app_id, &room);
         // A first join is bounded by its rate, and a lost membership would not come back. So only
         // a repeated one is refused.
         let is_repeated = session.rooms.contains(&room);
@@ -206,7 +206,7 @@ impl Server {
         self.prepare_leave(number, id);
         let Some(session) = self.shared.session_mut(number) else { return };
         let (app_id, uid) = session.user();
-        match self.shared.config.placement.other_of_room(&app_id, id) {
+        match self.shared.homes.other_of_room(&app_id, id) {
             None => self.leave_here(number, &app_id, id, &uid),
             Some(shard) if self.rooms_of(number).is_some_and(|rooms| rooms.leave_asked(id)) => {
                 let entry = Entry::Leave { room: id.clone(), session: number, uid, ticket };

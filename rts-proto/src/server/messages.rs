@@ -62,16 +62,20 @@ impl Server {
             return Some(SendCode::Unknown);
         }
         let (origin, to) = (Origin { session: number, id }, core::str::from_utf8(to).unwrap_or(""));
-        let placement = shared.config.placement;
         let elsewhere = match planted(Bug::HomeOfAnyApp) {
-            true => placement.other_of_name(to),
-            false => placement.other_of_user(sender.app_id(), to),
+            true => shared.homes.other_of_name(to),
+            false => shared.homes.other_of_user(sender.app_id(), to),
         };
         if let Some(shard) = elsewhere {
             return self.deliver_elsewhere(shard, origin, to, payload, config);
         }
         let Some(receiver) = self.users.receiver(sender.app_id(), to) else {
-            return Some(self.why_no_receiver(to));
+            if !shared.homes.are_in_cluster() {
+                return Some(self.why_no_receiver(to));
+            }
+            let frame = wire::delivery(sender.uid(), payload, config);
+            let app_id = sender.app_id().clone();
+            return self.deliver_to_owner(&app_id, origin, to, config, &frame);
         };
         let frame = wire::delivery(sender.uid(), payload, config);
         self.deliver_to(receiver, origin, frame, config)
@@ -103,8 +107,26 @@ impl Server {
         None
     }
 
-    /// A message from another shard to a user of this one.
+    /// A message from another shard to a user whose home this one is.
     pub(super) fn deliver_for_peer(
+        &mut self,
+        app_id: &AppId,
+        delivery: Delivery<'_>,
+        unreliable: &mut Unreliable,
+    ) {
+        let Delivery { session, id, config, to, frame } = delivery;
+        if self.shared.homes.are_in_cluster() && self.users.receiver(app_id, to).is_none() {
+            let origin = Origin { session, id };
+            if let Some(code) = self.deliver_to_owner(app_id, origin, to, config, frame) {
+                self.delivery_decided(origin, to, config, code);
+            }
+            return;
+        }
+        self.deliver_here(app_id, delivery, unreliable);
+    }
+
+    /// A message from another shard to a user of this one.
+    pub(super) fn deliver_here(
         &mut self,
         app_id: &AppId,
         delivery: Delivery<'_>,
@@ -121,12 +143,30 @@ impl Server {
             }
             None => Some(self.why_no_receiver(to)),
         };
-        match code {
-            None => {}
-            Some(SendCode::Ok) => {
-                self.shared.add_outcome(origin.session, Outcome::Send(SendCode::Ok, origin.id));
+        if let Some(code) = code {
+            self.delivery_decided(origin, to, config, code);
+        }
+    }
+
+    /// The result of a message from any shard is known.
+    fn delivery_decided(
+        &mut self,
+        origin: Origin,
+        to: &str,
+        config: MessageConfig,
+        code: SendCode,
+    ) {
+        let Origin { session, id } = origin;
+        if code == SendCode::Ok {
+            return self.shared.add_outcome(session, Outcome::Send(code, id));
+        }
+        let Ok(to) = UserId::new(to) else { return };
+        match self.shared.sessions.other_shard_of(session) {
+            Some(shard) => {
+                let entry = Entry::NotDelivered { session, id, to, config, code };
+                self.shared.send_to_shard(shard, entry);
             }
-            Some(code) => self.shared.report_not_delivered(origin, to, config, code),
+            None => self.not_delivered(origin, &to, config, code),
         }
     }
 
@@ -151,7 +191,7 @@ impl Server {
         }
     }
 
-    fn why_no_receiver(&self, to: &str) -> SendCode {
+    pub(super) fn why_no_receiver(&self, to: &str) -> SendCode {
         match UserId::new(to) {
             Ok(uid) if !self.shared.config.reserved_uids.contains(&uid) => {
                 SendCode::ReceiverNotLoggedIn
@@ -224,7 +264,7 @@ impl Server {
             return Some(BroadcastCode::NotInRoom);
         }
         let frame = wire::room_delivery(session.uid(), room_id, payload);
-        if let Some(shard) = shared.config.placement.other_of_room(session.app_id(), room_id) {
+        if let Some(shard) = shared.homes.other_of_room(session.app_id(), room_id) {
             return self.broadcast_elsewhere(shard, Origin { session: number, id }, room_id, frame);
         }
         let room = match planted(Bug::RoomOfAnyApp) {

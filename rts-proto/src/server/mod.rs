@@ -18,7 +18,9 @@ mod observe;
 
 // Types that parts exchange.
 mod allowance;
+mod by_user;
 mod deadlines;
+mod homes;
 mod keys;
 mod placement;
 mod unreliable;
@@ -33,11 +35,13 @@ mod shared;
 mod back_end_rates;
 mod bans;
 mod links;
+mod owners;
 mod posts;
 mod room;
 mod rooms;
 mod tallies;
 mod targets;
+mod to_self;
 mod users;
 mod welcomes;
 
@@ -54,6 +58,7 @@ mod login;
 mod members;
 mod membership;
 mod messages;
+mod ownership;
 mod peer;
 mod put_out;
 mod removals;
@@ -73,14 +78,13 @@ pub use command::{Command, Returned};
 pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
+pub use homes::{HomeTable, SLOTS};
 pub use io::{
-    BadDelivery, Credentials, Deliveries, Delivery, Detail, Entered, Entry, Forbidden, Input,
-    JoinPermit, JoinRefusal, MemberEnd, Names, Notice, NoticeLevel, Opened, Output, Post,
-    PostProgress, Rate, Refusal, Report, Resumption, Target, Verdict,
+    AskedLogin, BadDelivery, Credentials, Deliveries, Delivery, Denial, Detail, Entered, Entry, ForOwner, Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice, NoticeLevel, Opened, Output, Ownership, Post, PostProgress, Rate, Refusal, Report, Resumption, Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
 pub use observe::Observe;
-pub use placement::{Placement, ShardId};
+pub use placement::{NodeNumber, Placement, ShardId};
 pub use shard::Server;
 pub use shards::{Shards, StatsPart};

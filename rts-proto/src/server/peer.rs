@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use super::io::Entry;
 use super::keys::Origin;
 use super::members::JoinAsked;
+use super::placement::ShardId;
+use super::rooms;
 use super::shard::Server;
 use super::unreliable::Unreliable;
 use super::welcomes::List;
@@ -15,7 +17,7 @@ impl Server {
     /// Handles the entries of another shard in their order.
     // Kept out of the path of a node with one shard.
     #[inline(never)]
-    pub(super) fn entries_arrived(&mut self, entries: Vec<Entry>) {
+    pub(super) fn entries_arrived(&mut self, from: ShardId, entries: Vec<Entry>) {
         let mut app_id = None;
         let mut unreliable = Unreliable::default();
         for entry in entries {
@@ -25,7 +27,7 @@ impl Server {
                     if let Some(entry) = self.session_entry(entry)
                         && let Some(app_id) = &app_id
                     {
-                        self.app_entry(app_id, entry, &mut unreliable);
+                        self.app_entry(from, app_id, entry, &mut unreliable);
                     }
                 }
             }
@@ -68,8 +70,16 @@ impl Server {
     }
 
     /// Handles an entry about a user or a room of this shard.
-    fn app_entry(&mut self, app_id: &AppId, entry: Entry, unreliable: &mut Unreliable) {
+    pub(super) fn app_entry(
+        &mut self,
+        from: ShardId,
+        app_id: &AppId,
+        entry: Entry,
+        unreliable: &mut Unreliable,
+    ) {
         match entry {
+            Entry::Ownership(entry) => self.ownership_arrived(from, app_id, entry),
+            Entry::ForOwner(passed_on) => self.passed_on(app_id, passed_on, unreliable),
             Entry::Deliver(deliveries) => {
                 for delivery in deliveries.iter() {
                     self.deliver_for_peer(app_id, delivery, unreliable);
@@ -80,7 +90,9 @@ impl Server {
                 self.query_status_for_peer(session, query, app_id, &uid);
             }
             Entry::OrphanGone { .. } if planted(Bug::OrphanCountKept) => {}
-            Entry::OrphanGone { room, uid } => self.tallies.count_orphan_out(app_id, &uid, &room),
+            Entry::OrphanGone { room, uid } => {
+                rooms::count_orphan_out(&mut self.shared, &mut self.tallies, app_id, &room, &uid);
+            }
             Entry::Join { room, session, uid, ticket, business_id, permit } => {
                 let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
                 self.join_for_peer(app_id, asked);

@@ -1,4 +1,4 @@
-//! The home of each user, room and app of a node: the shard that knows it.
+//! The shard of each user, room and app in a node.
 
 use siphasher::sip::SipHasher13;
 
@@ -7,20 +7,24 @@ use crate::limits::{APP_ID_BYTES, ID_BYTES_MAX};
 use crate::slab::SLABS_MAX;
 use crate::{AppId, RoomId};
 
-/// A shard of a node, counted from 0.
+/// Bits of the number of a shard in its node.
+const SHARD_BITS: u32 = 6;
+const NODES_MAX: u16 = SLABS_MAX >> SHARD_BITS;
+
+/// A node of a cluster. Nodes that are in the cluster at the same time have different numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShardId(u8);
+pub struct NodeNumber(u8);
 
-impl ShardId {
-    /// The first shard of every node.
-    pub const FIRST: Self = Self(0);
-    /// The most shards of one node.
-    pub const COUNT_MAX: usize = SLABS_MAX as usize;
+impl NodeNumber {
+    /// The number of a node that is in no cluster.
+    pub const ALONE: Self = Self(0);
+    /// The number of different numbers.
+    pub const COUNT: usize = NODES_MAX as usize;
 
-    /// The shard with this number, if a node can have it.
+    /// The node with this number, which is below [`COUNT`](Self::COUNT).
     #[must_use]
     pub fn new(number: usize) -> Option<Self> {
-        u8::try_from(number).ok().filter(|number| *number < SLABS_MAX).map(Self)
+        u8::try_from(number).ok().filter(|number| u16::from(*number) < NODES_MAX).map(Self)
     }
 
     /// Its number.
@@ -28,8 +32,45 @@ impl ShardId {
     pub fn number(self) -> usize {
         self.0.into()
     }
+}
 
-    pub(super) fn index(self) -> u8 {
+/// A shard of a node. Shards are counted from 0 in each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(u16);
+
+impl ShardId {
+    /// The first shard of a node that is in no cluster.
+    pub const FIRST: Self = Self(0);
+    /// The most shards of one node.
+    pub const COUNT_MAX: usize = 1 << SHARD_BITS;
+
+    /// The shard with this number of a node that is in no cluster, if a node can have it.
+    #[must_use]
+    pub fn new(number: usize) -> Option<Self> {
+        Self::of_node(NodeNumber::ALONE, number)
+    }
+
+    /// The shard of a node with this number, if a node can have it.
+    #[must_use]
+    pub fn of_node(node: NodeNumber, number: usize) -> Option<Self> {
+        let number = u16::try_from(number).ok().filter(|number| *number < 1 << SHARD_BITS)?;
+        Some(Self(u16::from(node.0) << SHARD_BITS | number))
+    }
+
+    /// Its node.
+    #[must_use]
+    pub fn node(self) -> NodeNumber {
+        NodeNumber((self.0 >> SHARD_BITS) as u8)
+    }
+
+    /// Its number in its node.
+    #[must_use]
+    pub fn number(self) -> usize {
+        (self.0 & ((1 << SHARD_BITS) - 1)).into()
+    }
+
+    /// Its number among the shards of all nodes.
+    pub(super) fn slab(self) -> u16 {
         self.0
     }
 
@@ -38,27 +79,27 @@ impl ShardId {
     }
 }
 
-/// Serializes as its number.
+/// Serializes as its number among the shards of all nodes.
 #[cfg(feature = "serde")]
 impl serde::Serialize for ShardId {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u8(self.0)
+        to.serialize_u16(self.0)
     }
 }
 
-/// Deserializes from the number of a shard. Other numbers are an error.
+/// Deserializes from the number of a shard among those of all nodes. Other numbers are an error.
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for ShardId {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = <u8 as serde::Deserialize>::deserialize(from)?;
-        Self::new(number.into()).ok_or_else(|| serde::de::Error::custom("no such shard"))
+        let number = <u16 as serde::Deserialize>::deserialize(from)?;
+        let shard = Some(Self(number)).filter(|_| number < SLABS_MAX);
+        shard.ok_or_else(|| serde::de::Error::custom("no such shard"))
     }
 }
 
 /// Which shard of a node this is, and how users and rooms are distributed over all of them.
 ///
-/// Every shard of a node has the same count and seed. Whatever a node knows of a user is in the
-/// user's shard, and likewise for a room.
+/// Every shard of a node has the same count and seed. Links of a user belong to the user's shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
     own: ShardId,
@@ -66,9 +107,9 @@ pub struct Placement {
     seed: u64,
 }
 
-/// What has a home.
+/// What is distributed over shards.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     App,
     User,
     Room,
@@ -91,7 +132,7 @@ impl Placement {
     /// as the nearest one that it can.
     pub fn of_node(count: usize, seed: u64) -> impl Iterator<Item = Self> {
         let count = count.clamp(1, ShardId::COUNT_MAX) as u8;
-        (0..count).map(move |own| Self { own: ShardId(own), count, seed })
+        (0..count).map(move |own| Self { own: ShardId(own.into()), count, seed })
     }
 
     /// The part of this shard of a bound for the whole node, rounded up.
@@ -124,7 +165,8 @@ impl Placement {
 
     /// All shards of the node.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (0..self.count).map(ShardId)
+        let first = self.own.slab() - self.own.number() as u16;
+        (0..u16::from(self.count)).map(move |number| ShardId(first + number))
     }
 
     /// The shard of an app: it has the rate of the app's back end.
@@ -154,12 +196,6 @@ impl Placement {
         Some(self.of_user(app_id, uid)).filter(|shard| *shard != self.own)
     }
 
-    /// The shard of a user of some other app, for planted bugs.
-    pub(super) fn other_of_name(&self, uid: &str) -> Option<ShardId> {
-        let app_id = AppId::new("000000000000000000000000").ok()?;
-        self.other_of_user(&app_id, uid)
-    }
-
     /// The shard of a room, if it is another one.
     #[inline]
     pub(super) fn other_of_room(&self, app_id: &AppId, room: &RoomId) -> Option<ShardId> {
@@ -173,6 +209,11 @@ impl Placement {
         if self.count == 1 {
             return self.own;
         }
+        of_hash(self.own.node(), self.count, self.hash(kind, app_id, name))
+    }
+
+    /// A keyed hash, so that nobody can aim names at a shard.
+    pub(super) fn hash(&self, kind: Kind, app_id: &AppId, name: &str) -> u64 {
         // App ids have one length, so the names behind them begin at one place. What is longer than
         // a name can be counts with its beginning.
         let (app_id, name) = (app_id.as_str().as_bytes(), name.as_bytes());
@@ -180,11 +221,15 @@ impl Placement {
         let len = APP_ID_BYTES + name.len().min(ID_BYTES_MAX);
         text[..APP_ID_BYTES].copy_from_slice(app_id);
         text[APP_ID_BYTES..len].copy_from_slice(&name[..len - APP_ID_BYTES]);
-        // A keyed hash, so that nobody can aim names at a shard.
-        let hash = SipHasher13::new_with_keys(self.seed, kind as u64).hash(&text[..len]);
-        let high = hash >> 32;
-        ShardId(((high * u64::from(self.count)) >> 32) as u8)
+        SipHasher13::new_with_keys(self.seed, kind as u64).hash(&text[..len])
     }
+}
+
+/// The shard of a node with `count` shards to which a name with this hash belongs.
+#[inline]
+pub(super) fn of_hash(node: NodeNumber, count: u8, hash: u64) -> ShardId {
+    let number = ((hash >> 32) * u64::from(count)) >> 32;
+    ShardId(u16::from(node.0) << SHARD_BITS | number as u16)
 }
 
 #[cfg(test)]
@@ -196,6 +241,23 @@ mod tests {
 
     fn placement(own: usize, count: usize) -> Option<Placement> {
         Placement::new(ShardId::new(own)?, count, 7)
+    }
+
+    #[test]
+    fn shards_of_different_nodes_differ() {
+        let node = |number| NodeNumber::new(number).expect("valid");
+        let shard = |of, number| ShardId::of_node(node(of), number).expect("valid");
+        assert_eq!((NodeNumber::new(64), ShardId::of_node(node(63), 64)), (None, None));
+        for (of, number) in [(0, 0), (0, 63), (1, 0), (63, 63)] {
+            let id = shard(of, number);
+            assert_eq!((id.node(), id.number()), (node(of), number));
+        }
+        assert_eq!(shard(0, 5), ShardId::new(5).expect("valid"));
+        let placement = Placement::new(shard(3, 1), 2, 7).expect("valid");
+        assert_eq!(placement.shards().collect::<Vec<_>>(), [shard(3, 0), shard(3, 1)]);
+        let other = (0..100).map(|name| alloc::format!("u{name}"));
+        let other = other.filter_map(|name| placement.other_of_user(&app_id(), &name));
+        assert!(other.clone().count() > 30 && { other }.all(|other| other == shard(3, 0)));
     }
 
     #[test]

@@ -75,29 +75,26 @@ impl Rooms {
         true
     }
 
-    /// §6.9: the membership waits for the user's new session.
+    /// §6.9: the membership waits for the user's new session. False if nothing waits.
     pub(super) fn go_away(
         &mut self,
         shared: &mut Shared,
-        tallies: &mut Tallies,
         app_id: &AppId,
         id: &RoomId,
         uid: &UserId,
         until: Instant,
-    ) {
+    ) -> bool {
         let audience = self.next_audience();
         let Some(room) = self.find_mut(app_id, id).filter(|room| room.contains(uid)) else {
-            return;
+            return false;
         };
         if planted(Bug::OrphansForEver) {
-            return room.go_away(uid, Away::ForEver, audience);
+            room.go_away(uid, Away::ForEver, audience);
+            return false;
         }
         let deadline = shared.deadlines.arm(until, Due::orphaned_membership(app_id, id, uid));
         room.go_away(uid, Away::Until(deadline), audience);
-        // Otherwise the user's shard has counted it.
-        if shared.config.placement.other_of_user(app_id, uid.as_str()).is_none() {
-            tallies.count_orphan_in(shared, app_id, uid, id.clone());
-        }
+        true
     }
 
     /// Removes a member and notifies the others. False when the user is not a member. The caller
@@ -224,6 +221,19 @@ impl Rooms {
     }
 }
 
+/// A membership no longer waits for a session, wherever it was counted.
+pub(super) fn count_orphan_out(
+    shared: &mut Shared,
+    tallies: &mut Tallies,
+    app_id: &AppId,
+    id: &RoomId,
+    uid: &UserId,
+) {
+    if !shared.orphan_gone_elsewhere(app_id, id, uid) {
+        tallies.count_orphan_out(app_id, uid, id);
+    }
+}
+
 /// The membership no longer waits for a session.
 fn stop_waiting(
     shared: &mut Shared,
@@ -235,11 +245,7 @@ fn stop_waiting(
 ) {
     if let Away::Until(deadline) = away {
         shared.deadlines.disarm(deadline, Due::orphaned_membership(app_id, id, uid));
-        // The user's shard counts the memberships that wait.
-        match shared.config.placement.other_of_user(app_id, uid.as_str()) {
-            None => tallies.count_orphan_out(app_id, uid, id),
-            Some(_) => shared.report_orphan_gone(app_id, id, uid),
-        }
+        count_orphan_out(shared, tallies, app_id, id, uid);
     }
 }
 
@@ -283,7 +289,9 @@ mod tests {
 
         fn go_away(&mut self, user: &str) {
             let Self { rooms, shared, tallies, app, room } = self;
-            rooms.go_away(shared, tallies, app, room, &uid(user), UNTIL);
+            if rooms.go_away(shared, app, room, &uid(user), UNTIL) {
+                tallies.count_orphan_in(shared, app, &uid(user), room.clone());
+            }
         }
 
         fn come_back(&mut self, user: &str, session: SessionNumber) -> bool {

@@ -142,8 +142,8 @@ impl Session {
     }
 
     /// §3.8: whether the session belongs to a later login of the same engine.
-    pub(super) fn overtakes(&self, login: &Login) -> bool {
-        Engine::of(login).is_overtaken_by(self.engine)
+    pub(super) fn overtakes(&self, engine: u64, attempt: u64) -> bool {
+        Engine { number: engine, attempt }.is_overtaken_by(self.engine)
     }
 
     pub(super) fn allowance(&mut self, config: &Config, now: Instant) -> &mut Allowance {

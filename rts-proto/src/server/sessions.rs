@@ -31,13 +31,13 @@ struct Tombstone {
 impl Sessions {
     /// No sessions of this shard.
     pub(super) fn new(shard: ShardId) -> Self {
-        Self { slab: Slab::new(shard.index()), tombstones: BTreeMap::new() }
+        Self { slab: Slab::new(shard.slab()), tombstones: BTreeMap::new() }
     }
 
     /// The shard of a session, if it is another one.
     pub(super) fn other_shard_of(&self, number: SessionNumber) -> Option<ShardId> {
         let shard = ShardId::of_session(number);
-        (shard.number() != usize::from(self.slab.number())).then_some(shard)
+        (shard.slab() != self.slab.number()).then_some(shard)
     }
 
     #[inline]

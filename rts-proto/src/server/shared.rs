@@ -4,16 +4,18 @@
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadlines;
-use super::io::{Detail, Entry, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
-use super::keys::{Origin, Outcome, SessionNumber};
+use super::homes::Homes;
+use super::io::{Detail, Entry, ForOwner, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
+use super::keys::{Outcome, SessionNumber};
 use super::outbox::Outbox;
+use super::owners::{Owners, Route};
 use super::placement::ShardId;
 use super::session::Session;
 use super::sessions::Sessions;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::wire::Frame;
-use crate::{AppId, Instant, LinkId, MessageConfig, RoomId, SendCode, UserId};
+use crate::{AppId, Instant, LinkId, RoomId, UserId};
 use bytes::Bytes;
 
 /// Shows that the caller is a [turn](super::turn) of the shard. Only a turn has such a type.
@@ -24,6 +26,8 @@ pub(super) struct Shared {
     pub(super) config: Config,
     /// The latest moment: time never goes back.
     now: Instant,
+    pub(super) homes: Homes,
+    pub(super) owners: Owners,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
@@ -34,9 +38,13 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: Config) -> Self {
         let sessions = Sessions::new(config.placement.own());
+        let homes = Homes::new(config.placement, config.homes.clone());
+        let owners = Owners::new(config.placement.seed());
         Self {
             config,
             now: Instant::ORIGIN,
+            homes,
+            owners,
             sessions,
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
@@ -114,28 +122,31 @@ impl Shared {
         self.outbox.send_to_shard(&mut self.sessions, self.now, to, Some(app_id), entry);
     }
 
-    /// Reports to the user's shard that a membership no longer waits for the user.
-    pub(super) fn report_orphan_gone(&mut self, app_id: &AppId, room: &RoomId, uid: &UserId) {
-        let shard = self.config.placement.other_of_user(app_id, uid.as_str());
-        if let Some(shard) = shard {
-            let (room, uid) = (room.clone(), uid.clone());
-            self.send_in_app(shard, app_id, Entry::OrphanGone { room, uid });
-        }
-    }
-
-    /// A message from another shard is not delivered.
-    pub(super) fn report_not_delivered(
+    /// Tells the shard of a user's session, or the user's home, that a membership no longer waits
+    /// for the user. False if this shard itself counts such memberships of the user.
+    pub(super) fn orphan_gone_elsewhere(
         &mut self,
-        origin: Origin,
-        to: &str,
-        config: MessageConfig,
-        code: SendCode,
-    ) {
-        let Origin { session, id } = origin;
-        if let Some(shard) = self.sessions.other_shard_of(session)
-            && let Ok(to) = UserId::new(to)
-        {
-            self.send_to_shard(shard, Entry::NotDelivered { session, id, to, config, code });
+        app_id: &AppId,
+        room: &RoomId,
+        uid: &UserId,
+    ) -> bool {
+        let (room, of) = (room.clone(), uid.clone());
+        if let Some(home) = self.homes.other_of_user(app_id, uid.as_str()) {
+            self.send_in_app(home, app_id, Entry::OrphanGone { room, uid: of });
+            return true;
+        }
+        match self.owners.route(app_id, uid.as_str()) {
+            Route::Owner(owner) if owner != self.config.placement.own() => {
+                let passed_on = ForOwner::OrphanGone { room, uid: of };
+                self.send_in_app(owner, app_id, Entry::ForOwner(passed_on));
+                true
+            }
+            Route::Held => {
+                let passed_on = ForOwner::OrphanGone { room, uid: of };
+                self.owners.hold(app_id, uid.as_str(), passed_on);
+                true
+            }
+            Route::Owner(_) | Route::Nobody => false,
         }
     }
 
@@ -252,8 +263,17 @@ impl Shared {
     /// The sizes of its stores.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { config: _, now: _, sessions, deadlines, outbox, notice_level: _ } = self;
-        [sessions.kept(), deadlines.kept(), outbox.kept()].concat()
+        let Self {
+            config: _,
+            now: _,
+            homes: _,
+            owners,
+            sessions,
+            deadlines,
+            outbox,
+            notice_level: _,
+        } = self;
+        [owners.kept(), sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }
 

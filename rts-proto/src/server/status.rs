@@ -20,7 +20,7 @@ impl Server {
         let status = if !allowance.take(Paced::StatusQuery, now) {
             self.shared.notice_over_rate(number, Rate::StatusQueries);
             OnlineStatus::Unreachable
-        } else if let Some(shard) = self.shared.config.placement.other_of_user(&app_id, uid) {
+        } else if let Some(shard) = self.shared.homes.other_of_user(&app_id, uid) {
             match UserId::new(uid) {
                 Ok(_) if self.shared.outbox.is_congested(shard) => OnlineStatus::Unreachable,
                 Ok(uid) => {
@@ -30,12 +30,37 @@ impl Server {
                 Err(_) => OnlineStatus::Offline,
             }
         } else {
-            self.status_of(now, &app_id, uid)
+            match self.status_at_home(number, query, &app_id, uid) {
+                Some(status) => status,
+                None => return,
+            }
         };
         self.answer_status(number, query, status);
     }
 
-    fn answer_status(&mut self, number: SessionNumber, query: u64, status: OnlineStatus) {
+    /// The status of a user whose home this shard is, unless the user's owner answers.
+    fn status_at_home(
+        &mut self,
+        session: SessionNumber,
+        query: u64,
+        app_id: &AppId,
+        uid: &str,
+    ) -> Option<OnlineStatus> {
+        if self.shared.homes.are_in_cluster()
+            && self.users.find(app_id, uid).is_none()
+            && let Ok(uid) = UserId::new(uid)
+        {
+            return self.ask_owner_for_status(app_id, &uid, session, query);
+        }
+        Some(self.status_of(self.shared.now(), app_id, uid))
+    }
+
+    pub(super) fn answer_status(
+        &mut self,
+        number: SessionNumber,
+        query: u64,
+        status: OnlineStatus,
+    ) {
         self.shared.push_frame(number, Frame::StatusAnswer { query, status });
     }
 
@@ -47,8 +72,9 @@ impl Server {
         app_id: &AppId,
         uid: &UserId,
     ) {
-        let status = self.status_of(self.shared.now(), app_id, uid.as_str());
-        self.answer_status(session, query, status);
+        if let Some(status) = self.status_at_home(session, query, app_id, uid.as_str()) {
+            self.answer_status(session, query, status);
+        }
     }
 
     /// §7.1: the status of a user, for the app's back end.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::{Deadline, Due};
+use super::io::LeftBehind;
 use super::shared::Shared;
 #[cfg(test)]
 use crate::kept::Kept;
@@ -193,6 +194,42 @@ impl Tallies {
         }
         if tally.orphans.is_empty() && tally.due.is_none() {
             self.forget(app_id, uid);
+        }
+    }
+
+    /// Takes what is left of a user's sessions, for another shard.
+    pub(super) fn take_left(
+        &mut self,
+        shared: &Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        displaced: Option<u64>,
+    ) -> LeftBehind {
+        let Some(tally) = self.tally(app_id, uid) else {
+            return LeftBehind { displaced, ..LeftBehind::default() };
+        };
+        let orphans = core::mem::take(&mut tally.orphans).into_iter().collect();
+        let used = tally.allowance.take().and_then(|allowance| allowance.used(shared.now()));
+        if tally.due.is_none() {
+            self.forget(app_id, uid);
+        }
+        LeftBehind { displaced, orphans, used }
+    }
+
+    /// Adds what another shard has left of a user's sessions.
+    pub(super) fn put_left(
+        &mut self,
+        shared: &mut Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        left: LeftBehind,
+    ) {
+        for (room, count) in left.orphans {
+            *self.tally_or_new(shared, app_id, uid).orphans.entry(room).or_default() += count;
+        }
+        if let Some(used) = left.used {
+            let allowance = Allowance::with_used(&shared.config, shared.now(), &used);
+            self.keep_allowance(shared, app_id, uid, Some(Box::new(allowance)));
         }
     }
 

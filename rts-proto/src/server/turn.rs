@@ -33,7 +33,7 @@ impl Server {
                 self.posts.progressed(&mut self.shared, call, progress);
             }
             Input::HandedOver(link, opened) => self.link_handed_over(link, &opened),
-            Input::Peer(_, entries) => self.entries_arrived(entries),
+            Input::Peer(from, entries) => self.entries_arrived(from, entries),
             Input::PeerCongested(shard, is_congested) => {
                 self.shared.outbox.set_congested(shard, is_congested);
             }

@@ -1,8 +1,8 @@
 //! Users that are logged in, of each app, with their sessions.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::by_user::ByUser;
 use super::keys::SessionNumber;
 #[cfg(test)]
 use crate::kept::Kept;
@@ -10,27 +10,23 @@ use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::{AppId, UserId};
 
-/// An app has an entry while one of its users has.
 #[derive(Debug)]
-pub(super) struct Users {
-    apps: BTreeMap<AppId, Table<UserId, SessionNumber>>,
-    seed: u64,
-}
+pub(super) struct Users(ByUser<SessionNumber>);
 
 impl Users {
     pub(super) fn new(seed: u64) -> Self {
-        Self { apps: BTreeMap::new(), seed }
+        Self(ByUser::new(seed))
     }
 
     /// The session of a user. A text that is not a user id has none.
     #[inline]
     pub(super) fn find(&self, app_id: &AppId, uid: &str) -> Option<SessionNumber> {
-        self.apps.get(app_id)?.get(uid).copied()
+        self.0.get(app_id, uid).copied()
     }
 
     /// Finds a user of any app, for planted bugs.
     pub(super) fn find_in_any_app(&self, uid: &str) -> Option<SessionNumber> {
-        self.apps.values().find_map(|users| users.get(uid)).copied()
+        self.0.tables().find_map(|users| users.get(uid)).copied()
     }
 
     /// §5.3: the session of a receiver.
@@ -40,50 +36,44 @@ impl Users {
 
     /// The app id in the memory of this table, so that all sessions of an app share it.
     pub(super) fn shared_app_id(&self, app_id: AppId) -> AppId {
-        self.apps.get_key_value(&app_id).map_or(app_id, |(known, _)| known.clone())
+        self.0.known_app_id(&app_id).cloned().unwrap_or(app_id)
     }
 
     pub(super) fn insert(&mut self, app_id: &AppId, uid: UserId, number: SessionNumber) {
-        let users = self.apps.entry(app_id.clone()).or_insert_with(|| Table::new(self.seed));
-        users.insert(uid, number);
+        self.0.insert(app_id, uid, number);
     }
 
     pub(super) fn remove(&mut self, app_id: &AppId, uid: &UserId) {
-        let Some(users) = self.apps.get_mut(app_id) else { return };
-        users.remove(uid);
-        if users.is_empty() {
-            self.apps.remove(app_id);
-        }
+        self.0.remove(app_id, uid.as_str());
     }
 
     pub(super) fn app_ids(&self) -> impl Iterator<Item = &AppId> {
-        self.apps.keys()
+        self.0.app_ids()
     }
 
     pub(super) fn len(&self, app_id: &AppId) -> usize {
-        self.apps.get(app_id).map_or(0, Table::len)
+        self.0.of_app(app_id).map_or(0, Table::len)
     }
 
     /// Sessions of an app, in no order: for sums and counts.
     pub(super) fn sessions(&self, app_id: &AppId) -> impl Iterator<Item = SessionNumber> {
-        self.apps.get(app_id).into_iter().flat_map(|users| users.values().copied())
+        self.0.of_app(app_id).into_iter().flat_map(|users| users.values().copied())
     }
 
     /// The users of an app in the order of their ids.
     pub(super) fn sorted(&self, app_id: &AppId) -> Vec<UserId> {
-        self.apps.get(app_id).map(Table::sorted_keys).unwrap_or_default()
+        self.0.of_app(app_id).map(Table::sorted_keys).unwrap_or_default()
     }
 
     /// The first `max` users of an app after `after`, in the order of their ids.
     pub(super) fn page(&self, app_id: &AppId, after: Option<&UserId>, max: usize) -> Vec<&UserId> {
-        self.apps.get(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
+        self.0.of_app(app_id).map(|users| users.keys_after(after, max)).unwrap_or_default()
     }
 
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { apps, seed: _ } = self;
-        alloc::vec![("apps with users", apps.len())]
+        alloc::vec![("apps with users", self.app_ids().count())]
     }
 }
 

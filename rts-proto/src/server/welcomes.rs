@@ -214,7 +214,7 @@ fn try_answer(
         List::Elsewhere { is_asked: true, .. } => return Err(WaitsFor::Names),
         List::Elsewhere { answer_bytes, is_asked, .. } => {
             may_pay(shared, number, *answer_bytes)?;
-            if let Some(shard) = shared.config.placement.other_of_room(&app_id, id) {
+            if let Some(shard) = shared.homes.other_of_room(&app_id, id) {
                 *is_asked = true;
                 let (room, session, ticket) = (id.clone(), number, *ticket);
                 shared.send_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });

@@ -1,5 +1,7 @@
-//! A node of several shards, and clients whose frames the test chooses. Entries between shards wait
-//! until the test lets them arrive.
+//! A node of several shards, or a cluster of such nodes, and clients whose frames the test chooses.
+//! Entries between shards wait until the test lets them arrive.
+//!
+//! Tests count the shards of all nodes together, from 0.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,17 +9,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
-    Config, Entry, Input, Output, Placement, Report, Server, ShardId, Shards, Verdict,
+    Config, Entry, HomeTable, Input, NodeNumber, Output, Placement, Report, Server, ShardId,
+    Shards, Stats, Verdict,
 };
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, ResumeKey};
 use rts_proto::{
-    AppId, CloseCode, Instant, LinkId, MessageConfig, MessageId, Payload, RoomId, UserId,
+    AppId, CloseCode, Instant, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomId,
+    UserId,
 };
 
+/// The seed of the distribution over shards.
+const SEED: u64 = 3;
 pub(crate) const HELLO: Frame = Frame::Hello { version: 1, features: 0 };
 
 pub(crate) struct Node {
     servers: Vec<Server>,
+    /// By number, the shards.
+    ids: Vec<ShardId>,
+    /// The homes of a cluster.
+    homes: Option<HomeTable>,
     pub(crate) now: Instant,
     /// The shard of each link.
     links: BTreeMap<LinkId, ShardId>,
@@ -34,17 +44,37 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A node that is in no cluster.
     pub(crate) fn new(count: usize, config: &Config) -> Self {
-        let server = |own: usize| {
-            let own = ShardId::new(own).expect("valid");
-            let placement = Placement::new(own, count, 3).expect("valid");
+        let ids = (0..count).map(|number| ShardId::new(number).expect("valid")).collect();
+        Self::of_shards(ids, None, config)
+    }
+
+    /// A cluster of nodes with these numbers of shards.
+    pub(crate) fn cluster(shape: &[usize], config: &Config) -> Self {
+        let node = |number| NodeNumber::new(number).expect("few nodes");
+        let shards = |(of, count): (usize, &usize)| {
+            (0..*count).map(move |number| ShardId::of_node(node(of), number).expect("few shards"))
+        };
+        let ids = shape.iter().enumerate().flat_map(shards).collect();
+        let nodes = shape.iter().enumerate().map(|(number, count)| (node(number), *count));
+        let homes = HomeTable::new(nodes, |slot| node(slot % shape.len())).expect("valid");
+        Self::of_shards(ids, Some(homes), config)
+    }
+
+    fn of_shards(ids: Vec<ShardId>, homes: Option<HomeTable>, config: &Config) -> Self {
+        let server = |own: &ShardId| {
+            let count = ids.iter().filter(|id| id.node() == own.node()).count();
             let mut config = config.clone();
-            config.placement = placement;
+            config.placement = Placement::new(*own, count, SEED).expect("valid");
+            config.homes = homes.clone();
             config.reported_apps = [app()].into();
             Server::new(config, 1)
         };
         Self {
-            servers: (0..count).map(server).collect(),
+            servers: ids.iter().map(server).collect(),
+            ids,
+            homes,
             now: Instant::from_millis(1),
             links: BTreeMap::new(),
             frames: BTreeMap::new(),
@@ -58,11 +88,54 @@ impl Node {
         }
     }
 
+    /// The number of shards of all nodes.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The number of a shard.
+    fn number(&self, shard: ShardId) -> usize {
+        self.ids.iter().position(|id| *id == shard).expect("one of the shards")
+    }
+
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.homes.is_some()
+    }
+
+    /// The figures of all nodes together.
+    pub(crate) fn stats_of_all(&self) -> Stats {
+        Stats::of_node(self.servers.iter().map(Server::stats_part))
+    }
+
+    /// The status of a user, who must have a session in at most one shard.
+    pub(crate) fn status_of_all(&self, uid: &UserId) -> OnlineStatus {
+        let of_shard = |server: &Server| server.online_status(self.now, &app(), uid);
+        let mut known = self.servers.iter().map(of_shard);
+        let status = known.find(|status| *status != OnlineStatus::Offline);
+        assert!(known.all(|status| status == OnlineStatus::Offline), "two sessions of {uid}");
+        status.unwrap_or(OnlineStatus::Offline)
+    }
+
+    /// The members of a room, which must exist in at most one shard.
+    pub(crate) fn members_of_all(&self, room: &RoomId) -> Option<Vec<UserId>> {
+        let mut known = self.servers.iter().filter_map(|server| server.room_members(&app(), room));
+        let members = known.next()?.cloned().collect();
+        assert!(known.next().is_none(), "{room} is in two shards");
+        Some(members)
+    }
+
+    fn home_of_user(&self, uid: &UserId) -> ShardId {
+        let placement = self.placement();
+        match &self.homes {
+            None => placement.of_user(&app(), uid.as_str()),
+            Some(homes) => homes.of_user(&placement, &app(), uid.as_str()),
+        }
+    }
+
     /// A user whose home is this shard, among users with names that begin like this.
     pub(crate) fn user_at(&self, shard: usize, prefix: &str) -> UserId {
-        let placement = self.placement();
         let names = (0..).map(|number| user(&format!("{prefix}{number}")));
-        let is_there = |uid: &UserId| placement.of_user(&app(), uid.as_str()).number() == shard;
+        let is_there = |uid: &UserId| self.home_of_user(uid) == self.ids[shard];
         names.into_iter().find(is_there).expect("hashes reach every shard")
     }
 
@@ -73,16 +146,22 @@ impl Node {
 
     /// The rooms whose home is this shard.
     pub(crate) fn rooms_at(&self, shard: usize) -> impl Iterator<Item = RoomId> {
-        let placement = self.placement();
+        let (placement, homes, shard) = (self.placement(), self.homes.clone(), self.ids[shard]);
         let names = (0..).map(|number| room(&format!("r{number}")));
-        names.filter(move |id| placement.of_room(&app(), id).number() == shard)
+        names.filter(move |id| {
+            let home = match &homes {
+                None => placement.of_room(&app(), id),
+                Some(homes) => homes.of_room(&placement, &app(), id),
+            };
+            home == shard
+        })
     }
 
     /// A link at a shard, with these frames behind its Hello.
     pub(crate) fn link_at(&mut self, shard: usize, frames: &[Frame]) -> LinkId {
         self.last_link += 1;
         let id = LinkId(self.last_link);
-        let shard = ShardId::new(shard).expect("valid");
+        let shard = self.ids[shard];
         self.links.insert(id, shard);
         let key = ResumeKey([self.last_link as u8; 16]);
         self.input(shard, Input::Accepted(id, key));
@@ -94,7 +173,12 @@ impl Node {
 
     /// A new link at shard 0 with a successful login.
     pub(crate) fn log_in(&mut self, login: Login) -> (LinkId, Accepted) {
-        let link = self.link_at(0, &[Frame::Login(login)]);
+        self.log_in_at(0, login)
+    }
+
+    /// A new link at a shard with a successful login.
+    pub(crate) fn log_in_at(&mut self, shard: usize, login: Login) -> (LinkId, Accepted) {
+        let link = self.link_at(shard, &[Frame::Login(login)]);
         match &self.frames_to(link)[..] {
             [HELLO, Frame::LoginAnswer(LoginAnswer::Accepted(accepted)), ..] => {
                 (link, accepted.clone())
@@ -136,14 +220,14 @@ impl Node {
     }
 
     pub(crate) fn shard_of(&self, link: LinkId) -> usize {
-        self.links[&link].number()
+        self.number(self.links[&link])
     }
 
     /// Ends bursts until no entry is under way, or only those that are held.
     pub(crate) fn end_burst(&mut self) {
         loop {
-            for shard in self.placement().shards() {
-                self.input(shard, Input::Tick);
+            for number in 0..self.len() {
+                self.tick(number);
             }
             if self.holds_entries || !self.deliver_all() {
                 return;
@@ -155,14 +239,14 @@ impl Node {
     fn deliver_all(&mut self) -> bool {
         let pairs: Vec<_> = self.mailboxes.keys().copied().collect();
         for (from, to) in &pairs {
-            while self.deliver(from.number(), to.number()) {}
+            while self.deliver(self.number(*from), self.number(*to)) {}
         }
         !pairs.is_empty()
     }
 
     /// Gives a shard the oldest entries from another one. False if there are none.
     pub(crate) fn deliver(&mut self, from: usize, to: usize) -> bool {
-        let pair = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
+        let pair = (self.ids[from], self.ids[to]);
         let Some(mailbox) = self.mailboxes.get_mut(&pair) else { return false };
         let entries = mailbox.pop_front().expect("not empty");
         if mailbox.is_empty() {
@@ -174,29 +258,35 @@ impl Node {
 
     /// The number of entries under way from one shard to another.
     pub(crate) fn under_way(&self, from: usize, to: usize) -> usize {
-        let pair = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
+        let pair = (self.ids[from], self.ids[to]);
         self.mailboxes.get(&pair).into_iter().flatten().map(Vec::len).sum()
     }
 
     /// Reports to a shard whether the mailbox to another one is congested.
     pub(crate) fn congest(&mut self, from: usize, to: usize, is_congested: bool) {
-        let (from, to) = (ShardId::new(from).expect("valid"), ShardId::new(to).expect("valid"));
+        let (from, to) = (self.ids[from], self.ids[to]);
         self.input(from, Input::PeerCongested(to, is_congested));
     }
 
     /// Ends the burst of one shard.
     pub(crate) fn tick(&mut self, shard: usize) {
-        self.input(ShardId::new(shard).expect("valid"), Input::Tick);
+        self.input(self.ids[shard], Input::Tick);
     }
 
     pub(crate) fn input(&mut self, shard: ShardId, input: Input) {
-        self.servers[shard.number()].handle_input(self.now, input);
+        let now = self.now;
+        self.server(shard).handle_input(now, input);
         self.drain(shard);
+    }
+
+    fn server(&mut self, shard: ShardId) -> &mut Server {
+        let number = self.number(shard);
+        &mut self.servers[number]
     }
 
     fn drain(&mut self, shard: ShardId) {
         loop {
-            match self.servers[shard.number()].poll_output() {
+            match self.server(shard).poll_output() {
                 Output::Transmit(link, bytes) => {
                     assert_eq!(self.links.get(&link), Some(&shard), "{link} is of another shard");
                     let mut decoder = Decoder::new();
@@ -210,9 +300,11 @@ impl Node {
                     self.clock += 1;
                     let verdict = Verdict::Accept { claim: self.clock, issued_at: 0 };
                     let input = Input::Verdict(login, verdict);
-                    self.servers[shard.number()].handle_input(self.now, input);
+                    let now = self.now;
+                    self.server(shard).handle_input(now, input);
                 }
                 Output::HandOver(link, to, opened) => {
+                    assert_eq!(to.node(), shard.node(), "a link cannot leave its node");
                     self.handed_over += 1;
                     self.links.insert(link, to);
                     self.input(to, Input::HandedOver(link, opened));
@@ -232,13 +324,16 @@ impl Node {
     }
 }
 
+/// The shards of the first node.
 impl Shards for Node {
     fn placement(&self) -> Placement {
-        Placement::new(ShardId::FIRST, self.servers.len(), 3).expect("valid")
+        let of_first = self.ids.iter().filter(|id| id.node() == NodeNumber::ALONE);
+        Placement::new(ShardId::FIRST, of_first.count(), SEED).expect("valid")
     }
 
     fn shard<T>(&mut self, shard: ShardId, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
-        let returned = call(&mut self.servers[shard.number()], self.now);
+        let now = self.now;
+        let returned = call(self.server(shard), now);
         self.drain(shard);
         returned
     }

@@ -70,19 +70,19 @@ fn room_id(at: usize) -> RoomId {
     room(&format!("room{at}"))
 }
 
+/// What users do, and their app's back end.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![42 => client_event(), 9 => command()]
+}
+
+/// What users do.
+pub(crate) fn client_event() -> impl Strategy<Value = Event> {
     let who = || 0..USERS;
     let at = || 0..ROOMS;
     let config = prop_oneof![
         3 => Just(MessageConfig::ReliableOrdered),
         1 => Just(MessageConfig::UnreliableOrdered),
         1 => Just(MessageConfig::UnreliableUnordered),
-    ];
-    let ban = prop_oneof![
-        who().prop_map(BanOf::Login),
-        who().prop_map(BanOf::User),
-        at().prop_map(BanOf::Room),
-        (at(), who()).prop_map(|(at, who)| BanOf::UserInRoom(at, who)),
     ];
     prop_oneof![
         6 => who().prop_map(Event::LogIn),
@@ -95,6 +95,21 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         2 => (who(), at()).prop_map(|(who, at)| Event::Leave(who, at)),
         6 => (who(), at()).prop_map(|(who, at)| Event::Broadcast(who, at)),
         2 => (who(), who()).prop_map(|(who, whom)| Event::Query(who, whom)),
+        4 => (0_u64..12_000).prop_map(Event::Wait),
+    ]
+}
+
+/// What an app's back end does.
+fn command() -> impl Strategy<Value = Event> {
+    let who = || 0..USERS;
+    let at = || 0..ROOMS;
+    let ban = prop_oneof![
+        who().prop_map(BanOf::Login),
+        who().prop_map(BanOf::User),
+        at().prop_map(BanOf::Room),
+        (at(), who()).prop_map(|(at, who)| BanOf::UserInRoom(at, who)),
+    ];
+    prop_oneof![
         1 => who().prop_map(Event::Unicast),
         1 => at().prop_map(Event::BroadcastToRoom),
         1 => (at(), prop::collection::vec(who(), 0..4)).prop_map(|(a, w)| Event::UnicastInRoom(a, w)),
@@ -104,13 +119,14 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => ban.prop_map(Event::Unban),
         1 => who().prop_map(Event::PutOut),
         1 => who().prop_map(Event::Revoke),
-        4 => (0_u64..12_000).prop_map(Event::Wait),
     ]
 }
 
-/// A node, and the clients of its users.
+/// A node or a cluster, and the clients of its users.
 pub(crate) struct World {
     pub(crate) node: Node,
+    /// Whether clients resume where their session is. In a cluster they need not.
+    pub(crate) resumes_there: bool,
     clients: BTreeMap<usize, Client>,
     next_id: u64,
 }
@@ -132,6 +148,16 @@ pub(crate) struct Seen {
     returned: Option<String>,
     reports: Vec<String>,
     figures: String,
+    /// Absent for a cluster.
+    pages: Option<String>,
+}
+
+impl Seen {
+    /// Without what only one node is asked for.
+    pub(crate) fn without_pages(mut self) -> Self {
+        self.pages = None;
+        self
+    }
 }
 
 /// Frames to a client that arrive in one order, wherever users and rooms have their home.
@@ -164,13 +190,25 @@ impl Stream {
 
 impl World {
     pub(crate) fn new(shards: usize) -> Self {
+        Self::of(Node::new(shards, &Self::config()))
+    }
+
+    pub(crate) fn cluster(shape: &[usize]) -> Self {
+        Self::of(Node::cluster(shape, &Self::config()))
+    }
+
+    fn of(node: Node) -> Self {
+        Self { node, resumes_there: true, clients: BTreeMap::new(), next_id: 0 }
+    }
+
+    fn config() -> Config {
         let mut config = Config::default();
         config.logins_per_second = 0;
         config.joins_per_second = 0;
         config.sends_per_second = 5;
         config.room_broadcasts_per_second = 4;
         config.room_members_max = NonZeroUsize::new(4).expect("not 0");
-        Self { node: Node::new(shards, &config), clients: BTreeMap::new(), next_id: 0 }
+        config
     }
 
     pub(crate) fn happens(&mut self, event: &Event) -> Seen {
@@ -178,7 +216,7 @@ impl World {
         let id = self.next_id;
         let returned = match event {
             Event::LogIn(who) => {
-                self.connect(*who, login(&uid(*who)));
+                self.connect(*who, self.any_shard(*who), login(&uid(*who)));
                 None
             }
             Event::Resume(who) => {
@@ -186,7 +224,11 @@ impl World {
                     let (session, key) = (client.session, client.key);
                     let resume = Some(Resume { session, key, received: client.received });
                     let claim = client.claim;
-                    self.connect(*who, Login { resume, claim, ..login(&uid(*who)) });
+                    let shard = match self.resumes_there {
+                        true => self.node.shard_of(client.link),
+                        false => self.any_shard(*who),
+                    };
+                    self.connect(*who, shard, Login { resume, claim, ..login(&uid(*who)) });
                 }
                 None
             }
@@ -314,9 +356,14 @@ impl World {
         down.map(|(who, _)| *who).collect()
     }
 
-    fn connect(&mut self, who: usize, login: Login) {
+    /// The shard that accepts a user's next link: now this one and now that one.
+    fn any_shard(&self, who: usize) -> usize {
+        (who + self.next_id as usize) % self.node.len()
+    }
+
+    fn connect(&mut self, who: usize, shard: usize, login: Login) {
         let received = login.resume.as_ref().map_or(0, |resume| resume.received);
-        let link = self.node.link_at(who % self.node.placement().count(), &[Frame::Login(login)]);
+        let link = self.node.link_at(shard, &[Frame::Login(login)]);
         let key = ResumeKey([0; 16]);
         let client = Client { link, is_up: true, session: 0, key, claim: 0, received };
         self.clients.insert(who, client);
@@ -364,23 +411,33 @@ impl World {
         let mut reports: Vec<String> =
             self.node.reports.drain(..).map(|report| format!("{report:?}")).collect();
         reports.sort();
-        let stats = self.node.stats();
+        let (figures, pages) = (self.figures(), self.pages());
+        let returned = returned.map(|value| format!("{value:?}"));
+        Seen { frames, returned, reports, figures, pages }
+    }
+}
+
+impl World {
+    /// What the figures say.
+    fn figures(&mut self) -> String {
+        let stats = self.node.stats_of_all();
+        let counts = (stats.sessions, stats.rooms, stats.memberships, stats.bans);
         let statuses: Vec<OnlineStatus> =
-            (0..USERS).map(|who| self.node.online_status(&app(), &uid(who))).collect();
+            (0..USERS).map(|who| self.node.status_of_all(&uid(who))).collect();
         let members: Vec<Option<Vec<UserId>>> =
-            (0..ROOMS).map(|at| self.node.room_members(&app(), &room_id(at))).collect();
+            (0..ROOMS).map(|at| self.node.members_of_all(&room_id(at))).collect();
+        format!("{counts:?}; {statuses:?}; {members:?}")
+    }
+
+    /// What a node answers to questions about one app.
+    fn pages(&mut self) -> Option<String> {
+        if self.node.is_cluster() {
+            return None;
+        }
+        let stats = self.node.app_stats(&app());
         let users = self.node.users_page(&app(), None, 4);
         let rooms = self.node.rooms_page(&app(), None, 2);
-        let figures = format!(
-            "{} sessions, {} rooms, {} memberships, {} bans, {:?}; {statuses:?}; {members:?}; \
-             {users:?}; {rooms:?}",
-            stats.sessions,
-            stats.rooms,
-            stats.memberships,
-            stats.bans,
-            self.node.app_stats(&app()),
-        );
-        Seen { frames, returned: returned.map(|value| format!("{value:?}")), reports, figures }
+        Some(format!("{stats:?}; {users:?}; {rooms:?}"))
     }
 }
 

@@ -55,7 +55,7 @@ impl AddressedNotice {
             | Notice::Congested { link, .. }
             | Notice::LinkLost { link, .. }
             | Notice::Closed { link, .. } => (Some(*link), None),
-            Notice::Displaced { by, link, .. } => (Some(*by), *link),
+            Notice::Displaced { by, link, .. } => (*by, *link),
             Notice::OverRate { link, .. }
             | Notice::Banned { link, .. }
             | Notice::Detail { link, .. } => (*link, None),

@@ -53,7 +53,18 @@ impl Deliveries {
         to: &UserId,
         frame: &[u8],
     ) {
-        self.put_head(Origin { session, id }, config, to.as_str(), frame.len());
+        self.push_to(Origin { session, id }, config, to.as_str(), frame);
+    }
+
+    /// Adds a message. `to` is a valid user id.
+    pub(in crate::server) fn push_to(
+        &mut self,
+        origin: Origin,
+        config: MessageConfig,
+        to: &str,
+        frame: &[u8],
+    ) {
+        self.put_head(origin, config, to, frame.len());
         self.bytes.extend_from_slice(frame);
         self.end();
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
+use super::ownership::{ForOwner, Ownership};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
@@ -15,8 +16,8 @@ use crate::{
 /// One thing that a shard sends another, or several messages or results of a burst. Entries from
 /// one shard to another arrive in their order, and none is lost.
 ///
-/// Entries go to the shard of a user, of a room or of a session. A session's number names its
-/// shard.
+/// Entries go to the home of a user or of a room, or to the shard of a session. A session's number
+/// names its shard. In a cluster, a user's session may be in another shard than the user's home.
 ///
 /// Recordings of `rts-trace` contain entries: a change of them changes its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,13 @@ pub enum Entry {
     /// The entries behind this one, in the same list, are about this app.
     InApp(AppId),
 
-    // To the shard of a user.
+    /// About the owner of a user, in a cluster: to its home, to its owner, or to the shard of a
+    /// login.
+    Ownership(Ownership),
+    /// What the home of a user passes on to the user's owner, in a cluster.
+    ForOwner(ForOwner),
+
+    // To the home of a user.
     /// Messages to users.
     Deliver(Deliveries),
     /// A question for a user's status. An [`Entry::Push`] answers it.
@@ -46,7 +53,7 @@ pub enum Entry {
         uid: UserId,
     },
 
-    // To the shard of a room.
+    // To the home of a room.
     /// A session asks to join a room. [`Entry::Joined`] or [`Entry::JoinRefused`] answers it.
     Join {
         /// The room.
@@ -224,7 +231,9 @@ impl Entry {
     pub fn counts_as(&self) -> usize {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
+            Self::ForOwner(passed_on) => passed_on.counts_as(),
             Self::InApp(_)
+            | Self::Ownership(_)
             | Self::QueryStatus { .. }
             | Self::OrphanGone { .. }
             | Self::Join { .. }
@@ -253,6 +262,8 @@ impl Entry {
         let of_ids = |room: &RoomId, uid: &UserId| room.as_str().len() + uid.as_str().len();
         match self {
             Self::InApp(app_id) => app_id.as_str().len(),
+            Self::Ownership(entry) => entry.more_bytes(),
+            Self::ForOwner(passed_on) => passed_on.more_bytes(),
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } | Self::NotDelivered { to: uid, .. } => {
                 uid.as_str().len()

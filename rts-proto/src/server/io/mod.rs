@@ -6,6 +6,7 @@ mod detail;
 mod entry;
 mod notice;
 mod opened;
+mod ownership;
 mod post;
 mod report;
 
@@ -22,6 +23,7 @@ pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use opened::Opened;
+pub use ownership::{AskedLogin, Denial, ForOwner, LeftBehind, Ownership, Tenure, UsedRates};
 pub use post::{Post, PostProgress};
 pub use report::Report;
 

@@ -52,8 +52,8 @@ pub enum Notice {
     Displaced {
         /// The link of the session, unless it was broken.
         link: Option<LinkId>,
-        /// The link of the other login.
-        by: LinkId,
+        /// The link of the other login. Absent if it is in another shard.
+        by: Option<LinkId>,
         /// The app.
         app_id: AppId,
         /// The user.

@@ -322,6 +322,12 @@ impl<'a> Settled<'a> {
         self.outbox.ready.begin(self.now);
         self.outbox.peers.deliveries_in(shard, app_id)
     }
+
+    /// The messages that are passed on to users of an app in another shard, to add one.
+    pub(super) fn passed_on_in(self, shard: ShardId, app_id: &AppId) -> &'a mut Deliveries {
+        self.outbox.ready.begin(self.now);
+        self.outbox.peers.passed_on_in(shard, app_id)
+    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use bytes::Bytes;
 
 use crate::AppId;
 use crate::planted::{Bug, planted};
-use crate::server::io::{Deliveries, Entry, Output};
+use crate::server::io::{Deliveries, Entry, ForOwner, Output};
 use crate::server::keys::{Outcome, SessionNumber};
-use crate::server::placement::ShardId;
+use crate::server::placement::{NodeNumber, ShardId};
 
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    /// By the number of the shard.
-    waiting: Vec<Waiting>,
+    /// By the numbers of the node and of the shard.
+    waiting: Vec<Vec<Waiting>>,
     /// The shards for which something waits.
     has_entries: ShardSet,
     congested: ShardSet,
@@ -31,6 +31,9 @@ struct Waiting {
     app_id: Option<AppId>,
     /// The next [`Entry::Deliver`].
     deliveries: Deliveries,
+    /// The next [`ForOwner::Deliver`]. Its users are others than those of `deliveries`, so their
+    /// order does not matter.
+    passed_on: Deliveries,
     /// The next [`Entry::Outcomes`]. Results go out at the end of a burst in any case, so entries
     /// about users and rooms do not end it: they are not about the sessions of the other shard.
     outcomes: Vec<(SessionNumber, Outcome)>,
@@ -61,6 +64,15 @@ impl Waiting {
         &mut self.deliveries
     }
 
+    /// The messages that are passed on to users of an app, to add one.
+    fn passed_on_in(&mut self, app_id: &AppId) -> &mut Deliveries {
+        if self.app_id.as_ref() != Some(app_id) {
+            self.end_deliveries();
+            self.name(app_id);
+        }
+        &mut self.passed_on
+    }
+
     /// The next entries are about this app.
     fn name(&mut self, app_id: &AppId) {
         if self.app_id.as_ref() != Some(app_id) {
@@ -72,6 +84,10 @@ impl Waiting {
     fn end_deliveries(&mut self) {
         if !self.deliveries.is_empty() {
             self.entries.push(Entry::Deliver(core::mem::take(&mut self.deliveries)));
+        }
+        if !self.passed_on.is_empty() {
+            let passed_on = core::mem::take(&mut self.passed_on);
+            self.entries.push(Entry::ForOwner(ForOwner::Deliver(passed_on)));
         }
     }
 
@@ -89,33 +105,57 @@ impl Waiting {
     }
 }
 
-/// A set of shards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ShardSet(u64);
+/// A set of shards: for each node, the bits of its shards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ShardSet {
+    bits: Vec<u64>,
+    len: usize,
+}
 
 impl ShardSet {
     fn insert(&mut self, shard: ShardId) {
-        self.0 |= 1 << shard.number();
+        let bits = grown(&mut self.bits, shard.node().number());
+        self.len += usize::from(*bits & bit(shard) == 0);
+        *bits |= bit(shard);
     }
 
     fn remove(&mut self, shard: ShardId) {
-        self.0 &= !(1 << shard.number());
+        if self.contains(shard) {
+            self.bits[shard.node().number()] &= !bit(shard);
+            self.len -= 1;
+        }
     }
 
-    fn contains(self, shard: ShardId) -> bool {
-        self.0 & (1 << shard.number()) != 0
+    fn contains(&self, shard: ShardId) -> bool {
+        self.bits.get(shard.node().number()).is_some_and(|bits| bits & bit(shard) != 0)
     }
 
-    fn is_empty(self) -> bool {
-        self.0 == 0
+    fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Removes and returns the first shard.
     fn pop_first(&mut self) -> Option<ShardId> {
-        let first = ShardId::new(self.0.trailing_zeros() as usize)?;
+        let node = self.bits.iter().position(|bits| *bits != 0)?;
+        let number = self.bits[node].trailing_zeros() as usize;
+        let first = ShardId::of_node(NodeNumber::new(node)?, number)?;
         self.remove(first);
         Some(first)
     }
+}
+
+/// The bit of a shard among those of its node.
+fn bit(shard: ShardId) -> u64 {
+    1 << shard.number()
+}
+
+/// The item at this index, which a longer list has.
+#[inline]
+fn grown<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
+    if list.len() <= index {
+        list.resize_with(index + 1, T::default);
+    }
+    &mut list[index]
 }
 
 impl Peers {
@@ -123,10 +163,8 @@ impl Peers {
     #[inline]
     fn of_shard(&mut self, shard: ShardId) -> &mut Waiting {
         self.has_entries.insert(shard);
-        if self.waiting.len() <= shard.number() {
-            self.waiting.resize_with(shard.number() + 1, Waiting::default);
-        }
-        &mut self.waiting[shard.number()]
+        let of_node = grown(&mut self.waiting, shard.node().number());
+        grown(of_node, shard.number())
     }
 
     /// Adds an entry about a session of the other shard.
@@ -149,6 +187,11 @@ impl Peers {
     #[inline]
     pub(super) fn deliveries_in(&mut self, to: ShardId, app_id: &AppId) -> &mut Deliveries {
         self.of_shard(to).deliveries_in(app_id)
+    }
+
+    /// The messages that are passed on to users of an app, to add one.
+    pub(super) fn passed_on_in(&mut self, to: ShardId, app_id: &AppId) -> &mut Deliveries {
+        self.of_shard(to).passed_on_in(app_id)
     }
 
     /// Adds a result for a session of the other shard.
@@ -200,7 +243,8 @@ impl Peers {
 
     fn send_all(&mut self, outputs: &mut VecDeque<Output>) {
         while let Some(shard) = self.has_entries.pop_first() {
-            let entries = core::mem::take(&mut self.waiting[shard.number()]).into_entries();
+            let waiting = &mut self.waiting[shard.node().number()][shard.number()];
+            let entries = core::mem::take(waiting).into_entries();
             outputs.push_back(Output::Peer(shard, entries));
         }
     }
@@ -209,10 +253,10 @@ impl Peers {
     pub(super) fn len(&self) -> usize {
         let Self { waiting, has_entries: _, congested: _ } = self;
         let of_shard = |waiting: &Waiting| {
-            let Waiting { entries, app_id: _, deliveries, outcomes } = waiting;
-            entries.len() + deliveries.len() + outcomes.len()
+            let Waiting { entries, app_id: _, deliveries, passed_on, outcomes } = waiting;
+            entries.len() + deliveries.len() + passed_on.len() + outcomes.len()
         };
-        waiting.iter().map(of_shard).sum()
+        waiting.iter().flatten().map(of_shard).sum()
     }
 }
 
