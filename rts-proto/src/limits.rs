@@ -113,7 +113,7 @@ pub const MEMBER_LISTS_WINDOW_BYTES_MAX: usize = WINDOW_BYTES_MAX / 2;
 pub const LOGINS_PER_SECOND: u32 = 5;
 /// Logins of one user that may wait for their turn.
 pub const LOGINS_WAITING_MAX: usize = 5;
-/// Logins of one user that may wait at its home, in a cluster, for the user's present owner.
+/// Logins of one user that may wait at a shard of a cluster until the user's home decides.
 pub const ASKS_PER_USER_MAX: usize = 16;
 /// Bytes of messages that may wait at a shard, in a cluster, until it is decided who owns their
 /// users.

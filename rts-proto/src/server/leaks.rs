@@ -43,9 +43,10 @@ fn kept(server: &Server) -> Kept {
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 9] = [
+const EMPTY_BETWEEN_INPUTS: [&str; 10] = [
     "apps with owners",
     "apps with grants",
+    "apps with asking logins",
     "bytes held for owners",
     "bundles",
     "entries for other shards",

@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::deadlines::{Deadline, Due};
-use super::io::Opened;
+use super::io::{AskedLogin, Opened};
 use super::keys::SessionNumber;
 use super::placement::ShardId;
 use super::shared::Shared;
@@ -309,6 +309,16 @@ impl Links {
         let id = self.logins.remove(&ticket)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Asking { .. }))? {
             Phase::Asking { asked, pass, .. } => Some((id, asked, pass)),
+            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
+                None
+            }
+        }
+    }
+
+    /// What a login asks the home of its user.
+    pub(super) fn asking(&self, login: LoginId) -> Option<AskedLogin> {
+        match &self.opening(*self.logins.get(&login)?)?.phase {
+            Phase::Asking { asked, pass, .. } => Some(AskedLogin::new(asked, pass.clock)),
             Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
                 None
             }

@@ -231,7 +231,6 @@ impl Server {
             Denial::NoGreaterClaim => {
                 self.refuse(link, asked, LoginCode::ServerError, Refusal::NoGreaterClaim);
             }
-            Denial::Busy => self.turn_away_login(link, asked),
         }
     }
 

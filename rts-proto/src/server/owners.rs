@@ -1,5 +1,5 @@
-//! In a cluster: which shard owns each user whose home this shard is, and the grants of users that
-//! this shard owns.
+//! In a cluster: which shard owns each user whose home this shard is, and what this shard has asked
+//! for and been granted.
 //!
 //! The owner of a user is the one shard that has the user's session, or may begin one. Its home
 //! grants a user to one shard at a time: the next one gets it when the owner has released it.
@@ -14,7 +14,7 @@ use super::keys::Origin;
 use super::placement::ShardId;
 #[cfg(test)]
 use crate::kept::Kept;
-use crate::limits::{ASKS_PER_USER_MAX, HELD_BYTES_MAX};
+use crate::limits::HELD_BYTES_MAX;
 use crate::{AppId, LoginId, MessageConfig, UserId};
 
 #[derive(Debug)]
@@ -23,6 +23,9 @@ pub(super) struct Owners {
     owners: ByUser<Owner>,
     /// The users that this shard owns, if their homes are elsewhere.
     granted: ByUser<Tenure>,
+    /// Logins of this shard that wait for the homes of their users. The first one of a user has
+    /// asked.
+    asking: ByUser<VecDeque<LoginId>>,
     last_tenure: u64,
     /// The bytes of all that waits for owners.
     held_bytes: usize,
@@ -39,25 +42,24 @@ struct Owner {
 /// What waits until the owner has released the user, or kept it.
 #[derive(Debug)]
 struct Revoking {
-    /// Logins in their order. The user is revoked for the first one.
+    /// Logins in their order, at most one of a shard. The user is revoked for the first one.
     asked: VecDeque<Asked>,
     /// What came for the user meanwhile.
     held: Vec<ForOwner>,
 }
 
-/// A login that asks for a user.
+/// A shard with a login that asks for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) shard: ShardId,
-    pub(super) ticket: LoginId,
     pub(super) login: AskedLogin,
 }
 
 /// What a home does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Grant(Asked, Tenure),
-    Deny(Asked, Denial),
+    Grant(ShardId, Tenure),
+    Deny(ShardId, Denial),
     /// To the owner.
     Revoke(ShardId, Tenure, AskedLogin),
     /// To the owner.
@@ -74,33 +76,33 @@ pub(super) enum Route {
     Held,
 }
 
+/// The home of a user.
 impl Owners {
     pub(super) fn new(seed: u64) -> Self {
-        let (owners, granted) = (ByUser::new(seed), ByUser::new(seed));
-        Self { owners, granted, last_tenure: 0, held_bytes: 0 }
+        Self {
+            owners: ByUser::new(seed),
+            granted: ByUser::new(seed),
+            asking: ByUser::new(seed),
+            last_tenure: 0,
+            held_bytes: 0,
+        }
     }
 
-    /// A login asks for a user whose home this shard is.
-    pub(super) fn ask(&mut self, app_id: &AppId, uid: &UserId, asked: Asked) -> Option<Step> {
+    /// A login asks for a user.
+    pub(super) fn asked(&mut self, app_id: &AppId, uid: &UserId, asked: Asked) -> Option<Step> {
         let Some(owner) = self.owners.get_mut(app_id, uid.as_str()) else {
             let tenure = self.next_tenure();
             let owner = Owner { shard: asked.shard, tenure, revoking: None };
             self.owners.insert(app_id, uid.clone(), owner);
-            return Some(Step::Grant(asked, tenure));
+            return Some(Step::Grant(asked.shard, tenure));
         };
-        match &mut owner.revoking {
-            None if owner.shard == asked.shard => Some(Step::Grant(asked, owner.tenure)),
-            None => {
-                let revoking = Revoking { asked: [asked].into(), held: Vec::new() };
-                owner.revoking = Some(revoking.into());
-                Some(Step::Revoke(owner.shard, owner.tenure, asked.login))
-            }
-            Some(revoking) if revoking.asked.len() < ASKS_PER_USER_MAX => {
-                revoking.asked.push_back(asked);
-                None
-            }
-            Some(_) => Some(Step::Deny(asked, Denial::Busy)),
+        if let Some(revoking) = &mut owner.revoking {
+            revoking.asked.push_back(asked);
+            return None;
         }
+        let revoking = Revoking { asked: [asked].into(), held: Vec::new() };
+        owner.revoking = Some(revoking.into());
+        Some(Step::Revoke(owner.shard, owner.tenure, asked.login))
     }
 
     /// The owner has released a user. `None` if this is about a former grant.
@@ -118,7 +120,7 @@ impl Owners {
         let tenure = self.next_tenure();
         let owner = self.owners.get_mut(app_id, uid.as_str())?;
         (owner.shard, owner.tenure) = (next.shard, tenure);
-        let mut steps = alloc::vec![Step::Grant(next, tenure)];
+        let mut steps = alloc::vec![Step::Grant(next.shard, tenure)];
         self.go_on(app_id, uid, &mut steps);
         Some(steps)
     }
@@ -133,7 +135,7 @@ impl Owners {
     ) -> Vec<Step> {
         let owner = self.owner_since(app_id, uid, tenure);
         let Some(denied) = owner.and_then(Owner::next_asked) else { return Vec::new() };
-        let mut steps = alloc::vec![Step::Deny(denied, denial)];
+        let mut steps = alloc::vec![Step::Deny(denied.shard, denial)];
         self.go_on(app_id, uid, &mut steps);
         steps
     }
@@ -147,14 +149,10 @@ impl Owners {
             self.held_bytes -= held.iter().map(ForOwner::size).sum::<usize>();
             steps.push(Step::PassOn(owner.shard, held));
         }
-        while let Some(asked) = revoking.asked.front() {
-            if asked.shard != owner.shard {
-                return steps.push(Step::Revoke(owner.shard, owner.tenure, asked.login));
-            }
-            steps.push(Step::Grant(*asked, owner.tenure));
-            revoking.asked.pop_front();
+        match revoking.asked.front() {
+            Some(next) => steps.push(Step::Revoke(owner.shard, owner.tenure, next.login)),
+            None => owner.revoking = None,
         }
-        owner.revoking = None;
     }
 
     fn owner_since(&mut self, app_id: &AppId, uid: &UserId, tenure: Tenure) -> Option<&mut Owner> {
@@ -223,6 +221,45 @@ impl Owners {
     fn held(&mut self, app_id: &AppId, uid: &str) -> Option<&mut Vec<ForOwner>> {
         Some(&mut self.owners.get_mut(app_id, uid)?.revoking.as_mut()?.held)
     }
+}
+
+/// The shard of a login, and the owner of a user.
+impl Owners {
+    /// The number of logins that wait for a user.
+    pub(super) fn asking(&self, app_id: &AppId, uid: &UserId) -> usize {
+        self.asking.get(app_id, uid.as_str()).map_or(0, VecDeque::len)
+    }
+
+    /// A login waits for a user. True if it has to ask the home.
+    pub(super) fn ask(&mut self, app_id: &AppId, uid: &UserId, login: LoginId) -> bool {
+        if let Some(asking) = self.asking.get_mut(app_id, uid.as_str()) {
+            asking.push_back(login);
+            return false;
+        }
+        self.asking.insert(app_id, uid.clone(), [login].into());
+        true
+    }
+
+    /// The home has granted the user: all its logins go on.
+    pub(super) fn end_asking(&mut self, app_id: &AppId, uid: &UserId) -> VecDeque<LoginId> {
+        self.asking.remove(app_id, uid.as_str()).unwrap_or_default()
+    }
+
+    /// The first login has its answer, or is gone. Returns the next one.
+    pub(super) fn next_asking(&mut self, app_id: &AppId, uid: &UserId) -> Option<LoginId> {
+        let asking = self.asking.get_mut(app_id, uid.as_str())?;
+        asking.pop_front();
+        let next = asking.front().copied();
+        if next.is_none() {
+            self.asking.remove(app_id, uid.as_str());
+        }
+        next
+    }
+
+    /// The first login.
+    pub(super) fn first_asking(&self, app_id: &AppId, uid: &UserId) -> Option<LoginId> {
+        self.asking.get(app_id, uid.as_str())?.front().copied()
+    }
 
     /// This shard owns a user whose home is elsewhere.
     pub(super) fn granted(&mut self, app_id: &AppId, uid: UserId, tenure: Tenure) {
@@ -253,10 +290,11 @@ impl Owners {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { owners, granted, last_tenure: _, held_bytes } = self;
+        let Self { owners, granted, asking, last_tenure: _, held_bytes } = self;
         alloc::vec![
             ("apps with owners", owners.app_ids().count()),
             ("apps with grants", granted.app_ids().count()),
+            ("apps with asking logins", asking.app_ids().count()),
             ("bytes held for owners", *held_bytes),
         ]
     }

@@ -9,9 +9,10 @@ use super::placement::ShardId;
 use super::session::Session;
 use super::shard::Server;
 use super::unreliable::Unreliable;
+use crate::limits::ASKS_PER_USER_MAX;
 use crate::planted::{Bug, planted};
 use crate::wire::Login;
-use crate::{AppId, LinkId, LoginId, MessageConfig, OnlineStatus, SendCode, UserId};
+use crate::{AppId, LinkId, MessageConfig, OnlineStatus, SendCode, UserId};
 
 impl AskedLogin {
     pub(super) fn new(login: &Login, clock: u64) -> Self {
@@ -54,36 +55,44 @@ impl Server {
     /// The home of the user decides whether the login may continue.
     pub(super) fn ask_home(&mut self, link: LinkId, asked: Login, pass: Pass) {
         let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
+        if self.shared.owners.asking(&app_id, &uid) >= ASKS_PER_USER_MAX {
+            return self.turn_away_login(link, &asked);
+        }
         let login = AskedLogin::new(&asked, pass.clock);
-        let ticket = self.links.begin_ask(link, asked, pass);
-        self.send_to_home(&app_id, &uid.clone(), Ownership::Ask { uid, ticket, login });
+        let id = self.links.begin_ask(link, asked, pass);
+        if self.shared.owners.ask(&app_id, &uid, id) {
+            self.send_to_home(&app_id, &uid, Ownership::Ask { uid: uid.clone(), login });
+        }
     }
 
     /// This shard owns the user from now on, unless no session begins.
-    fn user_granted(
-        &mut self,
-        app_id: &AppId,
-        uid: UserId,
-        ticket: LoginId,
-        tenure: Tenure,
-        left: LeftBehind,
-    ) {
+    fn user_granted(&mut self, app_id: &AppId, uid: UserId, tenure: Tenure, left: LeftBehind) {
         if self.shared.homes.other_of_user(app_id, uid.as_str()).is_some() {
             self.shared.owners.granted(app_id, uid.clone(), tenure);
         }
         let displaced = left.displaced;
         self.tallies.put_left(&mut self.shared, app_id, &uid, left);
-        if let Some((link, asked, pass)) = self.links.end_ask(ticket) {
-            self.begin_session(link, *asked, pass, displaced);
+        for login in self.shared.owners.end_asking(app_id, &uid) {
+            if let Some((link, asked, pass)) = self.links.end_ask(login) {
+                self.begin_session(link, *asked, pass, displaced);
+            }
         }
         if self.users.find(app_id, uid.as_str()).is_none() {
             self.release_user(app_id, &uid, displaced);
         }
     }
 
-    fn user_denied(&mut self, ticket: LoginId, denial: Denial) {
-        if let Some((link, asked, _)) = self.links.end_ask(ticket) {
+    /// The first login of the user is denied. The next one asks.
+    fn user_denied(&mut self, app_id: &AppId, uid: &UserId, denial: Denial) {
+        let denied = self.shared.owners.first_asking(app_id, uid);
+        if let Some((link, asked, _)) = denied.and_then(|login| self.links.end_ask(login)) {
             self.deny(link, &asked, denial);
+        }
+        while let Some(next) = self.shared.owners.next_asking(app_id, uid) {
+            if let Some(login) = self.links.asking(next) {
+                let entry = Ownership::Ask { uid: uid.clone(), login };
+                return self.send_to_home(app_id, uid, entry);
+            }
         }
     }
 }
@@ -163,7 +172,7 @@ impl Server {
 /// The home of a user.
 impl Server {
     fn user_asked_for(&mut self, app_id: &AppId, uid: &UserId, asked: Asked) {
-        if let Some(step) = self.shared.owners.ask(app_id, uid, asked) {
+        if let Some(step) = self.shared.owners.asked(app_id, uid, asked) {
             self.take_step(app_id, uid, step, None);
         }
     }
@@ -185,14 +194,14 @@ impl Server {
 
     fn take_step(&mut self, app_id: &AppId, uid: &UserId, step: Step, displaced: Option<u64>) {
         match step {
-            Step::Grant(Asked { shard, ticket, .. }, tenure) => {
+            Step::Grant(shard, tenure) => {
                 let left = self.tallies.take_left(&self.shared, app_id, uid, displaced);
-                let grant = Ownership::Grant { uid: uid.clone(), ticket, tenure, left };
+                let grant = Ownership::Grant { uid: uid.clone(), tenure, left };
                 self.send_in_app(shard, app_id, Entry::Ownership(grant));
             }
-            Step::Deny(Asked { shard, ticket, .. }, denial) => {
-                let entry = Entry::Ownership(Ownership::Deny { ticket, denial });
-                self.send_in_app(shard, app_id, entry);
+            Step::Deny(shard, denial) => {
+                let deny = Ownership::Deny { uid: uid.clone(), denial };
+                self.send_in_app(shard, app_id, Entry::Ownership(deny));
             }
             Step::Revoke(owner, tenure, login) => {
                 let revoke = Ownership::Revoke { uid: uid.clone(), tenure, login };
@@ -279,13 +288,13 @@ impl Server {
     /// An entry about the owner of a user.
     pub(super) fn ownership_arrived(&mut self, from: ShardId, app_id: &AppId, entry: Ownership) {
         match entry {
-            Ownership::Ask { uid, ticket, login } => {
-                self.user_asked_for(app_id, &uid, Asked { shard: from, ticket, login });
+            Ownership::Ask { uid, login } => {
+                self.user_asked_for(app_id, &uid, Asked { shard: from, login });
             }
-            Ownership::Grant { uid, ticket, tenure, left } => {
-                self.user_granted(app_id, uid, ticket, tenure, left);
+            Ownership::Grant { uid, tenure, left } => {
+                self.user_granted(app_id, uid, tenure, left);
             }
-            Ownership::Deny { ticket, denial } => self.user_denied(ticket, denial),
+            Ownership::Deny { uid, denial } => self.user_denied(app_id, &uid, denial),
             Ownership::Revoke { uid, tenure, login } => {
                 self.user_revoked(app_id, &uid, tenure, login);
             }

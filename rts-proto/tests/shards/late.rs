@@ -1,16 +1,15 @@
 //! Entries between shards arrive late, in their order, and mailboxes are full at times. Whatever
-//! happens meanwhile, every send has one result and every join and leave one answer, messages
-//! arrive in order, and nothing of a user remains when all is over.
+//! happens meanwhile, a user has at most one session, every send has one result and every join and
+//! leave one answer, messages arrive in order, and nothing of a user remains when all is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rts_proto::server::Shards as _;
 use rts_proto::wire::Frame;
 use rts_proto::{MessageConfig, Payload};
 
-use crate::world::{AGAIN, Event, Seen, USERS, World, event};
+use crate::world::{AGAIN, Event, Seen, USERS, World, client_event, event};
 
 const SHARDS: usize = 3;
 
@@ -22,10 +21,10 @@ enum Step {
     Congest(usize, usize, bool),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Step> {
     let pair = || (0..SHARDS, 1..SHARDS).prop_map(|(from, by)| (from, (from + by) % SHARDS));
     prop_oneof![
-        10 => event().prop_map(Step::Event),
+        10 => event.prop_map(Step::Event),
         10 => pair().prop_map(|(from, to)| Step::Deliver(from, to)),
         1 => (pair(), any::<bool>()).prop_map(|((from, to), on)| Step::Congest(from, to, on)),
     ]
@@ -132,66 +131,80 @@ fn asked(event: &Event, id: u64) -> Vec<Asked> {
 
 proptest! {
     #[test]
-    fn late_entries_lose_double_and_leave_nothing(
-        steps in prop::collection::vec(step(), 1..150),
+    fn late_entries_of_a_node_lose_double_and_leave_nothing(
+        steps in prop::collection::vec(step(event()), 1..150),
     ) {
-        let mut world = World::new(SHARDS);
-        world.node.holds_entries = true;
-        let mut seers = Seers::default();
-        let (mut sends, mut questions) = (Vec::new(), Vec::new());
-        for step in &steps {
-            match step {
-                Step::Event(event) => {
-                    if let Some(sender) = world.sender(event) {
-                        let id = world.next_id();
-                        sends.extend(is_send(event).then_some((sender, id)));
-                        questions.extend(asked(event, id).into_iter().map(|asked| (sender, asked)));
-                    }
-                    seers.see(&world.happens(event))?;
-                }
-                Step::Congest(from, to, on) => world.node.congest(*from, *to, *on),
-                Step::Deliver(from, to) => {
-                    world.node.deliver(*from, *to);
-                    seers.see(&world.happens(&Event::Wait(0)))?;
-                }
-            }
-        }
-        world.node.holds_entries = false;
-        for (from, by) in (0..SHARDS).flat_map(|from| (1..SHARDS).map(move |by| (from, by))) {
-            world.node.congest(from, (from + by) % SHARDS, false);
-        }
-        // Users without a link come back. The messages to their former sessions have a result then.
-        for who in world.without_link() {
-            seers.see(&world.happens(&Event::LogIn(who)))?;
-        }
-        for _ in 0..3 {
-            seers.see(&world.happens(&Event::Wait(0)))?;
-        }
-        seers.agree()?;
-        for (session, id) in sends {
-            if world.is_up(session) {
-                prop_assert!(seers.results.contains(&id), "no result of {id}");
-            }
-        }
-        for (session, asked) in questions {
-            if world.is_up(session) {
-                prop_assert!(seers.answers.contains(&asked), "no answer to {asked:?}");
-            }
-        }
-        for who in 0..USERS {
-            world.happens(&Event::LogOut(who));
-        }
-        // The grace of sessions without a link, bans and rates.
-        for _ in 0..3 {
-            world.node.wait(Duration::from_secs(40));
-        }
-        let stats = world.node.stats();
-        prop_assert_eq!(
-            (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
-            (0, 0, 0, 0)
-        );
-        prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
+        check(World::new(SHARDS), &steps)?;
     }
+
+    #[test]
+    fn late_entries_of_a_cluster_lose_double_and_leave_nothing(
+        shape in prop::sample::select(vec![vec![1, 1, 1], vec![2, 1], vec![1, 2]]),
+        steps in prop::collection::vec(step(client_event()), 1..150),
+    ) {
+        let mut world = World::cluster(&shape);
+        world.resumes_there = false;
+        check(world, &steps)?;
+    }
+}
+
+fn check(mut world: World, steps: &[Step]) -> Result<(), TestCaseError> {
+    world.node.holds_entries = true;
+    let mut seers = Seers::default();
+    let (mut sends, mut questions) = (Vec::new(), Vec::new());
+    for step in steps {
+        match step {
+            Step::Event(event) => {
+                if let Some(sender) = world.sender(event) {
+                    let id = world.next_id();
+                    sends.extend(is_send(event).then_some((sender, id)));
+                    questions.extend(asked(event, id).into_iter().map(|asked| (sender, asked)));
+                }
+                seers.see(&world.happens(event))?;
+            }
+            Step::Congest(from, to, on) => world.node.congest(*from, *to, *on),
+            Step::Deliver(from, to) => {
+                world.node.deliver(*from, *to);
+                seers.see(&world.happens(&Event::Wait(0)))?;
+            }
+        }
+    }
+    world.node.holds_entries = false;
+    for (from, by) in (0..SHARDS).flat_map(|from| (1..SHARDS).map(move |by| (from, by))) {
+        world.node.congest(from, (from + by) % SHARDS, false);
+    }
+    // Users without a link come back. The messages to their former sessions have a result then.
+    for who in world.without_link() {
+        seers.see(&world.happens(&Event::LogIn(who)))?;
+    }
+    for _ in 0..3 {
+        seers.see(&world.happens(&Event::Wait(0)))?;
+    }
+    seers.agree()?;
+    for (session, id) in sends {
+        if world.is_up(session) {
+            prop_assert!(seers.results.contains(&id), "no result of {id}");
+        }
+    }
+    for (session, asked) in questions {
+        if world.is_up(session) {
+            prop_assert!(seers.answers.contains(&asked), "no answer to {asked:?}");
+        }
+    }
+    for who in 0..USERS {
+        world.happens(&Event::LogOut(who));
+    }
+    // The grace of sessions without a link, bans and rates.
+    for _ in 0..3 {
+        world.node.wait(Duration::from_secs(40));
+    }
+    let stats = world.node.stats_of_all();
+    prop_assert_eq!(
+        (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
+        (0, 0, 0, 0)
+    );
+    prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
+    Ok(())
 }
 
 #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::deliveries::Deliveries;
 use crate::server::keys::SessionNumber;
-use crate::{LoginId, RoomId, UserId};
+use crate::{RoomId, UserId};
 
 /// The number of a grant of a user. Of the grants of one user a later one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,21 +27,18 @@ pub struct Tenure(pub u64);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Ownership {
-    /// To the home: a login asks for the user.
+    /// To the home: a login asks for the user. A shard that has not released the user, or has not
+    /// got an answer, does not ask again.
     Ask {
         /// The user.
         uid: UserId,
-        /// The login, as its shard numbers it.
-        ticket: LoginId,
-        /// What decides between it and the present session.
+        /// What decides between the login and the present session.
         login: AskedLogin,
     },
     /// To the shard of the login: it owns the user.
     Grant {
         /// The user.
         uid: UserId,
-        /// The login.
-        ticket: LoginId,
         /// The number of the grant.
         tenure: Tenure,
         /// What is left of the user's sessions.
@@ -49,8 +46,8 @@ pub enum Ownership {
     },
     /// To the shard of the login: another shard keeps the user.
     Deny {
-        /// The login.
-        ticket: LoginId,
+        /// The user.
+        uid: UserId,
         /// Why.
         denial: Denial,
     },
@@ -108,8 +105,6 @@ pub enum Denial {
     Displaced,
     /// No greater claim exists than that of the present session.
     NoGreaterClaim,
-    /// Too many logins of the user wait for its owner.
-    Busy,
 }
 
 /// What a session leaves behind for the next one of its user.
@@ -160,13 +155,13 @@ impl Ownership {
     /// The bytes of its names and lists.
     pub(super) fn more_bytes(&self) -> usize {
         match self {
-            Self::Ask { uid, .. } | Self::Revoke { uid, .. } | Self::Keep { uid, .. } => {
-                uid.as_str().len()
-            }
+            Self::Ask { uid, .. }
+            | Self::Deny { uid, .. }
+            | Self::Revoke { uid, .. }
+            | Self::Keep { uid, .. } => uid.as_str().len(),
             Self::Grant { uid, left, .. } | Self::Release { uid, left, .. } => {
                 uid.as_str().len() + left.bytes()
             }
-            Self::Deny { .. } => 0,
         }
     }
 }
