@@ -6,6 +6,7 @@ use super::keys::{Origin, SessionNumber};
 use super::links::Pass;
 use super::owners::{Asked, Route, Step};
 use super::placement::ShardId;
+use super::rooms;
 use super::session::Session;
 use super::shard::Server;
 use super::unreliable::Unreliable;
@@ -162,8 +163,12 @@ impl Server {
                 let status = self.status_of(self.shared.now(), app_id, uid.as_str());
                 self.answer_status(session, query, status);
             }
-            ForOwner::OrphanGone { room, uid } => {
+            ForOwner::OrphanGone { room, uid } if self.present_grant(app_id, &uid).is_some() => {
                 self.tallies.count_orphan_out(app_id, &uid, &room);
+            }
+            // The count has left this shard meanwhile. The home knows where it is.
+            ForOwner::OrphanGone { room, uid } => {
+                rooms::count_orphan_out(&mut self.shared, &mut self.tallies, app_id, &room, &uid);
             }
         }
     }

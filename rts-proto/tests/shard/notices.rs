@@ -167,7 +167,7 @@ fn displacement_notice_names_the_existing_links() {
         let (by, _) = shard.log_in(login("alice"));
         let link = (!is_broken).then_some(first);
         let (app_id, uid) = (app_id(), user("alice"));
-        let mut expected = vec![Notice::Displaced { link, by, app_id, uid }];
+        let mut expected = vec![Notice::Displaced { link, by: Some(by), app_id, uid }];
         let reason = "logged in elsewhere";
         expected.extend(link.map(|link| closed(link, alice(), CloseCode::Displaced, reason)));
         expected.push(logged_in(by, Resumption::NotAsked));

@@ -1,5 +1,6 @@
 //! Several shards of a node, which send one another entries.
 
+mod cluster;
 mod equal;
 mod fixture;
 mod full;

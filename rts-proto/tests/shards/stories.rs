@@ -12,7 +12,9 @@ use rts_proto::{
     RoomState, SendCode,
 };
 
-use crate::support::{Node, app, broadcast, delivery, join, leave, login, message, room_delivery};
+use crate::support::{
+    Node, app, broadcast, delivery, join, leave, login, message, room_delivery, without_acks,
+};
 
 fn two() -> Node {
     Node::new(2, &Config::default())
@@ -20,10 +22,6 @@ fn two() -> Node {
 
 fn sent(code: SendCode, ids: &[u64]) -> Frame {
     Frame::SendResults { code, ids: ids.iter().map(|id| MessageId(*id)).collect() }
-}
-
-fn without_acks(frames: Vec<Frame>) -> Vec<Frame> {
-    frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
 }
 
 #[test]

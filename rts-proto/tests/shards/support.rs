@@ -33,6 +33,8 @@ pub(crate) struct Node {
     links: BTreeMap<LinkId, ShardId>,
     frames: BTreeMap<LinkId, Vec<Frame>>,
     closed: BTreeMap<LinkId, Option<CloseCode>>,
+    /// When each shard has something to do.
+    deadlines: BTreeMap<ShardId, Option<Instant>>,
     /// Entries under way, by sender and receiver.
     mailboxes: BTreeMap<(ShardId, ShardId), VecDeque<Vec<Entry>>>,
     /// Whether entries wait for [`Node::deliver`].
@@ -79,6 +81,7 @@ impl Node {
             links: BTreeMap::new(),
             frames: BTreeMap::new(),
             closed: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             holds_entries: false,
             reports: Vec::new(),
@@ -203,10 +206,20 @@ impl Node {
         self.input(self.links[&link], Input::Disconnected(link));
     }
 
-    /// Time passes, and every shard does what is due.
+    /// Time passes. Every shard does what is due at its moment.
     pub(crate) fn wait(&mut self, time: Duration) {
-        self.now = self.now + time;
+        let until = self.now + time;
         self.end_burst();
+        while let Some(next) = self.next_deadline().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.end_burst();
+        }
+        self.now = until;
+        self.end_burst();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.values().flatten().min().copied()
     }
 
     /// Ends the burst of every shard. Returns the frames on a link since the last call.
@@ -318,7 +331,10 @@ impl Node {
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
                 | Output::Notice(_) => {}
-                Output::Wait(_) => return,
+                Output::Wait(deadline) => {
+                    self.deadlines.insert(shard, deadline);
+                    return;
+                }
             }
         }
     }
@@ -389,4 +405,8 @@ pub(crate) fn broadcast(room: &RoomId, id: u64, text: &str) -> Frame {
 pub(crate) fn room_delivery(from: &UserId, room: &RoomId, text: &str) -> Frame {
     let (from, room) = (from.clone(), room.clone());
     Frame::RoomDelivery { from, room, payload: Payload::text(text) }
+}
+
+pub(crate) fn without_acks(frames: Vec<Frame>) -> Vec<Frame> {
+    frames.into_iter().filter(|frame| !matches!(frame, Frame::Ack { .. })).collect()
 }
