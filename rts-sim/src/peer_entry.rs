@@ -1,6 +1,6 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
-use rts_proto::server::{Delivery, Entered, Entry, Outcome, SessionNumber};
+use rts_proto::server::{Delivery, Entered, Entry, ForOwner, Outcome, SessionNumber};
 use rts_proto::{MessageId, RoomId};
 
 use super::names::app_number;
@@ -49,6 +49,8 @@ pub(crate) enum PeerEntry {
     Names,
     StatusAsked,
     OrphanGone,
+    /// About the owner of a user.
+    Ownership,
 }
 
 /// The entries of one burst.
@@ -72,7 +74,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             };
             return outcomes.iter().map(answered).collect();
         }
-        Entry::Deliver(deliveries) => {
+        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
             let asked = |delivery: Delivery<'_>| {
                 PeerEntry::Asked(send(delivery.session.number(), delivery.id))
             };
@@ -114,8 +116,13 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::Push { .. } | Entry::PushToEach { .. } => PeerEntry::Frames,
         Entry::AskNames { .. } => PeerEntry::NamesAsked,
         Entry::Names { .. } => PeerEntry::Names,
-        Entry::QueryStatus { .. } => PeerEntry::StatusAsked,
-        Entry::OrphanGone { .. } => PeerEntry::OrphanGone,
+        Entry::QueryStatus { .. } | Entry::ForOwner(ForOwner::QueryStatus { .. }) => {
+            PeerEntry::StatusAsked
+        }
+        Entry::OrphanGone { .. } | Entry::ForOwner(ForOwner::OrphanGone { .. }) => {
+            PeerEntry::OrphanGone
+        }
+        Entry::Ownership(_) => PeerEntry::Ownership,
     };
     vec![one]
 }

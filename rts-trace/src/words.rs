@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
-    Delivery, Entered, Entry, JoinPermit, MemberEnd, Names, Outcome, SessionNumber,
+    Delivery, Entered, Entry, ForOwner, JoinPermit, LeftBehind, MemberEnd, Names, Outcome,
+    Ownership, SessionNumber,
 };
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 
@@ -50,12 +51,16 @@ fn delivery_in_words(Delivery { session, id, config, to, frame }: Delivery<'_>) 
 /// The lines for an entry, without the payloads of its frames: one for each message to a user.
 pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
     vec![match entry {
-        Entry::Deliver(deliveries) => return deliveries.iter().map(delivery_in_words).collect(),
+        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+            return deliveries.iter().map(delivery_in_words).collect();
+        }
+        Entry::Ownership(entry) => ownership_in_words(entry),
         Entry::InApp(app_id) => format!("what follows is about app {app_id}"),
-        Entry::QueryStatus { session, query, uid } => {
+        Entry::QueryStatus { session, query, uid }
+        | Entry::ForOwner(ForOwner::QueryStatus { session, query, uid }) => {
             format!("{} asks for the status of {uid}, question {query}", named(session))
         }
-        Entry::OrphanGone { room, uid } => {
+        Entry::OrphanGone { room, uid } | Entry::ForOwner(ForOwner::OrphanGone { room, uid }) => {
             format!("the membership of {uid} in room {room} no longer waits for a session")
         }
         Entry::Join { room, session, uid, ticket, business_id: _, permit } => {
@@ -137,6 +142,38 @@ pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
             format!("{} was removed from room {room}: {notice}", named(session))
         }
     }]
+}
+
+fn ownership_in_words(entry: &Ownership) -> String {
+    match entry {
+        Ownership::Ask { uid, login } => {
+            format!("a login asks for {uid}, claim {}, clock {}", login.claim, login.clock)
+        }
+        Ownership::Grant { uid, tenure, left } => {
+            format!("{uid} is granted, number {}, {}", tenure.0, left_in_words(left))
+        }
+        Ownership::Deny { uid, denial } => format!("{uid} is denied: {denial:?}"),
+        Ownership::Revoke { uid, tenure, login } => {
+            let (claim, clock) = (login.claim, login.clock);
+            format!(
+                "another login asks for {uid}, grant {}, claim {claim}, clock {clock}",
+                tenure.0
+            )
+        }
+        Ownership::Release { uid, tenure, left } => {
+            format!("{uid} is released, grant {}, {}", tenure.0, left_in_words(left))
+        }
+        Ownership::Keep { uid, tenure, denial } => {
+            format!("{uid} is kept, grant {}: the other login is denied: {denial:?}", tenure.0)
+        }
+    }
+}
+
+fn left_in_words(left: &LeftBehind) -> String {
+    let displaced = left.displaced.map_or("no session was displaced".to_owned(), |claim| {
+        format!("a session with claim {claim} was displaced")
+    });
+    format!("{displaced}, {} rooms wait", left.orphans.len())
 }
 
 fn named(session: &SessionNumber) -> String {

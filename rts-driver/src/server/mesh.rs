@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rts_proto::server::{Entry, Input, ShardId};
+use rts_proto::server::{Entry, ForOwner, Input, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
@@ -245,7 +245,9 @@ impl Mesh {
 fn weight(entry: &Entry) -> usize {
     let items = match entry {
         // As many messages, each of which has the weight of an entry.
-        Entry::Deliver(deliveries) => return deliveries.len(),
+        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+            return deliveries.len();
+        }
         Entry::Outcomes(outcomes) => outcomes.len(),
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),

@@ -39,6 +39,19 @@ impl HomeTable {
         has_homes.then_some(Self { shards, nodes })
     }
 
+    /// The nodes, with the number of shards of each.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeNumber, usize)> {
+        let nodes = (0..NodeNumber::COUNT).filter_map(NodeNumber::new);
+        let counts = self.shards.iter().map(|count| usize::from(*count));
+        nodes.zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// The home node of each slot.
+    #[must_use]
+    pub fn home_nodes(&self) -> &[NodeNumber] {
+        &self.nodes
+    }
+
     /// The home of a user, for shards with this placement.
     #[must_use]
     pub fn of_user(&self, placement: &Placement, app_id: &AppId, uid: &str) -> ShardId {
@@ -125,6 +138,7 @@ mod tests {
         let of_shards = |count| HomeTable::new([(node(1), count)], |_| node(1));
         assert_eq!((of_shards(0), of_shards(65)), (None, None));
         assert!(of_shards(1).is_some() && of_shards(64).is_some());
+        assert_eq!(table().nodes().collect::<Vec<_>>(), [(node(0), 1), (node(5), 3)]);
         let last_is_elsewhere = |slot| node(if slot == SLOTS - 1 { 2 } else { 1 });
         assert_eq!(HomeTable::new([(node(1), 1)], last_is_elsewhere), None);
     }

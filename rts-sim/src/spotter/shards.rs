@@ -89,7 +89,8 @@ impl Spotter {
             | PeerEntry::Frames
             | PeerEntry::NamesAsked
             | PeerEntry::StatusAsked
-            | PeerEntry::OrphanGone => {}
+            | PeerEntry::OrphanGone
+            | PeerEntry::Ownership => {}
         }
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use rts_proto::server::{Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Outcome};
+use rts_proto::server::{
+    Denial, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, MemberEnd, Outcome, Ownership,
+};
 
 use crate::record::{
     ClientCall, ClientInput, Content, CoreConfig, Record, ServerCall, ServerInput,
@@ -56,8 +58,12 @@ kinds! {
     Content { Text Binary }
     Entry {
         InApp Deliver QueryStatus OrphanGone Join Leave Gone PutOut Broadcast AskNames Outcomes
-        NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed
+        NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed Ownership
+        ForOwner
     }
+    Ownership { Ask Grant Deny Revoke Release Keep }
+    Denial { Overtaken Displaced NoGreaterClaim }
+    ForOwner { Deliver QueryStatus OrphanGone }
     Outcome { Send Broadcast }
     JoinPermit { Charged Refused }
     JoinRefusal { Banned RoomFull TooManyRooms OverRate ShardBusy }
@@ -78,6 +84,13 @@ fn of_entry(entry: &Entry) -> Vec<&'static str> {
                 kinds.push(refusal.kind());
             }
         }
+        Entry::Ownership(entry) => {
+            kinds.push(entry.kind());
+            if let Ownership::Deny { denial, .. } | Ownership::Keep { denial, .. } = entry {
+                kinds.push(denial.kind());
+            }
+        }
+        Entry::ForOwner(passed_on) => kinds.push(passed_on.kind()),
         Entry::JoinRefused { refusal, .. } => kinds.push(refusal.kind()),
         Entry::Joined { entered, .. } => kinds.push(entered.kind()),
         Entry::Gone { end, .. } => kinds.push(end.kind()),

@@ -20,11 +20,11 @@ const BOB: LinkId = LinkId(2);
 const ALICE_AGAIN: LinkId = LinkId(3);
 const SEED: u64 = 3;
 
-struct Shard {
-    core: Server,
-    now: Instant,
+pub(super) struct Shard {
+    pub(super) core: Server,
+    pub(super) now: Instant,
     /// The last login that the core asked about.
-    login: LoginId,
+    pub(super) login: LoginId,
 }
 
 impl Shard {
@@ -49,14 +49,14 @@ impl Shard {
     }
 
     /// Entries of shard 0, and the tick that ends the burst.
-    fn hear(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub(super) fn hear(&mut self, entries: impl IntoIterator<Item = Entry>) {
         let entries = [Entry::InApp(app())].into_iter().chain(entries).collect();
         self.input(Input::Peer(shard(0), entries));
         self.wait(1);
     }
 
     /// Shard 0 hands over a link, and its login succeeds.
-    fn take_over(&mut self, link: LinkId, uid: &UserId) {
+    pub(super) fn take_over(&mut self, link: LinkId, uid: &UserId) {
         let login_deadline = self.now + Duration::from_secs(10);
         let bytes = login(uid).encode();
         let opened = Opened { key: ResumeKey([link.0 as u8; 16]), login_deadline, bytes };
@@ -74,11 +74,11 @@ impl Shard {
     }
 }
 
-fn app() -> AppId {
+pub(super) fn app() -> AppId {
     AppId::new("123456781234567812345678").expect("well formed")
 }
 
-fn user(uid: &str) -> UserId {
+pub(super) fn user(uid: &str) -> UserId {
     UserId::new(uid).expect("well formed")
 }
 
@@ -108,7 +108,7 @@ fn room_of(number: usize) -> RoomId {
 }
 
 /// A session of shard 0.
-fn session(number: u64) -> SessionNumber {
+pub(super) fn session(number: u64) -> SessionNumber {
     SessionNumber::from_number(number).expect("not zero")
 }
 
@@ -124,7 +124,7 @@ fn login(uid: &UserId) -> Frame {
     })
 }
 
-fn delivery(from: &UserId, text: &str) -> bytes::Bytes {
+pub(super) fn delivery(from: &UserId, text: &str) -> bytes::Bytes {
     let (config, payload) = (MessageConfig::ReliableOrdered, Payload::text(text));
     Frame::Delivery { from: from.clone(), payload, config }.encode()
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::client::{self, Parameters, Timing};
-use rts_proto::server::{Placement, ShardId};
+use rts_proto::server::{HomeTable, NodeNumber, Placement, SLOTS, ShardId};
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,33 @@ pub(crate) struct ServerConfig {
     shard: ShardId,
     shards: usize,
     placement_seed: u64,
+    homes: Option<Homes>,
+}
+
+/// The homes of a cluster.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Homes {
+    /// The nodes, with the number of shards of each.
+    nodes: Vec<(usize, usize)>,
+    /// By slot, the home node.
+    of_slots: Vec<u8>,
+}
+
+impl Homes {
+    fn of(table: &HomeTable) -> Self {
+        let nodes = table.nodes().map(|(node, shards)| (node.number(), shards)).collect();
+        let number = |node: &NodeNumber| u8::try_from(node.number()).expect("below 64");
+        Self { nodes, of_slots: table.home_nodes().iter().map(number).collect() }
+    }
+
+    fn table(&self) -> Option<HomeTable> {
+        let node = |number: usize| NodeNumber::new(number);
+        let nodes = self.nodes.iter().map(|(number, shards)| Some((node(*number)?, *shards)));
+        let nodes: Vec<(NodeNumber, usize)> = nodes.collect::<Option<_>>()?;
+        let of_slots = self.of_slots.iter().map(|number| node((*number).into()));
+        let of_slots: Vec<NodeNumber> = of_slots.collect::<Option<_>>()?;
+        (of_slots.len() == SLOTS).then(|| HomeTable::new(nodes, |slot| of_slots[slot])).flatten()
+    }
 }
 
 impl CoreConfig {
@@ -57,6 +84,7 @@ impl CoreConfig {
             reserved_uids,
             reported_apps,
             placement,
+            homes,
             // The test below fails if a field is not recorded.
             ..
         } = config;
@@ -87,6 +115,7 @@ impl CoreConfig {
             shard: placement.own(),
             shards: placement.count(),
             placement_seed: placement.seed(),
+            homes: homes.as_ref().map(Homes::of),
         })
     }
 }
@@ -143,6 +172,10 @@ impl ServerConfig {
         config.reserved_uids = reserved.collect::<Result<_, _>>().ok()?;
         config.reported_apps = reported.collect::<Result<_, _>>().ok()?;
         config.placement = Placement::new(self.shard, self.shards, self.placement_seed)?;
+        config.homes = match &self.homes {
+            Some(homes) => Some(homes.table()?),
+            None => None,
+        };
         Some(config)
     }
 }
@@ -181,6 +214,8 @@ mod tests {
         config.reported_apps = [AppId::new(&"a".repeat(24)).expect("well formed")].into();
         let shard = ShardId::new(1).expect("valid");
         config.placement = Placement::new(shard, 3, 7).expect("valid");
+        let node = |number| NodeNumber::new(number).expect("valid");
+        config.homes = HomeTable::new([(node(0), 3), (node(7), 1)], |slot| node(slot % 2 * 7));
         config
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rts_proto::server::{Ban, Command, Returned, Shards};
+use rts_proto::server::{Ban, Command, CommandError, Returned, Shards};
 use rts_proto::{MessageConfig, Payload, RoomId, RoomKey, UserId};
 
 use crate::pair::{ENGINES, NAMES, Pair, app};
@@ -140,6 +140,11 @@ fn backend(pair: &mut Pair, what: u8) {
         8 => Command::Unban { app_id, ban: of_login },
         _ => Command::Shutdown { retry_after_max: Duration::from_secs(1) },
     });
-    assert!(!matches!(returned, Returned::Result(Err(_))), "{returned:?}");
+    // Many of the steps in a second exceed the room's rate, which is recorded as well.
+    let is_lawful = match &returned {
+        Returned::Result(Err(error)) => *error == CommandError::OverRoomRate,
+        _ => true,
+    };
+    assert!(is_lawful, "{returned:?}");
     pair.settle();
 }
