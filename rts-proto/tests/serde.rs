@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rts_proto::client::{CreateRoomError, Event, JoinType, RoomEvent, WarningCode};
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
-    ShardId,
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, NodeNumber, Outcome,
+    SessionNumber, ShardId,
 };
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, ConnectionState, Instant, LeaveReason, LoginCode,
@@ -114,6 +114,8 @@ fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
     let mut deliveries = Deliveries::default();
     deliveries.push(session, MessageId(7), MessageConfig::ReliableOrdered, &alice(), &[1, 2]);
     check(ShardId::new(63).expect("a valid number"), json!(63));
+    let last_node = NodeNumber::new(63).expect("a valid number");
+    check(ShardId::of_node(last_node, 63).expect("a valid number"), json!(4_095));
     check(
         Entry::Deliver(deliveries),
         json!({"deliver":
@@ -147,7 +149,7 @@ fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
             "is_charged": true}}),
     );
     check(JoinPermit::Refused(JoinRefusal::RoomFull), json!({"refused": "room_full"}));
-    assert_eq!(refusal::<ShardId>(json!(64)), "no such shard");
+    assert_eq!(refusal::<ShardId>(json!(4_096)), "no such shard");
     let nothing = refusal::<SessionNumber>(json!(0));
     assert!(nothing.contains("nonzero"), "{nothing}");
     let nobody = json!({"orphan_gone": {"room": "lobby", "uid": ""}});

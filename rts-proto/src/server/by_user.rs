@@ -33,9 +33,9 @@ impl<V> ByUser<V> {
     }
 
     pub(super) fn remove(&mut self, app_id: &AppId, uid: &str) -> Option<V> {
-        let users = self.apps.get_mut(app_id)?;
-        let removed = users.remove(uid);
-        if users.is_empty() {
+        let table = self.apps.get_mut(app_id)?;
+        let removed = table.remove(uid);
+        if table.is_empty() {
             self.apps.remove(app_id);
         }
         removed

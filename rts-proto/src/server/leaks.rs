@@ -31,14 +31,12 @@ fn kept(server: &Server) -> Kept {
         targets,
         posts,
         back_end_rates,
-        to_self,
         random: _,
         retry_after_max: _,
         observer: _,
     } = server;
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];
     let of_rooms = [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept()];
-    let of_rooms = [of_rooms.concat(), to_self.kept()];
     [shared.kept(), of_users.concat(), of_rooms.concat()].concat()
 }
 
@@ -48,12 +46,12 @@ const EMPTY_BETWEEN_INPUTS: [&str; 10] = [
     "apps with grants",
     "apps with asking logins",
     "bytes held for owners",
+    "entries to itself",
     "bundles",
     "entries for other shards",
     "acknowledged sends",
     "overrun sessions",
     "moving links",
-    "entries to itself",
 ];
 
 /// A shard, and a driver that answers nothing by itself.

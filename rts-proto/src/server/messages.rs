@@ -191,15 +191,6 @@ impl Server {
         }
     }
 
-    pub(super) fn why_no_receiver(&self, to: &str) -> SendCode {
-        match UserId::new(to) {
-            Ok(uid) if !self.shared.config.reserved_uids.contains(&uid) => {
-                SendCode::ReceiverNotLoggedIn
-            }
-            Ok(_) | Err(_) => SendCode::ReceiverNotFound,
-        }
-    }
-
     /// Sends a message that is not sequenced.
     fn deliver_now_or_never(&mut self, receiver: SessionNumber, bytes: Bytes) -> SendCode {
         let shared = &mut self.shared;

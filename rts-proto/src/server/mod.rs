@@ -31,9 +31,11 @@ mod session;
 mod session_rooms;
 mod sessions;
 mod shared;
+mod to_self;
 
 mod back_end_rates;
 mod bans;
+mod claims;
 mod links;
 mod owners;
 mod posts;
@@ -41,7 +43,6 @@ mod room;
 mod rooms;
 mod tallies;
 mod targets;
-mod to_self;
 mod users;
 mod welcomes;
 
@@ -49,6 +50,7 @@ mod welcomes;
 mod shard;
 
 mod arrivals;
+mod asking;
 mod back_end;
 mod closing;
 mod ending;
@@ -62,6 +64,7 @@ mod ownership;
 mod peer;
 mod put_out;
 mod removals;
+mod routing;
 mod status;
 mod turn;
 

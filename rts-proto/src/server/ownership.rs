@@ -2,70 +2,16 @@
 //! holds over all nodes because of it.
 
 use super::io::{AskedLogin, Denial, Entry, ForOwner, LeftBehind, Ownership, Tenure};
-use super::keys::{Origin, SessionNumber};
-use super::links::Pass;
-use super::owners::{Asked, Route, Step};
+use super::owners::{Asked, Step};
 use super::placement::ShardId;
 use super::rooms;
 use super::session::Session;
 use super::shard::Server;
 use super::unreliable::Unreliable;
-use crate::limits::ASKS_PER_USER_MAX;
-use crate::planted::{Bug, planted};
-use crate::wire::Login;
-use crate::{AppId, LinkId, MessageConfig, OnlineStatus, SendCode, UserId};
-
-impl AskedLogin {
-    pub(super) fn new(login: &Login, clock: u64) -> Self {
-        let Login { engine, attempt, claim, .. } = *login;
-        Self { engine, attempt, claim, clock }
-    }
-
-    /// §3.4 and §3.8: its claim, if it may displace the present session. `displaced` is the claim
-    /// of a session that was displaced for it.
-    pub(super) fn claim_after(
-        &self,
-        present: Option<&Session>,
-        displaced: Option<u64>,
-    ) -> Result<u64, Denial> {
-        if present.is_some_and(|session| session.overtakes(self.engine, self.attempt)) {
-            return Err(Denial::Overtaken);
-        }
-        let present = present.map(Session::claim).max(displaced).unwrap_or(0);
-        let continues = self.claim > 0 && self.claim <= self.clock;
-        if continues && present > self.claim && !planted(Bug::ClaimIgnored) {
-            return Err(Denial::Displaced);
-        }
-        match present.checked_add(1) {
-            _ if continues => Ok(self.claim),
-            Some(next) => Ok(self.clock.max(next)),
-            // No greater claim exists, so the order of the two logins could not be known.
-            None => Err(Denial::NoGreaterClaim),
-        }
-    }
-}
+use crate::{AppId, UserId};
 
 /// The shard of a login.
 impl Server {
-    /// Whether this shard does not own the user of a login.
-    pub(super) fn must_ask_home(&self, asked: &Login) -> bool {
-        self.shared.homes.are_in_cluster()
-            && self.users.find(&asked.app_id, asked.uid.as_str()).is_none()
-    }
-
-    /// The home of the user decides whether the login may continue.
-    pub(super) fn ask_home(&mut self, link: LinkId, asked: Login, pass: Pass) {
-        let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
-        if self.shared.owners.asking(&app_id, &uid) >= ASKS_PER_USER_MAX {
-            return self.turn_away_login(link, &asked);
-        }
-        let login = AskedLogin::new(&asked, pass.clock);
-        let id = self.links.begin_ask(link, asked, pass);
-        if self.shared.owners.ask(&app_id, &uid, id) {
-            self.send_to_home(&app_id, &uid, Ownership::Ask { uid: uid.clone(), login });
-        }
-    }
-
     /// This shard owns the user from now on, unless no session begins.
     fn user_granted(&mut self, app_id: &AppId, uid: UserId, tenure: Tenure, left: LeftBehind) {
         if self.shared.homes.other_of_user(app_id, uid.as_str()).is_some() {
@@ -119,30 +65,6 @@ impl Server {
                 self.send_to_home(app_id, uid, entry);
             }
         }
-    }
-
-    fn present_grant(&self, app_id: &AppId, uid: &UserId) -> Option<Tenure> {
-        let (owners, own) = (&self.shared.owners, self.shared.config.placement.own());
-        match self.shared.homes.other_of_user(app_id, uid.as_str()) {
-            Some(_) => owners.grant(app_id, uid),
-            None => owners.grant_at_home(app_id, uid, own),
-        }
-    }
-
-    /// The user has no session in this shard any more. `displaced` is the claim of a session that
-    /// ended for another login.
-    pub(super) fn release_user(&mut self, app_id: &AppId, uid: &UserId, displaced: Option<u64>) {
-        if !self.shared.homes.are_in_cluster() {
-            return;
-        }
-        let Some(tenure) = self.present_grant(app_id, uid) else { return };
-        let mut left = LeftBehind { displaced, ..LeftBehind::default() };
-        if self.shared.homes.other_of_user(app_id, uid.as_str()).is_some() {
-            self.shared.owners.give_up(app_id, uid);
-            left = self.tallies.take_left(&self.shared, app_id, uid, displaced);
-        }
-        let entry = Ownership::Release { uid: uid.clone(), tenure, left };
-        self.send_to_home(app_id, uid, entry);
     }
 
     /// The home of a user has passed something on.
@@ -202,89 +124,21 @@ impl Server {
             Step::Grant(shard, tenure) => {
                 let left = self.tallies.take_left(&self.shared, app_id, uid, displaced);
                 let grant = Ownership::Grant { uid: uid.clone(), tenure, left };
-                self.send_in_app(shard, app_id, Entry::Ownership(grant));
+                self.shared.send_to_any(shard, app_id, Entry::Ownership(grant));
             }
             Step::Deny(shard, denial) => {
                 let deny = Ownership::Deny { uid: uid.clone(), denial };
-                self.send_in_app(shard, app_id, Entry::Ownership(deny));
+                self.shared.send_to_any(shard, app_id, Entry::Ownership(deny));
             }
             Step::Revoke(owner, tenure, login) => {
                 let revoke = Ownership::Revoke { uid: uid.clone(), tenure, login };
-                self.send_in_app(owner, app_id, Entry::Ownership(revoke));
+                self.shared.send_to_any(owner, app_id, Entry::Ownership(revoke));
             }
             Step::PassOn(owner, held) => {
                 for passed_on in held {
-                    self.send_in_app(owner, app_id, Entry::ForOwner(passed_on));
+                    self.shared.send_to_any(owner, app_id, Entry::ForOwner(passed_on));
                 }
             }
-        }
-    }
-
-    /// A message to a user whose home this shard is, and whose session it does not have. The
-    /// result, unless the user's owner decides it.
-    pub(super) fn deliver_to_owner(
-        &mut self,
-        app_id: &AppId,
-        origin: Origin,
-        to: &str,
-        config: MessageConfig,
-        frame: &[u8],
-    ) -> Option<SendCode> {
-        match self.shared.owners.route(app_id, to) {
-            Route::Owner(owner) if owner != self.shared.config.placement.own() => {
-                self.pass_message_on(owner, app_id, origin, to, config, frame)
-            }
-            Route::Held => {
-                let holds = self.shared.owners.hold_message(app_id, origin, to, config, frame);
-                (!holds).then_some(SendCode::Broken)
-            }
-            Route::Owner(_) | Route::Nobody => Some(self.why_no_receiver(to)),
-        }
-    }
-
-    fn pass_message_on(
-        &mut self,
-        owner: ShardId,
-        app_id: &AppId,
-        origin: Origin,
-        to: &str,
-        config: MessageConfig,
-        frame: &[u8],
-    ) -> Option<SendCode> {
-        let shared = &mut self.shared;
-        if shared.outbox.is_congested(owner) {
-            return Some(SendCode::Broken);
-        }
-        let now = shared.now();
-        let outbox = shared.outbox.settled(&mut shared.sessions, now);
-        outbox.passed_on_in(owner, app_id).push_to(origin, config, to, frame);
-        None
-    }
-
-    /// A question about a user whose home this shard is, and whose session it does not have. The
-    /// answer, unless the user's owner gives it.
-    pub(super) fn ask_owner_for_status(
-        &mut self,
-        app_id: &AppId,
-        uid: &UserId,
-        session: SessionNumber,
-        query: u64,
-    ) -> Option<OnlineStatus> {
-        let question = || ForOwner::QueryStatus { session, query, uid: uid.clone() };
-        match self.shared.owners.route(app_id, uid.as_str()) {
-            Route::Owner(owner) if owner != self.shared.config.placement.own() => {
-                if self.shared.outbox.is_congested(owner) {
-                    return Some(OnlineStatus::Unreachable);
-                }
-                self.shared.send_in_app(owner, app_id, Entry::ForOwner(question()));
-                None
-            }
-            Route::Held if self.shared.owners.hold_too_much() => Some(OnlineStatus::Unreachable),
-            Route::Held => {
-                self.shared.owners.hold(app_id, uid.as_str(), question());
-                None
-            }
-            Route::Owner(_) | Route::Nobody => Some(OnlineStatus::Offline),
         }
     }
 }
@@ -307,25 +161,6 @@ impl Server {
                 self.user_released(app_id, &uid, tenure, left);
             }
             Ownership::Keep { uid, tenure, denial } => self.user_kept(app_id, &uid, tenure, denial),
-        }
-    }
-
-    fn send_to_home(&mut self, app_id: &AppId, uid: &UserId, entry: Ownership) {
-        let home = self.shared.homes.other_of_user(app_id, uid.as_str());
-        let home = home.unwrap_or(self.shared.config.placement.own());
-        self.send_in_app(home, app_id, Entry::Ownership(entry));
-    }
-
-    /// Sends an entry to any shard. What is for this one is handled behind what is being handled.
-    fn send_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
-        if to != self.shared.config.placement.own() {
-            return self.shared.send_in_app(to, app_id, entry);
-        }
-        if !self.to_self.add(app_id, entry) {
-            return;
-        }
-        while let Some((app_id, entry)) = self.to_self.next() {
-            self.app_entry(to, &app_id, entry, &mut Unreliable::default());
         }
     }
 }

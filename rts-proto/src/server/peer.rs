@@ -32,7 +32,23 @@ impl Server {
                 }
             }
             self.end_overrun();
+            self.handle_own_entries();
         }
+    }
+
+    /// Handles the entries of this shard for itself.
+    #[inline]
+    pub(super) fn handle_own_entries(&mut self) {
+        while let Some((app_id, entry)) = self.shared.to_self.next() {
+            self.own_entry(&app_id, entry);
+        }
+    }
+
+    #[cold]
+    fn own_entry(&mut self, app_id: &AppId, entry: Entry) {
+        let own = self.shared.config.placement.own();
+        self.app_entry(own, app_id, entry, &mut Unreliable::default());
+        self.end_overrun();
     }
 
     /// Handles an entry about a session of this shard. Returns other entries.
@@ -70,7 +86,7 @@ impl Server {
     }
 
     /// Handles an entry about a user or a room of this shard.
-    pub(super) fn app_entry(
+    fn app_entry(
         &mut self,
         from: ShardId,
         app_id: &AppId,

@@ -16,7 +16,6 @@ use super::rooms::Rooms;
 use super::shared::Shared;
 use super::tallies::Tallies;
 use super::targets::Targets;
-use super::to_self::ToSelf;
 use super::users::Users;
 use super::welcomes::Welcomes;
 use crate::LinkId;
@@ -37,7 +36,6 @@ pub struct Server {
     pub(super) targets: Targets,
     pub(super) posts: Posts,
     pub(super) back_end_rates: BackEndRates,
-    pub(super) to_self: ToSelf,
     pub(super) random: Random,
     /// Set by [`Server::shutdown`].
     pub(super) retry_after_max: Option<Duration>,
@@ -62,7 +60,6 @@ impl Server {
             targets: Targets::default(),
             posts: Posts::default(),
             back_end_rates: BackEndRates::default(),
-            to_self: ToSelf::default(),
             random: Random::new(seed),
             retry_after_max: None,
             observer: None,

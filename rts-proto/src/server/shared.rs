@@ -12,6 +12,7 @@ use super::owners::{Owners, Route};
 use super::placement::ShardId;
 use super::session::Session;
 use super::sessions::Sessions;
+use super::to_self::ToSelf;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::wire::Frame;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     now: Instant,
     pub(super) homes: Homes,
     pub(super) owners: Owners,
+    pub(super) to_self: ToSelf,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
@@ -45,6 +47,7 @@ impl Shared {
             now: Instant::ORIGIN,
             homes,
             owners,
+            to_self: ToSelf::default(),
             sessions,
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
@@ -120,6 +123,14 @@ impl Shared {
     /// Sends an entry to the shard of a user or a room.
     pub(super) fn send_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
         self.outbox.send_to_shard(&mut self.sessions, self.now, to, Some(app_id), entry);
+    }
+
+    /// Sends an entry to the shard of a user, a room or a login, which may be this one.
+    pub(super) fn send_to_any(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
+        match to == self.config.placement.own() {
+            true => self.to_self.add(app_id, entry),
+            false => self.send_in_app(to, app_id, entry),
+        }
     }
 
     /// Tells the shard of a user's session, or the user's home, that a membership no longer waits
@@ -268,12 +279,14 @@ impl Shared {
             now: _,
             homes: _,
             owners,
+            to_self,
             sessions,
             deadlines,
             outbox,
             notice_level: _,
         } = self;
-        [owners.kept(), sessions.kept(), deadlines.kept(), outbox.kept()].concat()
+        let of_cluster = [owners.kept(), to_self.kept()].concat();
+        [of_cluster, sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }
 

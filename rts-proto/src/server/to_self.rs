@@ -1,5 +1,5 @@
-//! Entries of a shard for itself: it may be the home of a user, the user's owner, and the shard of a
-//! login.
+//! Entries of a shard for itself: it may be the home of a user, the user's owner, and the shard of
+//! a login.
 
 use alloc::collections::VecDeque;
 
@@ -8,30 +8,24 @@ use crate::AppId;
 #[cfg(test)]
 use crate::kept::Kept;
 
-/// They are handled one after the other, so that none begins in the middle of another one.
+/// They are handled behind what is being handled, so that none begins in the middle of it.
 #[derive(Debug, Default)]
-pub(super) struct ToSelf {
-    entries: VecDeque<(AppId, Entry)>,
-    is_handling: bool,
-}
+pub(super) struct ToSelf(VecDeque<(AppId, Entry)>);
 
 impl ToSelf {
-    /// Adds an entry. True if the caller has to handle all of them now.
-    pub(super) fn add(&mut self, app_id: &AppId, entry: Entry) -> bool {
-        self.entries.push_back((app_id.clone(), entry));
-        !core::mem::replace(&mut self.is_handling, true)
+    pub(super) fn add(&mut self, app_id: &AppId, entry: Entry) {
+        self.0.push_back((app_id.clone(), entry));
     }
 
     /// The next entry to handle.
+    #[inline]
     pub(super) fn next(&mut self) -> Option<(AppId, Entry)> {
-        let next = self.entries.pop_front();
-        self.is_handling = next.is_some();
-        next
+        self.0.pop_front()
     }
 
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        alloc::vec![("entries to itself", self.entries.len())]
+        alloc::vec![("entries to itself", self.0.len())]
     }
 }

@@ -38,7 +38,7 @@ impl Server {
                 self.shared.outbox.set_congested(shard, is_congested);
             }
         }
-        self.end_overrun();
+        self.finish();
     }
 
     /// The next output. [`Output::Wait`] ends a drain.
@@ -79,8 +79,16 @@ impl Server {
     /// Finishes the earlier input, including its broadcasts. Then time moves on.
     fn advance(&mut self, now: Instant) {
         self.shared.settle();
-        self.end_overrun();
+        self.finish();
         self.pass_time(now);
+    }
+
+    /// Does what the latest step has left: ends the sessions without space, and handles the entries
+    /// of this shard for itself.
+    #[inline]
+    fn finish(&mut self) {
+        self.end_overrun();
+        self.handle_own_entries();
     }
 
     /// Moves time on. Everything that is due by now is handled before the new input. Broadcasts may
@@ -90,7 +98,7 @@ impl Server {
         self.shared.pass_time(InTurn, now);
         while let Some((deadline, due)) = self.shared.deadlines.pop_due(self.shared.now()) {
             self.has_come_due(deadline, due);
-            self.end_overrun();
+            self.finish();
         }
         let shared = &mut self.shared;
         let now = shared.now();
@@ -122,7 +130,7 @@ impl Server {
             let shared = &mut self.shared;
             let now = shared.now();
             shared.outbox.flush(&mut shared.sessions, now);
-            self.end_overrun();
+            self.finish();
         }
         let (links, shared) = (&self.links, &mut self.shared);
         shared.outbox.end_burst(&mut shared.sessions, |link: LinkId| !links.is_congested(link));
@@ -183,7 +191,7 @@ impl Begun<'_> {
     pub(super) fn act<T: fmt::Debug>(self, work: impl FnOnce(&mut Server) -> T) -> T {
         let Self(server) = self;
         let returned = work(server);
-        server.end_overrun();
+        server.finish();
         if let Some(observer) = &mut server.observer {
             observer.returned(&returned);
         }

@@ -4,7 +4,8 @@
 
 use proptest::prelude::*;
 
-use crate::world::{World, client_event, event};
+use crate::events::{client_event, event};
+use crate::world::World;
 
 proptest! {
     #[test]

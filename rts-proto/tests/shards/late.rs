@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use rts_proto::wire::Frame;
 use rts_proto::{MessageConfig, Payload};
 
-use crate::world::{AGAIN, Event, Seen, USERS, World, client_event, event};
+use crate::events::{AGAIN, Event, USERS, client_event, event};
+use crate::world::{Seen, World};
 
 const SHARDS: usize = 3;
 

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod equal;
+mod events;
 mod fixture;
 mod full;
 mod joins;

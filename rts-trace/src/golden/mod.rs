@@ -1,5 +1,6 @@
 //! Golden files: recordings of an engine, of a server, of a shard among others and of one in a
-//! cluster, with every kind of record. They make each change of the format, and of a core's behaviour, visible.
+//! cluster, with every kind of record. They make each change of the format, and of a core's
+//! behaviour, visible.
 //!
 //! A failed test has one of two causes:
 //!
