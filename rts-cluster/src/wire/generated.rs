@@ -171,7 +171,7 @@ pub struct Route {
 /// Receivers skip entries of kinds that they do not know.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Entry {
-    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20")]
+    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29")]
     pub kind: ::core::option::Option<entry::Kind>,
 }
 /// Nested message and enum types in `Entry`.
@@ -227,7 +227,110 @@ pub mod entry {
         Left(super::Left),
         #[prost(message, tag = "20")]
         Removed(super::Removed),
+        /// A login asks the home of its user for the user.
+        #[prost(message, tag = "21")]
+        Ask(super::Ask),
+        /// The home gives the user to the shard of a login.
+        #[prost(message, tag = "22")]
+        Grant(super::Tenure),
+        /// The shard of a login does not get the user.
+        #[prost(message, tag = "23")]
+        Deny(super::Deny),
+        /// The home asks the owner of a user to release the user for another login.
+        #[prost(message, tag = "24")]
+        Revoke(super::Revoke),
+        /// The owner releases the user.
+        #[prost(message, tag = "25")]
+        Release(super::Tenure),
+        /// The owner keeps the user, and denies the other login.
+        #[prost(message, tag = "26")]
+        Keep(super::Keep),
+        /// What the home of a user passes on to the user's owner: as `deliver`, `query_status` and
+        /// `orphan_gone`.
+        #[prost(bytes, tag = "27")]
+        PassedDeliver(::prost::bytes::Bytes),
+        #[prost(message, tag = "28")]
+        PassedQueryStatus(super::QueryStatus),
+        #[prost(message, tag = "29")]
+        PassedOrphanGone(super::OfMember),
     }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ask {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub login: ::core::option::Option<AskedLogin>,
+}
+/// What decides between a login and the session of its user.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedLogin {
+    #[prost(fixed64, tag = "1")]
+    pub engine: u64,
+    #[prost(uint64, tag = "2")]
+    pub attempt: u64,
+    #[prost(uint64, tag = "3")]
+    pub claim: u64,
+    /// The claim that a new login would have.
+    #[prost(uint64, tag = "4")]
+    pub clock: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tenure {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    /// The number of the grant.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(message, optional, tag = "3")]
+    pub left: ::core::option::Option<LeftBehind>,
+}
+/// What is left of the earlier sessions of a user.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LeftBehind {
+    /// The claim of a session that ended for another login.
+    #[prost(uint64, optional, tag = "1")]
+    pub displaced: ::core::option::Option<u64>,
+    /// The rooms in which a membership waits.
+    #[prost(message, repeated, tag = "2")]
+    pub orphans: ::prost::alloc::vec::Vec<Orphan>,
+    /// What is used up of each rate, in millionths of an event: of sends, broadcasts, messages to the
+    /// app server, params for them, status queries, joins, and bytes of lists of members. Or empty.
+    #[prost(uint64, repeated, tag = "3")]
+    pub used: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Orphan {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    /// How often it is counted; not 0.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deny {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(enumeration = "Denial", tag = "2")]
+    pub denial: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revoke {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub tenure: u64,
+    #[prost(message, optional, tag = "3")]
+    pub login: ::core::option::Option<AskedLogin>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Keep {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub tenure: u64,
+    #[prost(enumeration = "Denial", tag = "3")]
+    pub denial: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryStatus {
@@ -467,6 +570,40 @@ impl MemberState {
             "MEMBER_STATE_JOINING" => Some(Self::Joining),
             "MEMBER_STATE_UP" => Some(Self::Up),
             "MEMBER_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Denial {
+    None = 0,
+    /// A later login of the same engine is there.
+    Overtaken = 1,
+    /// It continues a login that a later one has displaced.
+    Displaced = 2,
+    NoGreaterClaim = 3,
+}
+impl Denial {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "DENIAL_NONE",
+            Self::Overtaken => "DENIAL_OVERTAKEN",
+            Self::Displaced => "DENIAL_DISPLACED",
+            Self::NoGreaterClaim => "DENIAL_NO_GREATER_CLAIM",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DENIAL_NONE" => Some(Self::None),
+            "DENIAL_OVERTAKEN" => Some(Self::Overtaken),
+            "DENIAL_DISPLACED" => Some(Self::Displaced),
+            "DENIAL_NO_GREATER_CLAIM" => Some(Self::NoGreaterClaim),
             _ => None,
         }
     }

@@ -83,7 +83,10 @@ pub use config::Config;
 pub use deadlines::Timer;
 pub use homes::{HomeTable, SLOTS};
 pub use io::{
-    AskedLogin, BadDelivery, Credentials, Deliveries, Delivery, Denial, Detail, Entered, Entry, ForOwner, Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice, NoticeLevel, Opened, Output, Ownership, Post, PostProgress, Rate, Refusal, Report, Resumption, Target, Tenure, UsedRates, Verdict,
+    AskedLogin, BadDelivery, Credentials, Deliveries, Delivery, Denial, Detail, Entered, Entry,
+    ForOwner, Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice,
+    NoticeLevel, Opened, Output, Ownership, Post, PostProgress, Rate, Refusal, Report, Resumption,
+    Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};

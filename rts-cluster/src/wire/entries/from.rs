@@ -15,18 +15,25 @@ use rts_proto::{
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
+use super::ownership;
 
-fn invalid<T>(what: &'static str) -> Result<T, WireError> {
+pub(super) fn invalid<T>(what: &'static str) -> Result<T, WireError> {
     Err(WireError::Invalid(what))
 }
 
 pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
     Ok(match kind {
         Kind::InApp(app_id) => Entry::InApp(self::app_id(&app_id)?),
-        Kind::Deliver(part) => {
-            let deliveries = Deliveries::from_part(&part);
-            Entry::Deliver(deliveries.map_err(|error| WireError::Invalid(error.part()))?)
-        }
+        Kind::Deliver(part) => Entry::Deliver(deliveries(&part)?),
+        Kind::Ask(ask) => Entry::Ownership(ownership::ask(ask)?),
+        Kind::Grant(tenure) => Entry::Ownership(ownership::grant(tenure)?),
+        Kind::Deny(denied) => Entry::Ownership(ownership::deny(&denied)?),
+        Kind::Revoke(revoke) => Entry::Ownership(ownership::revoke(revoke)?),
+        Kind::Release(tenure) => Entry::Ownership(ownership::release(tenure)?),
+        Kind::Keep(kept) => Entry::Ownership(ownership::keep(&kept)?),
+        Kind::PassedDeliver(part) => Entry::ForOwner(ownership::passed_deliver(&part)?),
+        Kind::PassedQueryStatus(asked) => Entry::ForOwner(ownership::passed_query_status(&asked)?),
+        Kind::PassedOrphanGone(gone) => Entry::ForOwner(ownership::passed_orphan_gone(&gone)?),
         Kind::QueryStatus(proto::QueryStatus { session, query, uid }) => {
             Entry::QueryStatus { session: self::session(session)?, query, uid: self::uid(&uid)? }
         }
@@ -84,6 +91,10 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
             Entry::Removed { room, session, notice: notice.map(frame).transpose()? }
         }
     })
+}
+
+pub(super) fn deliveries(part: &Bytes) -> Result<Deliveries, WireError> {
+    Deliveries::from_part(part).map_err(|error| WireError::Invalid(error.part()))
 }
 
 fn join(join: proto::Join) -> Result<Entry, WireError> {
@@ -169,7 +180,7 @@ fn names(names: Option<proto::MemberNames>) -> Result<Names, WireError> {
     }
 }
 
-fn session(number: u64) -> Result<SessionNumber, WireError> {
+pub(super) fn session(number: u64) -> Result<SessionNumber, WireError> {
     SessionNumber::from_number(number).ok_or(WireError::Invalid("session"))
 }
 
@@ -199,7 +210,7 @@ fn refusal(refusal: i32) -> Result<JoinRefusal, WireError> {
 
 macro_rules! checked {
     ($($name:ident: $from:ty => $to:ident::$read:ident, $what:literal;)+) => {$(
-        fn $name(value: $from) -> Result<$to, WireError> {
+        pub(super) fn $name(value: $from) -> Result<$to, WireError> {
             $to::$read(value).map_err(|_| WireError::Invalid($what))
         }
     )+};

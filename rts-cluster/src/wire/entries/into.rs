@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use rts_proto::Instant;
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+    Deliveries, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome,
+    SessionNumber,
 };
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
+use super::ownership;
 use super::pack::ENTRY_BYTES_MAX;
 use crate::limits::SESSIONS_OF_ENTRY_MAX;
 
@@ -17,7 +19,19 @@ const FIELD_BYTES_MAX: usize = 8;
 /// Passes on the kinds that mean this entry. Usually that is one.
 pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
     add(match entry {
-        Entry::Deliver(deliveries) => return self::deliveries(deliveries, add),
+        Entry::Deliver(deliveries) => return self::deliveries(deliveries, Kind::Deliver, add),
+        Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+            return self::deliveries(deliveries, Kind::PassedDeliver, add);
+        }
+        Entry::ForOwner(ForOwner::QueryStatus { session, query, uid }) => {
+            let (session, uid) = (session.number(), id(uid.as_str()));
+            Kind::PassedQueryStatus(proto::QueryStatus { session, query, uid })
+        }
+        Entry::ForOwner(ForOwner::OrphanGone { room, uid }) => {
+            let (room, uid) = (id(room.as_str()), id(uid.as_str()));
+            Kind::PassedOrphanGone(proto::OfMember { room, uid })
+        }
+        Entry::Ownership(entry) => ownership::kind(entry),
         Entry::Outcomes(outcomes) => return self::outcomes(outcomes, add),
         Entry::PushToEach { sessions, frames } => return push_to_each(&sessions, frames, add),
         Entry::InApp(app_id) => Kind::InApp(id(app_id.as_str())),
@@ -115,8 +129,8 @@ pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
     });
 }
 
-fn deliveries(deliveries: Deliveries, add: impl FnMut(Kind)) {
-    deliveries.into_parts(ENTRY_BYTES_MAX - FIELD_BYTES_MAX).map(Kind::Deliver).for_each(add);
+fn deliveries(deliveries: Deliveries, kind: fn(Bytes) -> Kind, add: impl FnMut(Kind)) {
+    deliveries.into_parts(ENTRY_BYTES_MAX - FIELD_BYTES_MAX).map(kind).for_each(add);
 }
 
 fn outcomes(outcomes: Vec<(SessionNumber, Outcome)>, mut add: impl FnMut(Kind)) {
@@ -181,7 +195,7 @@ fn in_groups<T: prost::Message>(
     }
 }
 
-fn id(text: &str) -> Bytes {
+pub(super) fn id(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 

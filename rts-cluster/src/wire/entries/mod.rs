@@ -2,6 +2,7 @@
 
 mod from;
 mod into;
+mod ownership;
 mod pack;
 mod route;
 

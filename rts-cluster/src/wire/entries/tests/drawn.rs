@@ -7,7 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+    AskedLogin, Deliveries, Denial, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, LeftBehind,
+    MemberEnd, Names, Outcome, Ownership, SessionNumber, Tenure, UsedRates,
 };
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
@@ -66,14 +67,65 @@ fn names() -> impl Strategy<Value = Names> {
     (names, any::<bool>()).prop_map(|(names, has_no_notices)| Names { names, has_no_notices })
 }
 
-fn deliveries() -> impl Strategy<Value = Entry> {
+fn ownership() -> impl Strategy<Value = Entry> {
+    let login = || {
+        (any::<u64>(), 0..9_u64, any::<u64>(), any::<u64>()).prop_map(
+            |(engine, attempt, claim, clock)| AskedLogin { engine, attempt, claim, clock },
+        )
+    };
+    let left = || {
+        let used = any::<[u64; 7]>().prop_map(|used| Box::new(UsedRates(used)));
+        let orphans = vec((rooms(), 1..3_u32), 0..4);
+        (proptest::option::of(any::<u64>()), orphans, proptest::option::of(used))
+            .prop_map(|(displaced, orphans, used)| LeftBehind { displaced, orphans, used })
+    };
+    let tenure = || any::<u64>().prop_map(Tenure);
+    let denial = || one_of(&[Denial::Overtaken, Denial::Displaced, Denial::NoGreaterClaim]);
+    prop_oneof![
+        (uids(), login()).prop_map(|(uid, login)| Ownership::Ask { uid, login }),
+        (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Grant {
+            uid,
+            tenure,
+            left
+        }),
+        (uids(), denial()).prop_map(|(uid, denial)| Ownership::Deny { uid, denial }),
+        (uids(), tenure(), login()).prop_map(|(uid, tenure, login)| Ownership::Revoke {
+            uid,
+            tenure,
+            login
+        }),
+        (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Release {
+            uid,
+            tenure,
+            left
+        }),
+        (uids(), tenure(), denial()).prop_map(|(uid, tenure, denial)| Ownership::Keep {
+            uid,
+            tenure,
+            denial
+        }),
+    ]
+    .prop_map(Entry::Ownership)
+}
+
+fn passed_on() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        deliveries().prop_map(ForOwner::Deliver),
+        (sessions(), any::<u64>(), uids())
+            .prop_map(|(session, query, uid)| ForOwner::QueryStatus { session, query, uid }),
+        (rooms(), uids()).prop_map(|(room, uid)| ForOwner::OrphanGone { room, uid }),
+    ]
+    .prop_map(Entry::ForOwner)
+}
+
+fn deliveries() -> impl Strategy<Value = Deliveries> {
     let message = (sessions(), ids(), one_of(MessageConfig::ALL), uids(), frames());
     vec(message, 0..40).prop_map(|messages| {
         let mut deliveries = Deliveries::default();
         for (session, id, config, to, frame) in messages {
             deliveries.push(session, id, config, &to, &frame);
         }
-        Entry::Deliver(deliveries)
+        deliveries
     })
 }
 
@@ -127,7 +179,9 @@ fn entry() -> impl Strategy<Value = Entry> {
     let app_id = "[a-z]{24}".prop_map(|text| AppId::new(&text).expect("a valid id"));
     prop_oneof![
         app_id.prop_map(Entry::InApp),
-        deliveries(),
+        deliveries().prop_map(Entry::Deliver),
+        ownership(),
+        passed_on(),
         outcomes(),
         push_to_each(),
         joins(),
@@ -190,6 +244,15 @@ pub(super) enum Meaning {
     Frames(BTreeMap<u64, Vec<Bytes>>),
 }
 
+fn one_by_one(deliveries: &Deliveries) -> impl Iterator<Item = Deliveries> {
+    deliveries.iter().map(|message| {
+        let to = UserId::new(message.to).expect("a valid id");
+        let mut one = Deliveries::default();
+        one.push(message.session, message.id, message.config, &to, message.frame);
+        one
+    })
+}
+
 /// What these pieces mean. Each of them names its apps.
 pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
     let mut all = Vec::new();
@@ -199,13 +262,12 @@ pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
             match entry {
                 Entry::InApp(named) => app_id = Some(named.clone()),
                 Entry::Deliver(deliveries) => {
-                    for message in deliveries.iter() {
-                        let to = UserId::new(message.to).expect("a valid id");
-                        let mut one = Deliveries::default();
-                        let (session, id) = (message.session, message.id);
-                        one.push(session, id, message.config, &to, message.frame);
-                        all.push(Meaning::One(app_id.clone(), Entry::Deliver(one)));
-                    }
+                    let each = one_by_one(deliveries).map(Entry::Deliver);
+                    all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
+                }
+                Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+                    let each = one_by_one(deliveries).map(ForOwner::Deliver).map(Entry::ForOwner);
+                    all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
                 }
                 Entry::Outcomes(outcomes) => {
                     let each =
