@@ -252,6 +252,8 @@ fn weight(entry: &Entry) -> usize {
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
         Entry::InApp(_)
+        | Entry::Ownership(_)
+        | Entry::ForOwner(_)
         | Entry::QueryStatus { .. }
         | Entry::OrphanGone { .. }
         | Entry::Join { .. }
