@@ -294,8 +294,8 @@ pub struct LeftBehind {
     /// The rooms in which a membership waits.
     #[prost(message, repeated, tag = "2")]
     pub orphans: ::prost::alloc::vec::Vec<Orphan>,
-    /// What is used up of each rate, in millionths of an event: of sends, broadcasts, messages to the
-    /// app server, params for them, status queries, joins, and bytes of lists of members. Or empty.
+    /// What is used up of each rate, in millionths of an event. Empty, or of sends, broadcasts,
+    /// messages to the app server, params for them, status queries, joins, and bytes of lists.
     #[prost(uint64, repeated, tag = "3")]
     pub used: ::prost::alloc::vec::Vec<u64>,
 }

@@ -5,21 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::limits::NOTICE_MEMBERS_MAX;
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
 };
-use rts_proto::{
-    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
-    RoomState, SendCode, UserId, wire,
-};
+use rts_proto::{Instant, MessageId, RoomId, UserId, wire};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
 use super::ownership;
-
-pub(super) fn invalid<T>(what: &'static str) -> Result<T, WireError> {
-    Err(WireError::Invalid(what))
-}
+use super::values::{
+    app_id, broadcast_code, business_id, deliveries, invalid, leave_reason, message_config, room,
+    room_state, send_code, session, uid,
+};
 
 pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
     Ok(match kind {
@@ -91,10 +88,6 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
             Entry::Removed { room, session, notice: notice.map(frame).transpose()? }
         }
     })
-}
-
-pub(super) fn deliveries(part: &Bytes) -> Result<Deliveries, WireError> {
-    Deliveries::from_part(part).map_err(|error| WireError::Invalid(error.part()))
 }
 
 fn join(join: proto::Join) -> Result<Entry, WireError> {
@@ -180,10 +173,6 @@ fn names(names: Option<proto::MemberNames>) -> Result<Names, WireError> {
     }
 }
 
-pub(super) fn session(number: u64) -> Result<SessionNumber, WireError> {
-    SessionNumber::from_number(number).ok_or(WireError::Invalid("session"))
-}
-
 fn frame(frame: Bytes) -> Result<Bytes, WireError> {
     if wire::is_one_frame(&frame) { Ok(frame) } else { invalid("frame") }
 }
@@ -206,24 +195,4 @@ fn refusal(refusal: i32) -> Result<JoinRefusal, WireError> {
         Ok(proto::JoinRefusal::ShardBusy) => Ok(JoinRefusal::ShardBusy),
         Ok(proto::JoinRefusal::None) | Err(_) => invalid("refusal"),
     }
-}
-
-macro_rules! checked {
-    ($($name:ident: $from:ty => $to:ident::$read:ident, $what:literal;)+) => {$(
-        pub(super) fn $name(value: $from) -> Result<$to, WireError> {
-            $to::$read(value).map_err(|_| WireError::Invalid($what))
-        }
-    )+};
-}
-
-checked! {
-    app_id: &Bytes => AppId::from_bytes, "app";
-    uid: &Bytes => UserId::from_bytes, "user";
-    room: &Bytes => RoomId::from_bytes, "room";
-    business_id: &Bytes => BusinessId::from_bytes, "business id";
-    message_config: u32 => MessageConfig::try_from, "delivery guarantee";
-    send_code: u32 => SendCode::try_from, "result";
-    broadcast_code: u32 => BroadcastCode::try_from, "result";
-    room_state: i32 => RoomState::try_from, "state";
-    leave_reason: u32 => LeaveReason::try_from, "reason";
 }

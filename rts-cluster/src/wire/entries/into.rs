@@ -11,6 +11,7 @@ use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::ownership;
 use super::pack::ENTRY_BYTES_MAX;
+use super::values::id;
 use crate::limits::SESSIONS_OF_ENTRY_MAX;
 
 /// The tag and length of a field, and a few bytes more.
@@ -193,10 +194,6 @@ fn in_groups<T: prost::Message>(
     if !group.is_empty() {
         add(group);
     }
-}
-
-pub(super) fn id(text: &str) -> Bytes {
-    Bytes::copy_from_slice(text.as_bytes())
 }
 
 fn end(end: MemberEnd, now: Instant) -> proto::gone::End {

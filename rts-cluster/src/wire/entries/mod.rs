@@ -5,6 +5,7 @@ mod into;
 mod ownership;
 mod pack;
 mod route;
+mod values;
 
 use bytes::Bytes;
 use prost::Message as _;

@@ -7,8 +7,7 @@ use rts_proto::server::{AskedLogin, Denial, ForOwner, LeftBehind, Ownership, Ten
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
-use super::from::{deliveries, invalid, room, session, uid};
-use super::into::id;
+use super::values::{deliveries, id, invalid, room, session, uid};
 
 /// The kind of an entry about an owner.
 pub(super) fn kind(entry: Ownership) -> Kind {
