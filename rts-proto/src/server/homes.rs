@@ -1,6 +1,7 @@
 //! The home of each user and room: the shard that decides about it. In a cluster it may be a shard
 //! of another node.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::placement::{Kind, NodeNumber, Placement, ShardId, of_hash};
@@ -75,12 +76,12 @@ impl HomeTable {
 pub(super) struct Homes {
     placement: Placement,
     /// Absent without a cluster: homes are the shards of the node then.
-    table: Option<HomeTable>,
+    table: Option<Box<HomeTable>>,
 }
 
 impl Homes {
     pub(super) fn new(placement: Placement, table: Option<HomeTable>) -> Self {
-        Self { placement, table }
+        Self { placement, table: table.map(Box::new) }
     }
 
     /// Whether a user's session may be in another shard than the user's home.

@@ -126,6 +126,7 @@ impl Server {
     }
 
     /// A message from another shard to a user of this one.
+    #[inline]
     pub(super) fn deliver_here(
         &mut self,
         app_id: &AppId,

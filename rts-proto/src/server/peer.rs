@@ -37,18 +37,12 @@ impl Server {
     }
 
     /// Handles the entries of this shard for itself.
-    #[inline]
     pub(super) fn handle_own_entries(&mut self) {
-        while let Some((app_id, entry)) = self.shared.to_self.next() {
-            self.own_entry(&app_id, entry);
-        }
-    }
-
-    #[cold]
-    fn own_entry(&mut self, app_id: &AppId, entry: Entry) {
         let own = self.shared.config.placement.own();
-        self.app_entry(own, app_id, entry, &mut Unreliable::default());
-        self.end_overrun();
+        while let Some((app_id, entry)) = self.shared.to_self.next() {
+            self.app_entry(own, &app_id, entry, &mut Unreliable::default());
+            self.end_overrun();
+        }
     }
 
     /// Handles an entry about a session of this shard. Returns other entries.

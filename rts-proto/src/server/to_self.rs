@@ -17,8 +17,12 @@ impl ToSelf {
         self.0.push_back((app_id.clone(), entry));
     }
 
-    /// The next entry to handle.
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next entry to handle.
     pub(super) fn next(&mut self) -> Option<(AppId, Entry)> {
         self.0.pop_front()
     }

@@ -87,6 +87,15 @@ impl Server {
     /// of this shard for itself.
     #[inline]
     fn finish(&mut self) {
+        // Nearly no step leaves anything.
+        if self.shared.outbox.has_overrun() || !self.shared.to_self.is_empty() {
+            self.finish_now();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish_now(&mut self) {
         self.end_overrun();
         self.handle_own_entries();
     }

@@ -275,6 +275,12 @@ impl Outbox {
         }
     }
 
+    /// Whether a session missed a frame that it must get.
+    #[inline]
+    pub(super) fn has_overrun(&self) -> bool {
+        !self.overrun.is_empty()
+    }
+
     /// The next session that missed a frame that it must get. It has to end.
     pub(super) fn pop_overrun(&mut self) -> Option<SessionNumber> {
         self.overrun.pop()

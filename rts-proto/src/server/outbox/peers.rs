@@ -9,14 +9,14 @@ use crate::AppId;
 use crate::planted::{Bug, planted};
 use crate::server::io::{Deliveries, Entry, ForOwner, Output};
 use crate::server::keys::{Outcome, SessionNumber};
-use crate::server::placement::{NodeNumber, ShardId};
+use crate::server::placement::ShardId;
 
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     /// By the numbers of the node and of the shard.
     waiting: Vec<Vec<Waiting>>,
     /// The shards for which something waits.
-    has_entries: ShardSet,
+    listed: Vec<ShardId>,
     congested: ShardSet,
 }
 
@@ -26,6 +26,8 @@ pub(super) struct Peers {
 /// about a session of the other shard ends.
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Whether something was added in this burst.
+    is_listed: bool,
     entries: Vec<Entry>,
     /// The app of the latest [`Entry::InApp`].
     app_id: Option<AppId>,
@@ -133,15 +135,6 @@ impl ShardSet {
     fn is_empty(&self) -> bool {
         self.len == 0
     }
-
-    /// Removes and returns the first shard.
-    fn pop_first(&mut self) -> Option<ShardId> {
-        let node = self.bits.iter().position(|bits| *bits != 0)?;
-        let number = self.bits[node].trailing_zeros() as usize;
-        let first = ShardId::of_node(NodeNumber::new(node)?, number)?;
-        self.remove(first);
-        Some(first)
-    }
 }
 
 /// The bit of a shard among those of its node.
@@ -162,9 +155,13 @@ impl Peers {
     /// Where something is added for a shard.
     #[inline]
     fn of_shard(&mut self, shard: ShardId) -> &mut Waiting {
-        self.has_entries.insert(shard);
         let of_node = grown(&mut self.waiting, shard.node().number());
-        grown(of_node, shard.number())
+        let waiting = grown(of_node, shard.number());
+        if !waiting.is_listed {
+            waiting.is_listed = true;
+            self.listed.push(shard);
+        }
+        waiting
     }
 
     /// Adds an entry about a session of the other shard.
@@ -236,24 +233,26 @@ impl Peers {
     /// The burst is over: all entries go out.
     #[inline]
     pub(super) fn end_burst(&mut self, outputs: &mut VecDeque<Output>) {
-        if !self.has_entries.is_empty() {
+        if !self.listed.is_empty() {
             self.send_all(outputs);
         }
     }
 
     fn send_all(&mut self, outputs: &mut VecDeque<Output>) {
-        while let Some(shard) = self.has_entries.pop_first() {
+        // The order of shards is the same, whichever of them got something first.
+        self.listed.sort_unstable();
+        for shard in self.listed.drain(..) {
             let waiting = &mut self.waiting[shard.node().number()][shard.number()];
-            let entries = core::mem::take(waiting).into_entries();
-            outputs.push_back(Output::Peer(shard, entries));
+            outputs.push_back(Output::Peer(shard, core::mem::take(waiting).into_entries()));
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        let Self { waiting, has_entries: _, congested: _ } = self;
+        let Self { waiting, listed: _, congested: _ } = self;
         let of_shard = |waiting: &Waiting| {
-            let Waiting { entries, app_id: _, deliveries, passed_on, outcomes } = waiting;
+            let Waiting { is_listed: _, entries, app_id: _, deliveries, passed_on, outcomes } =
+                waiting;
             entries.len() + deliveries.len() + passed_on.len() + outcomes.len()
         };
         waiting.iter().flatten().map(of_shard).sum()
