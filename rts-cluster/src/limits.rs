@@ -54,6 +54,8 @@ pub const BUS_BYTES_MAX: usize = 48 * 1_024 * 1_024;
 pub const ENTRY_OVERHEAD_BYTES: usize = 32;
 /// An acknowledgement waits this long for a batch that can carry it.
 pub const ACK_DELAY: Duration = Duration::from_millis(10);
+/// Removed nodes that a view knows: as many as may be removed while one of them is paused.
+pub const REMOVED_MAX: usize = 64;
 /// Received entries after which an acknowledgement no longer waits.
 pub const ACK_ENTRIES_MAX: u64 = 128;
 /// The least time between two requests to send from a gap on.

@@ -5,7 +5,7 @@ mod names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::limits::{MEMBERS_MAX, NODE_NUMBERS, SHARDS_MAX};
+use crate::limits::{MEMBERS_MAX, NODE_NUMBERS, REMOVED_MAX, SHARDS_MAX};
 pub use names::{BadName, ClusterName, NodeName};
 
 /// One life of a node: random bits that each start of its process draws.
@@ -59,12 +59,16 @@ pub struct View {
     numbers: Vec<u8>,
     /// The number from which on the next new member gets the first free one.
     next_number: u8,
+    /// The nodes that were removed last, in the order of their removals.
+    removed: Vec<Incarnation>,
 }
 
-/// What a view that was written has besides its members, in their order.
-pub(crate) struct Numbers {
-    pub(crate) of_members: Vec<u8>,
-    pub(crate) next: u8,
+/// What a view that was written has besides its members.
+pub(crate) struct Rest {
+    /// The numbers of the members, in their order.
+    pub(crate) numbers: Vec<u8>,
+    pub(crate) next_number: u8,
+    pub(crate) removed: Vec<Incarnation>,
 }
 
 /// Members that cannot form a view.
@@ -88,6 +92,9 @@ pub enum ViewError {
         /// The number of its shards.
         shards: u8,
     },
+    /// A member was removed before.
+    #[error("the incarnation {:016x} was removed", .0.0)]
+    Removed(Incarnation),
     /// The numbers of members that were read are not theirs alone, or too great.
     #[error("each member has a number below {NODE_NUMBERS} of its own")]
     Numbers,
@@ -101,12 +108,14 @@ impl View {
     ///
     /// The members cannot form a view.
     pub fn first(id: ViewId, seed: u64, members: Vec<Member>) -> Result<Self, ViewError> {
-        let (numbers, next_number) = (Vec::new(), 0);
-        let first = Self { id, parent: None, epoch: Epoch(1), seed, members, numbers, next_number };
+        let (numbers, next_number, removed) = (Vec::new(), 0, Vec::new());
+        let (parent, epoch) = (None, Epoch(1));
+        let first = Self { id, parent, epoch, seed, members, numbers, next_number, removed };
         Ok(first.checked()?.with_numbers(|_| None))
     }
 
-    /// The view after this one.
+    /// The view after this one. A node that was removed does not become a member again: it needs a
+    /// new incarnation.
     ///
     /// # Errors
     ///
@@ -114,7 +123,12 @@ impl View {
     pub fn next(&self, id: ViewId, members: Vec<Member>) -> Result<Self, ViewError> {
         let (epoch, seed) = (Epoch(self.epoch.0.saturating_add(1)), self.seed);
         let (parent, numbers, next_number) = (Some(self.id), Vec::new(), self.next_number);
-        let next = Self { id, parent, epoch, seed, members, numbers, next_number };
+        let stays = |node: Incarnation| members.iter().any(|member| member.incarnation == node);
+        let gone =
+            self.members.iter().map(|member| member.incarnation).filter(|node| !stays(*node));
+        let mut removed: Vec<Incarnation> = self.removed.iter().copied().chain(gone).collect();
+        removed.drain(..removed.len().saturating_sub(REMOVED_MAX));
+        let next = Self { id, parent, epoch, seed, members, numbers, next_number, removed };
         Ok(next.checked()?.with_numbers(|member| self.number(member)))
     }
 
@@ -125,9 +139,9 @@ impl View {
         epoch: Epoch,
         seed: u64,
         members: Vec<Member>,
-        numbers: Numbers,
+        rest: Rest,
     ) -> Result<Self, ViewError> {
-        let Numbers { of_members, next: next_number } = numbers;
+        let Rest { numbers: of_members, next_number, removed } = rest;
         let incarnations = members.iter().map(|member| member.incarnation);
         let known: BTreeMap<_, _> = incarnations.zip(of_members.iter().copied()).collect();
         let different: BTreeSet<_> = of_members.iter().collect();
@@ -135,7 +149,8 @@ impl View {
         let is_valid =
             [of_members.len(), different.len()] == [members.len(); 2] && greatest < NODE_NUMBERS;
         let numbers = Vec::new();
-        let view = Self { id, parent, epoch, seed, members, numbers, next_number }.checked()?;
+        let view = Self { id, parent, epoch, seed, members, numbers, next_number, removed };
+        let view = view.checked()?;
         if is_valid {
             Ok(view.with_numbers(|member| known.get(&member).copied()))
         } else {
@@ -175,6 +190,10 @@ impl View {
         incarnations.sort_unstable();
         if let Some(two) = incarnations.windows(2).find(|two| two[0] == two[1]) {
             return Err(ViewError::Incarnation(two[0]));
+        }
+        let is_removed = |member: &&Member| self.removed.contains(&member.incarnation);
+        if let Some(member) = members.iter().find(is_removed) {
+            return Err(ViewError::Removed(member.incarnation));
         }
         let has_shards = |member: &&Member| (1..=SHARDS_MAX).contains(&member.shards);
         if let Some(member) = members.iter().find(|member| !has_shards(member)) {
@@ -228,9 +247,17 @@ impl View {
         self.numbers.get(self.members.iter().position(is_it)?).copied()
     }
 
-    /// The numbers of the members, in their order, and where the next one is searched.
-    pub(crate) fn numbers(&self) -> Numbers {
-        Numbers { of_members: self.numbers.clone(), next: self.next_number }
+    /// Whether this node was a member and is one no longer. The last [`REMOVED_MAX`] such nodes are
+    /// known.
+    #[must_use]
+    pub fn has_removed(&self, incarnation: Incarnation) -> bool {
+        self.removed.contains(&incarnation)
+    }
+
+    /// What it has besides its members.
+    pub(crate) fn rest(&self) -> Rest {
+        let (numbers, removed) = (self.numbers.clone(), self.removed.clone());
+        Rest { numbers, next_number: self.next_number, removed }
     }
 
     /// Whether this number of members is a majority. Any two majorities have a member in common.
@@ -255,6 +282,7 @@ impl fmt::Debug for View {
             .field("epoch", &self.epoch)
             .field("members", &self.members)
             .field("numbers", &self.numbers)
+            .field("removed", &self.removed)
             .finish_non_exhaustive()
     }
 }
@@ -311,6 +339,29 @@ mod tests {
             others += 1;
         }
         assert_eq!(others, 32);
+    }
+
+    #[test]
+    fn removed_node_never_returns_with_its_incarnation() {
+        let first = view(vec![member("a", 1), member("b", 2)]).expect("a valid view");
+        let alone = first.next(ViewId(2), vec![member("a", 1)]).expect("a valid view");
+        assert!(alone.has_removed(Incarnation(2)) && !first.has_removed(Incarnation(2)));
+        let again = |node| alone.next(ViewId(3), vec![member("a", 1), member("b", node)]);
+        assert_eq!(again(2), Err(ViewError::Removed(Incarnation(2))));
+        assert!(again(3).is_ok());
+    }
+
+    #[test]
+    fn view_knows_the_last_removed_nodes() {
+        let mut present = view(vec![member("a", 1), member("b", 1_000)]).expect("a valid view");
+        let count = REMOVED_MAX as u64;
+        for node in 1_001..=1_000 + count {
+            let next = present.next(ViewId(node.into()), vec![member("a", 1), member("b", node)]);
+            present = next.expect("a valid view");
+        }
+        assert!(present.has_removed(Incarnation(1_000)));
+        let next = present.next(ViewId(1), vec![member("a", 1)]).expect("a valid view");
+        assert!(!next.has_removed(Incarnation(1_000)) && next.has_removed(Incarnation(1_001)));
     }
 
     #[test]

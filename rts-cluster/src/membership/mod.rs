@@ -211,6 +211,8 @@ impl Membership {
         let is_member = view.member(self.own.incarnation).is_some();
         match &self.held {
             None if is_member => self.take(revision, view),
+            // It was paused while it was a member.
+            None if view.has_removed(self.own.incarnation) => self.end(Ended::Removed),
             None => self.succeed(revision, &view),
             Some(held) if Some(held.view.id()) != view.parent() => {
                 self.outputs.push_back(Output::RegisterIsForeign);

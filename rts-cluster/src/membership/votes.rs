@@ -99,10 +99,11 @@ impl Votes {
 /// The change that makes a node a member, if it may become one.
 fn joiner(view: &View, beat: &Beat) -> Option<Change> {
     let node = &beat.node;
-    let is_known = view
-        .members()
-        .iter()
-        .any(|member| member.name == node.name || member.incarnation == node.incarnation);
+    let is_known = view.has_removed(node.incarnation)
+        || view
+            .members()
+            .iter()
+            .any(|member| member.name == node.name || member.incarnation == node.incarnation);
     let wants = beat.epoch.is_none() && matches!(beat.wish, Wish::Be(_));
     (wants && !is_known)
         .then(|| Change::Add(Member { state: MemberState::Joining, ..node.clone() }))

@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::generated as proto;
 use super::packet::{Kind, Packet, WireError};
-use crate::limits::{BEAT_LIST_MAX, SHARDS_MAX};
+use crate::limits::{BEAT_LIST_MAX, REMOVED_MAX, SHARDS_MAX};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
 use crate::view::{
-    ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Numbers, View, ViewId,
+    ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Rest, View, ViewId,
 };
 
 fn invalid<T>(what: &'static str) -> Result<T, WireError> {
@@ -106,9 +106,14 @@ pub(super) fn view(view: proto::View) -> Result<View, WireError> {
     let parent = if view.parent.is_empty() { None } else { Some(view_id(&view.parent)?) };
     let id = view_id(&view.id)?;
     let number = |number: u32| u8::try_from(number).map_err(|_| WireError::Invalid("numbers"));
-    let of_members = view.numbers.into_iter().map(number).collect::<Result<_, _>>()?;
-    let numbers = Numbers { of_members, next: number(view.next_number)? };
-    View::restored(id, parent, Epoch(view.epoch), view.seed, members, numbers)
+    let numbers = view.numbers.into_iter().map(number).collect::<Result<_, _>>()?;
+    let next_number = number(view.next_number)?;
+    if view.removed.len() > REMOVED_MAX {
+        return invalid("list of removed nodes");
+    }
+    let removed = view.removed.into_iter().map(incarnation).collect::<Result<_, _>>()?;
+    let rest = Rest { numbers, next_number, removed };
+    View::restored(id, parent, Epoch(view.epoch), view.seed, members, rest)
         .map_err(|_| WireError::Invalid("members"))
 }
 

@@ -121,6 +121,9 @@ pub struct View {
     /// The next new member gets the first free number from this one on.
     #[prost(uint32, tag = "7")]
     pub next_number: u32,
+    /// The incarnations that were removed last, at most 64. They do not become members again.
+    #[prost(fixed64, repeated, tag = "8")]
+    pub removed: ::prost::alloc::vec::Vec<u64>,
 }
 /// Entries from one node to another, in their order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

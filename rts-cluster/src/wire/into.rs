@@ -4,7 +4,7 @@ use super::generated as proto;
 use super::packet::{Kind, Packet};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
-use crate::view::{Member, MemberState, Numbers, View, ViewId};
+use crate::view::{Member, MemberState, Rest, View, ViewId};
 
 impl From<Packet> for proto::Packet {
     fn from(packet: Packet) -> Self {
@@ -90,15 +90,16 @@ impl From<MemberState> for proto::MemberState {
 impl From<&View> for proto::View {
     fn from(view: &View) -> Self {
         let id = |id: ViewId| id.0.to_be_bytes().to_vec().into();
-        let Numbers { of_members, next } = view.numbers();
+        let Rest { numbers, next_number, removed } = view.rest();
         Self {
             id: id(view.id()),
             parent: view.parent().map(id).unwrap_or_default(),
             epoch: view.epoch().0,
             seed: view.seed(),
             members: view.members().iter().cloned().map(Into::into).collect(),
-            numbers: of_members.into_iter().map(Into::into).collect(),
-            next_number: next.into(),
+            numbers: numbers.into_iter().map(Into::into).collect(),
+            next_number: next_number.into(),
+            removed: removed.into_iter().map(|node| node.0).collect(),
         }
     }
 }
