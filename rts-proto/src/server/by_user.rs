@@ -36,9 +36,14 @@ impl<V> ByUser<V> {
         let table = self.apps.get_mut(app_id)?;
         let removed = table.remove(uid);
         if table.is_empty() {
-            self.apps.remove(app_id);
+            self.forget(app_id);
         }
         removed
+    }
+
+    #[cold]
+    fn forget(&mut self, app_id: &AppId) {
+        self.apps.remove(app_id);
     }
 
     /// The app id in the memory of this table.
