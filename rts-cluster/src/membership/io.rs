@@ -36,7 +36,7 @@ pub enum Input {
     ReadFailed(Question),
     /// The answer to [`Output::Cas`]. However it ended, the register is read next.
     Cas(Question, CasResult),
-    /// What this node wants to become. At first: `Up`.
+    /// What this node wants to become. At first: `Up`. `Leave` cannot be taken back.
     Wish(Wish),
     /// Time has passed.
     Tick,

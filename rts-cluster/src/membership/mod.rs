@@ -108,6 +108,8 @@ impl Membership {
             Input::Cas(question, result) => {
                 self.register.cas_ended(self.now, question, result == CasResult::Done);
             }
+            // The others remove a node that leaves without waiting for its lease to end.
+            Input::Wish(_) if self.wish == Wish::Leave => {}
             Input::Wish(wish) => self.wish = wish,
             Input::Tick => {}
         }
@@ -209,19 +211,20 @@ impl Membership {
             return;
         }
         let is_member = view.member(self.own.incarnation).is_some();
+        let why = match self.wish {
+            Wish::Leave => Ended::Left,
+            Wish::Be(_) => Ended::Removed,
+        };
         match &self.held {
+            // It may have missed the views before, also that which had it.
+            _ if view.has_removed(self.own.incarnation) => self.end(why),
             None if is_member => self.take(revision, view),
-            // It was paused while it was a member.
-            None if view.has_removed(self.own.incarnation) => self.end(Ended::Removed),
             None => self.succeed(revision, &view),
             Some(held) if Some(held.view.id()) != view.parent() => {
                 self.outputs.push_back(Output::RegisterIsForeign);
             }
             Some(_) if is_member => self.take(revision, view),
-            Some(_) => self.end(match self.wish {
-                Wish::Leave => Ended::Left,
-                Wish::Be(_) => Ended::Removed,
-            }),
+            Some(_) => self.end(why),
         }
     }
 

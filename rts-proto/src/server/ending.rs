@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    fn report_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {
+    pub(super) fn report_offline(&mut self, app_id: &AppId, uid: &UserId, end: End) {
         let reason = match end {
             End::Logout => LeaveReason::Left,
             End::Dropped if planted(Bug::DropReportedAsLogout) => LeaveReason::Left,

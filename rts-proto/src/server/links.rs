@@ -15,7 +15,7 @@ use crate::kept::Kept;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::wire::{Cutter, Login, ResumeKey};
-use crate::{Instant, LinkId, LoginId};
+use crate::{AppId, Instant, LinkId, LoginId, UserId};
 
 #[derive(Debug)]
 pub(super) struct Links {
@@ -313,6 +313,24 @@ impl Links {
                 None
             }
         }
+    }
+
+    /// The links whose logins ask the home of this user, or of any user of the app, and were allowed
+    /// like this.
+    pub(super) fn asking_with(
+        &self,
+        app_id: &AppId,
+        uid: Option<&UserId>,
+        is_meant: impl Fn(Pass) -> bool,
+    ) -> Vec<LinkId> {
+        let asks = |link: &&LinkId| match self.opening(**link).map(|opening| &opening.phase) {
+            Some(Phase::Asking { asked, pass, .. }) => {
+                let is_user = uid.is_none_or(|uid| *uid == asked.uid);
+                asked.app_id == *app_id && is_user && is_meant(*pass)
+            }
+            _ => false,
+        };
+        self.logins.values().filter(asks).copied().collect()
     }
 
     /// What a login asks the home of its user.

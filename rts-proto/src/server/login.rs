@@ -156,26 +156,38 @@ impl Server {
 
     /// §3.4: of two logins of one user the one with the greater claim wins.
     fn accept(&mut self, link: LinkId, asked: Login, pass: Pass) {
-        let now = self.shared.now();
-        // Only a user with a valid token learns of its ban.
-        if self.bans.forbid_login(now, &asked.app_id, &asked.uid) {
-            return self.refuse(link, &asked, LoginCode::BadUserId, Refusal::Banned);
+        match self.must_ask_home(&asked) {
+            // Only a user with a valid token learns of its ban.
+            _ if self.is_banned(&asked) => self.refuse_banned(link, &asked),
+            true => self.ask_home(link, asked, pass),
+            false => self.begin_session(link, asked, pass, None),
         }
-        if self.must_ask_home(&asked) {
-            return self.ask_home(link, asked, pass);
-        }
-        self.begin_session(link, asked, pass, None);
     }
 
-    /// This shard may begin a session of the user. `displaced` is the claim of the session that
-    /// another shard has ended for it.
-    pub(super) fn begin_session(
+    /// The home has granted the user of a login, who may have been banned meanwhile. `displaced` is
+    /// the claim of the session that another shard has ended for it.
+    pub(super) fn login_granted(
         &mut self,
         link: LinkId,
         asked: Login,
         pass: Pass,
         displaced: Option<u64>,
     ) {
+        match self.is_banned(&asked) {
+            true => self.refuse_banned(link, &asked),
+            false => self.begin_session(link, asked, pass, displaced),
+        }
+    }
+
+    fn is_banned(&self, asked: &Login) -> bool {
+        self.bans.forbid_login(self.shared.now(), &asked.app_id, &asked.uid)
+    }
+
+    fn refuse_banned(&mut self, link: LinkId, asked: &Login) {
+        self.refuse(link, asked, LoginCode::BadUserId, Refusal::Banned);
+    }
+
+    fn begin_session(&mut self, link: LinkId, asked: Login, pass: Pass, displaced: Option<u64>) {
         let now = self.shared.now();
         let present = self.users.find(&asked.app_id, asked.uid.as_str());
         let session = present.and_then(|number| self.shared.session(number));

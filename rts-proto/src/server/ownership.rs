@@ -1,6 +1,7 @@
 //! In a cluster, the home of a user decides which shard owns the user. Section 3 of the protocol
 //! holds over all nodes because of it.
 
+use super::ending::End;
 use super::io::{AskedLogin, Denial, Entry, ForOwner, LeftBehind, Ownership, Tenure};
 use super::owners::{Asked, Step};
 use super::placement::ShardId;
@@ -21,7 +22,7 @@ impl Server {
         self.tallies.put_left(&mut self.shared, app_id, &uid, left);
         for login in self.shared.owners.end_asking(app_id, &uid) {
             if let Some((link, asked, pass)) = self.links.end_ask(login) {
-                self.begin_session(link, *asked, pass, displaced);
+                self.login_granted(link, *asked, pass, displaced);
             }
         }
         if self.users.find(app_id, uid.as_str()).is_none() {
@@ -108,6 +109,10 @@ impl Server {
         let Some(steps) = self.shared.owners.released(app_id, uid, tenure) else { return };
         let displaced = left.displaced;
         self.tallies.put_left(&mut self.shared, app_id, uid, left);
+        if steps.is_empty() && displaced.is_some() {
+            // Its session ended for a login that is gone as well.
+            self.report_offline(app_id, uid, End::Dropped);
+        }
         for step in steps {
             self.take_step(app_id, uid, step, displaced);
         }

@@ -36,17 +36,18 @@ impl Server {
     ) -> usize {
         let command = Command::Revoke { app_id, uid, issued_before };
         self.begin(now, &command).act(|server| {
-            server.turn_queued_away(app_id, uid, issued_before);
+            server.turn_waiting_away(app_id, uid, issued_before);
             server.end_sessions_issued_before(app_id, uid, issued_before)
         })
     }
 
-    /// Logins that wait for their turn need newer credentials.
-    fn turn_queued_away(&mut self, app_id: &AppId, uid: Option<&UserId>, issued_before: u32) {
-        let mut queued = self.tallies.queued(app_id, uid);
+    /// Logins that wait for their turn, or for the home of their user, need newer credentials.
+    fn turn_waiting_away(&mut self, app_id: &AppId, uid: Option<&UserId>, issued_before: u32) {
+        let mut waiting = self.tallies.queued(app_id, uid);
         let is_earlier = |pass: Pass| pass.issued_at < issued_before;
-        queued.retain(|link| self.links.queued_pass(*link).is_some_and(is_earlier));
-        for link in queued {
+        waiting.retain(|link| self.links.queued_pass(*link).is_some_and(is_earlier));
+        waiting.extend(self.links.asking_with(app_id, uid, is_earlier));
+        for link in waiting {
             self.turn_away(link, CloseCode::LoginAgain, Duration::ZERO);
         }
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::{ASKS_PER_USER_MAX, SESSION_GRACE, UNREACHABLE_AFTER};
-use rts_proto::server::{Config, Report};
+use rts_proto::server::{Ban, Command, Config, Report, Shards as _};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume};
 use rts_proto::{
-    CloseCode, LeaveReason, LinkId, MessageConfig, MessageId, OnlineStatus, Payload, RoomState,
-    SendCode, UserId,
+    CloseCode, LeaveReason, LinkId, LoginCode, MessageConfig, MessageId, OnlineStatus, Payload,
+    RoomState, SendCode, UserId,
 };
 
-use crate::support::{Node, delivery, join, login, message, user, without_acks};
+use crate::support::{Node, app, delivery, join, login, message, user, without_acks};
 
 /// Three nodes of one shard each.
 fn three() -> Node {
@@ -217,6 +217,58 @@ fn user_is_free_again_if_the_link_of_its_login_is_gone() {
     assert_eq!(cluster.stats_of_all().sessions, 0);
     log_in_at(&mut cluster, 2, &bob);
     assert_eq!(cluster.stats_of_all().sessions, 1);
+}
+
+#[test]
+fn user_that_was_displaced_for_nobody_is_offline() {
+    let mut cluster = three();
+    let bob = cluster.user_at(1, "b");
+    let first = log_in_at(&mut cluster, 0, &bob);
+    cluster.holds_entries = true;
+    let second = cluster.link_at(2, &[Frame::Login(login(&bob))]);
+    cluster.tick(2);
+    cluster.hang_up(second);
+    cluster.holds_entries = false;
+    cluster.end_burst();
+    assert_eq!(cluster.closed(first), Some(Some(CloseCode::Displaced)));
+    let offline = Report::UserOffline { uid: bob.clone(), reason: LeaveReason::Dropped };
+    assert_eq!(cluster.reports, [Report::UserOnline { uid: bob }, offline]);
+}
+
+/// A login of this user at shard 0, whose home, shard 1, has not answered.
+fn asking(cluster: &mut Node, uid: &UserId) -> LinkId {
+    cluster.holds_entries = true;
+    let link = cluster.link_at(0, &[Frame::Login(login(uid))]);
+    cluster.tick(0);
+    link
+}
+
+#[test]
+fn user_that_is_banned_while_it_asks_its_home_does_not_get_in() {
+    let mut cluster = three();
+    let bob = cluster.user_at(1, "b");
+    let link = asking(&mut cluster, &bob);
+    let (ban, interval) = (Ban::Login(bob), Duration::from_secs(60));
+    cluster.command(Command::Ban { app_id: &app(), ban: &ban, interval });
+    cluster.holds_entries = false;
+    let refused = Frame::LoginAnswer(LoginAnswer::Refused(LoginCode::BadUserId));
+    assert!(cluster.frames_to(link).contains(&refused));
+    assert_eq!(cluster.stats_of_all().sessions, 0);
+}
+
+#[test]
+fn login_whose_token_is_revoked_while_it_asks_its_home_has_to_come_again() {
+    for (issued_before, code) in [(0, None), (1, Some(Some(CloseCode::LoginAgain)))] {
+        let mut cluster = three();
+        let bob = cluster.user_at(1, "b");
+        let link = asking(&mut cluster, &bob);
+        cluster.command(Command::Revoke { app_id: &app(), uid: Some(&bob), issued_before });
+        cluster.holds_entries = false;
+        cluster.end_burst();
+        assert_eq!(cluster.closed(link), code);
+        assert_eq!(cluster.stats_of_all().sessions, usize::from(code.is_none()));
+        log_in_at(&mut cluster, 2, &bob);
+    }
 }
 
 #[test]

@@ -136,6 +136,31 @@ fn leaving_node_acts_no_more_and_is_removed() {
 }
 
 #[test]
+fn leaving_cannot_be_taken_back() {
+    let mut world = cluster(3);
+    world.input(1, Input::Wish(Wish::Leave));
+    world.input(1, Input::Wish(Wish::Be(MemberState::Up)));
+    assert_eq!(world.acting(), [0, 2]);
+    world.pass(2_000);
+    let (_, view) = world.register.clone().expect("a view");
+    assert!(view.member(Incarnation(2)).is_none());
+}
+
+#[test]
+fn removed_node_that_missed_two_views_knows_that_it_was_removed() {
+    let mut world = cluster(4);
+    (world.one_side, world.partition_until) = ([3].into(), world.now + ms(60_000));
+    world.pass(7_000);
+    world.input(2, Input::Wish(Wish::Be(MemberState::Draining)));
+    world.pass(2_000);
+    world.partition_until = world.now;
+    world.pass(1_500);
+    assert!(!world.nodes[&3].is_foreign, "the register is right");
+    world.pass(10_000);
+    assert_eq!((world.members(), world.acting()), (4, vec![0, 1, 2, 3]));
+}
+
+#[test]
 fn draining_member_stays_and_comes_back() {
     let mut world = cluster(3);
     for state in [MemberState::Draining, MemberState::Up] {
