@@ -315,8 +315,8 @@ impl Links {
         }
     }
 
-    /// The links whose logins ask the home of this user, or of any user of the app, and were allowed
-    /// like this.
+    /// The links whose logins ask the home of this user, or of any user of the app, and have such a
+    /// verdict.
     pub(super) fn asking_with(
         &self,
         app_id: &AppId,
