@@ -68,6 +68,8 @@ pub const RESEND_AFTER_MAX: Duration = Duration::from_secs(2);
 const _: () = assert!(MEMBERS_MAX <= u8::MAX as usize && SLOTS <= u16::MAX as usize + 1);
 const _: () = assert!(2 * MEMBERS_MAX <= NODE_NUMBERS as usize);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
+const _: () = assert!(NODE_NUMBERS as usize == rts_proto::server::NodeNumber::COUNT);
+const _: () = assert!(SLOTS == rts_proto::server::SLOTS);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());

@@ -1,4 +1,4 @@
-//! Entries from the other shards of the node.
+//! Entries from other shards, and those of this shard for itself.
 
 use alloc::vec::Vec;
 

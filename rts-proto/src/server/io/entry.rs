@@ -1,4 +1,4 @@
-//! What one shard of a node sends another.
+//! What one shard sends another, of its node or of another one in a cluster.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,5 @@
-//! Entries for the other shards of the node. The entries of a burst go out together at its end.
+//! Entries for other shards, of this node and of others in a cluster. The entries of a burst go out
+//! together at its end.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -37,7 +38,7 @@ struct Waiting {
     /// order does not matter.
     passed_on: Deliveries,
     /// The next [`Entry::Outcomes`]. Results go out at the end of a burst in any case, so entries
-    /// about users and rooms do not end it: they are not about the sessions of the other shard.
+    /// about users and rooms do not end it. One that ends a session may so overtake its results.
     outcomes: Vec<(SessionNumber, Outcome)>,
 }
 
