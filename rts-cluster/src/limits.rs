@@ -70,6 +70,8 @@ const _: () = assert!(2 * MEMBERS_MAX <= NODE_NUMBERS as usize);
 const _: () = assert!(SHARDS_MAX as usize == rts_proto::server::ShardId::COUNT_MAX);
 const _: () = assert!(NODE_NUMBERS as usize == rts_proto::server::NodeNumber::COUNT);
 const _: () = assert!(SLOTS == rts_proto::server::SLOTS);
+// A vote on each member to remove it, one on its state, and votes to add others.
+const _: () = assert!(3 * MEMBERS_MAX <= BEAT_LIST_MAX);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());

@@ -358,10 +358,19 @@ impl Membership {
             epoch: self.epoch(),
             number: self.beats,
             wish: self.wish,
-            echoes: self.peers.echoes(self.now, &votes),
+            echoes: self.echoes_of_beat(&votes),
             votes,
             dead: self.dead_of_beat(),
         }));
+    }
+
+    /// The answers to members come first. Those to strangers have the space that is left.
+    fn echoes_of_beat(&self, votes: &[Change]) -> Vec<Echo> {
+        let is_member = |node| self.view().is_some_and(|view| view.member(node).is_some());
+        let mut echoes = self.peers.echoes(self.now, votes);
+        echoes.sort_by_key(|echo| !is_member(echo.of));
+        echoes.truncate(BEAT_LIST_MAX);
+        echoes
     }
 
     /// A node that has started often before it became a member knows more dead ones than a beat may

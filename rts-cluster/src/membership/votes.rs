@@ -61,7 +61,8 @@ impl Votes {
             }
         }
         if view.members().len() < MEMBERS_MAX {
-            peers.beats(now).filter_map(|beat| joiner(view, beat)).for_each(add);
+            let joiners = peers.beats(now).filter_map(|beat| joiner(view, beat));
+            joiners.take(MEMBERS_MAX).for_each(add);
         }
         let has_new = votes.iter().any(|vote| !self.own.contains(vote));
         self.own = votes;

@@ -176,6 +176,7 @@ fn draining_member_stays_and_comes_back() {
 fn second_node_of_a_name_does_not_join() {
     let mut world = cluster(2);
     world.add(7, member("n0", 99));
+    world.input(7, Input::BusUp);
     world.pass(10_000);
     assert_eq!(world.acting(), [0, 1]);
 }
@@ -230,6 +231,42 @@ fn nobody_votes_for_a_node_that_asked_to_join_and_died() {
     assert!(matches!(node.votes.all(), [Change::Add(_)]), "{:?}", node.votes);
     node.handle(world.now, super::Input::Dead(joiner));
     assert_eq!(node.votes.all(), []);
+}
+
+#[test]
+fn beat_has_room_for_members_beside_many_strangers() {
+    let mut world = cluster(1);
+    let last = Incarnation(1 << 40);
+    world.add(1, member("z", last.0));
+    world.input(1, Input::BusUp);
+    world.pass(10_000);
+    assert_eq!(world.acting(), [0, 1], "{}", world.summary());
+    let now = world.now;
+    let node = world.nodes.get_mut(&0).expect("it runs").node.membership_mut();
+    for stranger in 0..2 * BEAT_LIST_MAX as u64 {
+        let beat = Beat {
+            node: member(&format!("s{stranger}"), 1_000 + stranger),
+            epoch: None,
+            number: 1,
+            wish: Wish::Be(MemberState::Up),
+            echoes: vec![],
+            votes: vec![],
+            dead: vec![],
+        };
+        node.handle(now, super::Input::Beat(beat));
+    }
+    while !matches!(node.poll(), Output::Wait(_)) {}
+    node.handle(now + BEAT, super::Input::Tick);
+    let beat = loop {
+        match node.poll() {
+            Output::Beat(beat) => break beat,
+            Output::Wait(_) => panic!("no beat"),
+            _ => {}
+        }
+    };
+    assert_eq!(beat.echoes.len(), BEAT_LIST_MAX);
+    assert_eq!(beat.echoes[0].of, last, "the other member");
+    assert!(beat.votes.len() <= BEAT_LIST_MAX, "{}", beat.votes.len());
 }
 
 #[test]
