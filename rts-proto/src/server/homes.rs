@@ -23,7 +23,7 @@ pub struct HomeTable {
 
 impl HomeTable {
     /// A table of these nodes, with the number of shards of each. `home` is the home node of a
-    /// slot, which is below [`SLOTS`]. `None` if a node cannot have so many shards, or if the home
+    /// slot, which is below [`SLOTS`]. Fails if a node cannot have so many shards, or if the home
     /// of a slot is not among the nodes.
     #[must_use]
     pub fn new(

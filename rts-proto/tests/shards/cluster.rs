@@ -8,7 +8,7 @@ use rts_proto::server::{Ban, Command, Config, Report, Shards as _};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume};
 use rts_proto::{
     CloseCode, LeaveReason, LinkId, LoginCode, MessageConfig, MessageId, OnlineStatus, Payload,
-    RoomState, SendCode, UserId,
+    RoomId, RoomState, SendCode, UserId,
 };
 
 use crate::support::{Node, app, delivery, join, login, message, user, without_acks};
@@ -110,17 +110,28 @@ fn displaced_client_that_comes_back_anywhere_is_told_so() {
     assert_eq!(cluster.closed(second), None);
 }
 
+/// Two users at shard 0, in one room: the link of each, and the session of the second.
+fn both_in(
+    cluster: &mut Node,
+    alice: &UserId,
+    bob: &UserId,
+    room: &RoomId,
+) -> (LinkId, LinkId, Accepted) {
+    let at_alice = log_in_at(cluster, 0, alice);
+    let (at_bob, had) = cluster.log_in_at(0, login(bob));
+    for link in [at_alice, at_bob] {
+        cluster.say(link, join(room, 1));
+        cluster.end_burst();
+    }
+    (at_alice, at_bob, had)
+}
+
 #[test]
 fn client_that_comes_back_at_another_node_begins_a_session_and_keeps_its_rooms() {
     let mut cluster = three();
     let (alice, bob) = (user("alice"), cluster.user_at(1, "b"));
     let room = cluster.room_at(2);
-    let at_alice = log_in_at(&mut cluster, 0, &alice);
-    let (first, had) = cluster.log_in_at(0, login(&bob));
-    for link in [at_alice, first] {
-        cluster.say(link, join(&room, 1));
-        cluster.end_burst();
-    }
+    let (at_alice, first, had) = both_in(&mut cluster, &alice, &bob, &room);
     cluster.frames_to(at_alice);
     cluster.hang_up(first);
     let (second, has) = cluster.log_in_at(2, again(&bob, &had, 1));
@@ -142,12 +153,7 @@ fn membership_of_a_client_that_stays_away_ends_wherever_it_was() {
     let mut cluster = three();
     let (alice, bob) = (user("alice"), cluster.user_at(1, "b"));
     let room = cluster.room_at(2);
-    let at_alice = log_in_at(&mut cluster, 0, &alice);
-    let (first, had) = cluster.log_in_at(0, login(&bob));
-    for link in [at_alice, first] {
-        cluster.say(link, join(&room, 1));
-        cluster.end_burst();
-    }
+    let (at_alice, first, had) = both_in(&mut cluster, &alice, &bob, &room);
     cluster.hang_up(first);
     cluster.log_in_at(2, again(&bob, &had, 1));
     cluster.wait(SESSION_GRACE / 2);

@@ -62,7 +62,7 @@ pub enum LifeError {
 }
 
 /// The life of a node, as long as this value exists. It holds a lock of the state directory, which
-/// the system releases when the process ends. So whoever has the lock knows that all earlier
+/// the system releases when the process ends. So the process with the lock knows that all earlier
 /// incarnations of this node have ended.
 ///
 /// A copy of the directory has another lock, and must not be used at the same time.

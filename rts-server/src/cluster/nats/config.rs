@@ -22,8 +22,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 /// Messages that may wait to be written, or to be taken from one subscription.
 const QUEUE_MESSAGES_MAX: usize = 4_096;
 
-/// The URL of a NATS server: `nats://HOST:PORT`, or `tls://HOST:PORT`, which demands TLS. Port 4222
-/// if there is none.
+/// The URL of a NATS server: `nats://HOST:PORT`, or `tls://HOST:PORT`, which demands TLS. The
+/// default port is 4222.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NatsUrl(ServerAddr);
 
