@@ -20,10 +20,14 @@ pub const BEAT_LIST_MAX: usize = 4 * MEMBERS_MAX;
 /// The time for which a grant lets a node act, from the moment of the beat that it answers.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// The silence of a node after which others vote to remove it, from the arrival of its last beat.
-/// The clocks of two nodes may differ in speed by a tenth.
+/// The clocks of two nodes may differ in speed by a tenth. Also the time for which entries may wait
+/// for a node that acknowledges none.
 pub const SUSPECT: Duration = Duration::from_millis(5_500);
 /// The time without a lease after which a node ends its sessions.
 pub const FROZEN_MAX: Duration = Duration::from_secs(25);
+/// The time after which a node ends because another one acknowledges nothing, and the others do not
+/// agree to remove it. Without the grants of this node, the other one may have ended before.
+pub const STALLED_MAX: Duration = Duration::from_secs(45);
 /// The time for which a node listens for members before it founds a cluster.
 pub const FOUNDING_SILENCE: Duration = Duration::from_millis(1_500);
 /// Members propose a decided change one after the other, with this time between them.
@@ -54,7 +58,9 @@ pub const BUS_BYTES_MAX: usize = 48 * 1_024 * 1_024;
 pub const ENTRY_OVERHEAD_BYTES: usize = 32;
 /// An acknowledgement waits this long for a batch that can carry it.
 pub const ACK_DELAY: Duration = Duration::from_millis(10);
-/// Removed nodes that a view knows: as many as may be removed while one of them is paused.
+/// Removed nodes that a view knows. This is a number of removals, and no time: after so many
+/// others, the view does not tell that a node was removed. So a node that waits to join ends when
+/// it sees more than this number of views pass: it may have been a member meanwhile.
 pub const REMOVED_MAX: usize = 64;
 /// Received entries after which an acknowledgement no longer waits.
 pub const ACK_ENTRIES_MAX: u64 = 128;
@@ -76,6 +82,9 @@ const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
+const _: () = assert!(
+    SUSPECT.as_millis() + LEASE.as_millis() + FROZEN_MAX.as_millis() < STALLED_MAX.as_millis()
+);
 const _: () = assert!(FROZEN_MAX.as_millis() < rts_proto::limits::SESSION_GRACE.as_millis());
 const _: () = assert!(
     rts_proto::limits::FRAME_BYTES_MAX + 8 * SESSIONS_OF_ENTRY_MAX + 1_024 <= ENTRIES_BYTES_MAX

@@ -20,6 +20,16 @@ pub struct ViewId(pub u128);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+/// Which view a node has. A register that loses what it has acknowledged leads to two views of one
+/// number, so the number alone does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewRef {
+    /// Its number.
+    pub epoch: Epoch,
+    /// Its identity.
+    pub id: ViewId,
+}
+
 /// What a member does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberState {
@@ -207,6 +217,12 @@ impl View {
     #[must_use]
     pub fn id(&self) -> ViewId {
         self.id
+    }
+
+    /// Its number and identity.
+    #[must_use]
+    pub fn reference(&self) -> ViewRef {
+        ViewRef { epoch: self.epoch, id: self.id }
     }
 
     /// The identity of the view before it. The first one has none.

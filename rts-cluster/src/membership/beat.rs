@@ -1,6 +1,6 @@
 //! What a node says to all others, twice a second.
 
-use crate::view::{Epoch, Incarnation, Member, MemberState};
+use crate::view::{Incarnation, Member, MemberState, View, ViewRef};
 
 /// What a node wants to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,23 @@ pub enum Change {
     Set(Incarnation, MemberState),
 }
 
+impl Change {
+    /// The members of a view after this change.
+    pub(super) fn applied(&self, view: &View) -> Vec<Member> {
+        let mut members = view.members().to_vec();
+        match self {
+            Self::Add(member) => members.push(member.clone()),
+            Self::Remove(node) => members.retain(|member| member.incarnation != *node),
+            Self::Set(node, state) => {
+                for member in members.iter_mut().filter(|member| member.incarnation == *node) {
+                    member.state = *state;
+                }
+            }
+        }
+        members
+    }
+}
+
 /// An answer to a beat. While the sender of the answer repeats it, and for a while after, it does
 /// not vote to remove the other node: the answer is a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +55,16 @@ pub struct Beat {
     /// The node, as it is or wants to be a member.
     pub node: Member,
     /// Its view; `None` if it is no member yet.
-    pub epoch: Option<Epoch>,
+    pub view: Option<ViewRef>,
+    /// Whether it knows that no other view than its own can follow the one before.
+    pub is_settled: bool,
     /// The number of this beat. Later beats have greater ones.
     pub number: u64,
     /// What it wants to become.
     pub wish: Wish,
-    /// The last beat that it heard of each node that it grants. They count in its epoch only.
+    /// The last beat that it heard of each node that it grants. They count in its view only.
     pub echoes: Vec<Echo>,
-    /// The changes that it votes for in its epoch.
+    /// The changes that it votes for in its view.
     pub votes: Vec<Change>,
     /// Nodes whose process has ended for certain.
     pub dead: Vec<Incarnation>,

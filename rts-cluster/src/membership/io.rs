@@ -29,6 +29,18 @@ pub enum Input {
     /// The process of a node has ended for certain. One node has to know it: beats pass it on. A
     /// node that holds the lock of its state directory knows it of its own earlier incarnations.
     Dead(Incarnation),
+    /// A member has acknowledged no entries of this node since this moment, while some wait for it,
+    /// and more than [`SUSPECT`](crate::limits::SUSPECT) ago. Its beats may come all the same. This
+    /// node grants it nothing from now on, votes to remove it when its earlier grants have ended,
+    /// and ends itself after [`STALLED_MAX`](crate::limits::STALLED_MAX).
+    Stalled {
+        /// The member.
+        node: Incarnation,
+        /// The last acknowledgement, or the first of the entries.
+        since: Instant,
+    },
+    /// A member that stalled does so no longer.
+    Moved(Incarnation),
     /// The answer to [`Output::Read`]; `None` for a register that was never set. It is the latest
     /// value: a stale one would count as a register that went back.
     Read(Question, Option<(Revision, View)>),
@@ -76,6 +88,11 @@ pub enum Ended {
     Removed,
     /// It was without a lease for too long.
     Frozen,
+    /// It has waited to become a member for so many views that the others may have removed it
+    /// meanwhile, and do not know it any more.
+    Overtaken,
+    /// Another member has acknowledged nothing for too long, and the others did not remove it.
+    Stalled,
     /// It has left, as it wished.
     Left,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rts_proto::Instant;
 
+use super::beat::Beat;
 use crate::limits::LEASE;
 use crate::view::{Incarnation, View};
 
@@ -27,8 +28,16 @@ impl Lease {
         }
     }
 
+    /// Takes a beat of another node. It grants what it answers, in its view.
+    pub(super) fn heard(&mut self, beat: &Beat, view: &View, own: Incarnation) {
+        let echo = beat.echoes.iter().find(|echo| echo.of == own);
+        if let Some(echo) = echo.filter(|_| beat.view == Some(view.reference())) {
+            self.granted(beat.node.incarnation, echo.number);
+        }
+    }
+
     /// A node of the same view has heard this beat.
-    pub(super) fn granted(&mut self, by: Incarnation, number: u64) {
+    fn granted(&mut self, by: Incarnation, number: u64) {
         let Some((_, sent_at)) = self.sent.iter().find(|(sent, _)| *sent == number) else { return };
         let until = self.granted.entry(by).or_insert(*sent_at + LEASE);
         *until = (*until).max(*sent_at + LEASE);

@@ -7,12 +7,20 @@
 //! A view changes by one compare-and-set in a register, which needs the votes of a majority of the
 //! present view. Who votes to remove a node no longer grants it anything in this view. So when a
 //! node is removed, its lease has ended.
+//!
+//! The register may lose a change that it has acknowledged. Then nodes may have views that exclude
+//! each other. Grants and votes count in one view, and a node acts in a view when a majority of the
+//! members of the view before have it. So nodes do not act in two such views. Those whose view was
+//! lost keep it, and end when their lease has. This takes a member that knows of the lost change:
+//! nobody knows of a lost first view, and of that of a node alone after all others have ended.
 
 mod beat;
+mod held;
 mod io;
 mod lease;
 mod peers;
 mod register;
+mod settling;
 mod votes;
 
 use std::collections::VecDeque;
@@ -21,6 +29,7 @@ use fastrand::Rng;
 use rts_proto::Instant;
 
 pub use beat::{Beat, Change, Echo, Wish};
+use held::Held;
 pub use io::{CasResult, Ended, Input, Output, Revision};
 use lease::{Lease, Until};
 use peers::Peers;
@@ -28,22 +37,19 @@ pub use register::Question;
 use register::Register;
 use votes::Votes;
 
-use crate::limits::{BEAT, BEAT_LIST_MAX, FOUNDING_SILENCE, FROZEN_MAX, LEASE};
-use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId};
-
-/// The view of a node, with its revision in the register.
-#[derive(Clone, Debug)]
-struct Held {
-    view: View,
-    revision: Revision,
-}
+use crate::limits::{BEAT, FOUNDING_SILENCE, FROZEN_MAX, REMOVED_MAX, STALLED_MAX};
+use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId, ViewRef};
 
 /// The membership of one incarnation of a node.
 #[derive(Debug)]
 pub struct Membership {
     own: Member,
     wish: Wish,
+    /// The view that it had when it wished to leave. It grants nothing in a later one.
+    leaves_in: Option<Option<ViewRef>>,
     held: Option<Held>,
+    /// The number of the view that the register had when this node first read it.
+    joins_after: Option<Epoch>,
     peers: Peers,
     lease: Lease,
     votes: Votes,
@@ -68,7 +74,9 @@ impl Membership {
         Self {
             own: Member { state: MemberState::Joining, ..own },
             wish: Wish::Be(MemberState::Up),
+            leaves_in: None,
             held: None,
+            joins_after: None,
             peers: Peers::default(),
             lease: Lease::default(),
             votes: Votes::default(),
@@ -95,6 +103,11 @@ impl Membership {
         match input {
             Input::Beat(beat) => self.heard(beat),
             Input::Dead(node) => self.has_died(node),
+            Input::Stalled { since, .. } if since + STALLED_MAX <= self.now => {
+                self.end(Ended::Stalled);
+            }
+            Input::Stalled { node, .. } => self.peers.stalled(self.now, node),
+            Input::Moved(node) => self.peers.moved(node),
             Input::Read(question, found) => {
                 if self.register.answered(self.now, question) {
                     self.read(found);
@@ -110,7 +123,10 @@ impl Membership {
             }
             // The others remove a node that leaves without waiting for its lease to end.
             Input::Wish(_) if self.wish == Wish::Leave => {}
-            Input::Wish(wish) => self.wish = wish,
+            Input::Wish(wish) => {
+                self.wish = wish;
+                self.leaves_in = (wish == Wish::Leave).then(|| self.view_ref());
+            }
             Input::Tick => {}
         }
         self.act();
@@ -132,7 +148,10 @@ impl Membership {
     pub fn may_act(&self, now: Instant) -> bool {
         // A node that leaves has nothing left to do, and the others count on that.
         let is_over = self.has_ended || self.wish == Wish::Leave;
-        let Some(held) = self.held.as_ref().filter(|_| !is_over) else { return false };
+        let Some(held) = self.held.as_ref().filter(|held| !is_over && held.settling.is_settled())
+        else {
+            return false;
+        };
         match self.lease.until(&held.view, self.own.incarnation) {
             Some(Until::Ever) => true,
             Some(Until::Moment(until)) => now.max(self.now) < until,
@@ -140,28 +159,34 @@ impl Membership {
         }
     }
 
-    fn epoch(&self) -> Option<Epoch> {
-        self.view().map(View::epoch)
+    fn view_ref(&self) -> Option<ViewRef> {
+        self.view().map(View::reference)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.settling.is_settled())
     }
 
     fn heard(&mut self, beat: Beat) {
-        let (of, epoch) = (beat.node.incarnation, beat.epoch);
-        if of == self.own.incarnation {
+        let (of, view) = (beat.node.incarnation, beat.view);
+        let own = self.own.incarnation;
+        if of == own {
             return;
         }
-        let own = self.own.incarnation;
         beat.dead.iter().for_each(|node| self.has_died(*node));
-        let echo = beat.echoes.iter().find(|echo| echo.of == own).map(|echo| echo.number);
+        if let Some(held) = &mut self.held {
+            held.settling.heard(&beat);
+        }
         if !self.peers.hear(self.now, beat) {
             return;
         }
-        if let Some(number) = echo
-            && epoch.is_some()
-            && epoch == self.epoch()
-        {
-            self.lease.granted(of, number);
+        if let (Some(held), Some(beat)) = (&self.held, self.peers.last(of)) {
+            self.lease.heard(beat, &held.view, own);
         }
-        if epoch > self.epoch() {
+        let own_view = self.view_ref();
+        let is_unknown =
+            |view: ViewRef| own_view.is_none_or(|own| view != own && own.epoch <= view.epoch);
+        if view.is_some_and(is_unknown) {
             self.register.must_read();
         }
     }
@@ -170,16 +195,18 @@ impl Membership {
     fn has_died(&mut self, node: Incarnation) {
         let is_member = self.view().is_none_or(|view| view.member(node).is_some());
         if is_member || self.peers.has_heard(node) {
-            self.peers.certify_dead(node);
+            self.peers.certify_dead(self.now, node);
         }
     }
 
     /// The register has this value.
     fn read(&mut self, found: Option<(Revision, View)>) {
+        let epoch = found.as_ref().map_or(Epoch(0), |(_, view)| view.epoch());
+        self.joins_after.get_or_insert(epoch);
         let Some((revision, view)) = found else {
             if self.held.is_some() {
                 self.outputs.push_back(Output::RegisterIsForeign);
-            } else if self.wish != Wish::Leave && self.is_first() {
+            } else if self.wish != Wish::Leave && self.hears_no_member() {
                 self.found_cluster();
             }
             return;
@@ -187,11 +214,11 @@ impl Membership {
         self.see(revision, view);
     }
 
-    /// Whether no other node is a member, as far as this node heard. If there are members and no
-    /// register, the register was removed, and a second cluster beside theirs would be wrong.
-    fn is_first(&self) -> bool {
+    /// Whether no other node has a view, as far as this node heard. If one has, the register has
+    /// lost its value, and a second cluster beside that of the others would be wrong.
+    fn hears_no_member(&self) -> bool {
         let has_listened = self.started.is_some_and(|at| at + FOUNDING_SILENCE <= self.now);
-        has_listened && self.peers.beats(self.now).all(|beat| beat.epoch.is_none())
+        has_listened && self.peers.beats(self.now).all(|beat| beat.view.is_none())
     }
 
     /// The register was never set: this node is the first one of the cluster.
@@ -218,6 +245,7 @@ impl Membership {
         match &self.held {
             // It may have missed the views before, also that which had it.
             _ if view.has_removed(self.own.incarnation) => self.end(why),
+            None if self.may_be_forgotten(&view) => self.end(Ended::Overtaken),
             None if is_member => self.take(revision, view),
             None => self.succeed(revision, &view),
             Some(held) if Some(held.view.id()) != view.parent() => {
@@ -228,10 +256,18 @@ impl Membership {
         }
     }
 
-    /// If all members of the view are dead, this node is the next cluster alone.
+    /// Whether this node may have been a member, and been removed before the last removals that the
+    /// view knows.
+    fn may_be_forgotten(&self, view: &View) -> bool {
+        let known_until = |first: Epoch| first.0.saturating_add(REMOVED_MAX as u64);
+        self.joins_after.is_some_and(|first| known_until(first) < view.epoch().0)
+    }
+
+    /// If all members of the view are dead, this node is the next cluster alone. It waits for the
+    /// leases that they granted: they may have granted them in a view that the register has lost.
     fn succeed(&mut self, revision: Revision, view: &View) {
-        let is_dead = |member: &Member| self.peers.is_dead(member.incarnation);
-        if !view.members().iter().all(is_dead) {
+        let is_over = |member: &Member| self.peers.is_over(self.now, member.incarnation);
+        if !view.members().iter().all(is_over) || !self.hears_no_member() {
             return;
         }
         let id = self.draw_id();
@@ -247,31 +283,24 @@ impl Membership {
     }
 
     fn take(&mut self, revision: Revision, view: View) {
-        let serve_after = self.serve_after(&view);
+        let before = self.held.take();
+        let serve_after = before
+            .as_ref()
+            .map_or(self.now, |before| before.serve_after(self.now, &view, &self.peers));
+        let own = self.own.incarnation;
+        let held = Held::new(view.clone(), revision, before, own, &self.peers);
+        self.held = Some(held);
         self.peers.view_changed(self.now, &view);
         self.lease.view_changed();
+        // Who has had the view for longer has granted in it before.
+        self.peers.all_last().for_each(|beat| self.lease.heard(beat, &view, own));
         self.votes.view_changed();
-        self.held = Some(Held { view: view.clone(), revision });
         if let Some(own) = view.member(self.own.incarnation) {
             self.own = own.clone();
         }
         self.outputs.push_back(Output::View { view, serve_after });
         // The others grant in a view when they have heard that this node has it.
         self.next_beat = self.now;
-    }
-
-    /// A removed member acts in the view from which it was removed at most: then its lease has
-    /// ended. In an older view, its grants may be one lease older.
-    fn serve_after(&self, next: &View) -> Instant {
-        let Some(held) = &self.held else { return self.now };
-        let is_removed = |member: &&Member| next.member(member.incarnation).is_none();
-        let Some(removed) = held.view.members().iter().find(is_removed) else { return self.now };
-        let was_in_view = self.peers.last_epoch(removed.incarnation) == Some(held.view.epoch());
-        if was_in_view || self.peers.is_dead(removed.incarnation) {
-            self.now
-        } else {
-            self.now + LEASE
-        }
     }
 
     fn end(&mut self, why: Ended) {
@@ -284,6 +313,7 @@ impl Membership {
 
     /// Does what is due.
     fn act(&mut self) {
+        self.settle();
         self.update_lease();
         // Nobody else could remove it.
         let is_alone = self.view().is_none_or(|view| view.members().len() == 1);
@@ -294,14 +324,22 @@ impl Membership {
             return;
         }
         self.vote();
-        // What has to be read comes first: it may be the next view already. A node that is no
-        // member waits for the view that has it.
-        if let Some(question) = self.register.read_if_due(self.now, self.held.is_none()) {
+        // What has to be read comes first: it may be the next view already.
+        if let Some(question) = self.register.read_if_due(self.now, self.must_always_read()) {
             self.outputs.push_back(Output::Read(question));
         }
         self.propose();
         if self.next_beat <= self.now {
             self.beat();
+        }
+    }
+
+    /// Those who joined just now wait for a beat that tells it.
+    fn settle(&mut self) {
+        let (peers, now) = (&self.peers, self.now);
+        let held = self.held.as_mut();
+        if held.is_some_and(|held| held.settling.count(|node| peers.is_over(now, node))) {
+            self.next_beat = self.now;
         }
     }
 
@@ -321,6 +359,12 @@ impl Membership {
         }
     }
 
+    /// A node that is no member waits for the view that has it. A frozen one may have been removed,
+    /// or be in a view that the register has lost.
+    fn must_always_read(&self) -> bool {
+        self.held.is_none() || self.frozen_since.is_some()
+    }
+
     fn vote(&mut self) {
         let Some(held) = &self.held else { return };
         if self.votes.update(self.now, &held.view, &self.own, self.wish, &self.peers) {
@@ -331,7 +375,10 @@ impl Membership {
     /// Proposes a change that has a majority. Members propose one after the other, so that mostly
     /// one of them does.
     fn propose(&mut self) {
-        let Some(held) = &self.held else { return };
+        // Of two views after one, only one is settled, so only one gets a successor.
+        let Some(held) = self.held.as_ref().filter(|held| held.settling.is_settled()) else {
+            return;
+        };
         if !self.register.is_free(self.now) {
             return;
         }
@@ -339,7 +386,7 @@ impl Membership {
         let Some(change) = self.votes.proposal(now, &held.view, own, &self.peers) else {
             return;
         };
-        let members = changed(&held.view, &change);
+        let members = change.applied(&held.view);
         let (revision, present) = (held.revision, held.view.clone());
         let id = self.draw_id();
         if let Ok(next) = present.next(id, members) {
@@ -349,39 +396,26 @@ impl Membership {
 
     fn beat(&mut self) {
         self.next_beat = self.now + BEAT;
+        // Who asks to join knows after which view it does.
+        if self.joins_after.is_none() {
+            return;
+        }
         self.peers.forget_silent(self.now, self.held.as_ref().map(|held| &held.view));
         self.beats += 1;
         self.lease.beat_sent(self.now, self.beats);
-        let votes = self.votes.all().to_vec();
+        let (view, votes) = (self.view(), self.votes.all());
+        let grants = self.leaves_in.is_none_or(|leaves_in| leaves_in == self.view_ref());
+        let echoes = if grants { self.peers.echoes(self.now, view, votes) } else { Vec::new() };
         self.outputs.push_back(Output::Beat(Beat {
             node: self.own.clone(),
-            epoch: self.epoch(),
+            view: self.view_ref(),
+            is_settled: self.is_settled(),
             number: self.beats,
             wish: self.wish,
-            echoes: self.echoes_of_beat(&votes),
-            votes,
-            dead: self.dead_of_beat(),
+            echoes,
+            votes: votes.to_vec(),
+            dead: self.peers.dead_of_beat(self.beats),
         }));
-    }
-
-    /// The answers to members come first. Those to strangers have the space that is left.
-    fn echoes_of_beat(&self, votes: &[Change]) -> Vec<Echo> {
-        let is_member = |node| self.view().is_some_and(|view| view.member(node).is_some());
-        let mut echoes = self.peers.echoes(self.now, votes);
-        echoes.sort_by_key(|echo| !is_member(echo.of));
-        echoes.truncate(BEAT_LIST_MAX);
-        echoes
-    }
-
-    /// A node that has started often before it became a member knows more dead ones than a beat may
-    /// have. Its beats take turns.
-    fn dead_of_beat(&self) -> Vec<Incarnation> {
-        let all: Vec<Incarnation> = self.peers.dead().collect();
-        if all.len() <= BEAT_LIST_MAX {
-            return all;
-        }
-        let first = self.beats as usize % all.len() * BEAT_LIST_MAX % all.len();
-        all.iter().copied().cycle().skip(first).take(BEAT_LIST_MAX).collect()
     }
 
     fn draw_id(&mut self) -> ViewId {
@@ -389,7 +423,7 @@ impl Membership {
     }
 
     fn next_deadline(&self) -> Instant {
-        let register = self.register.deadline(self.held.is_none());
+        let register = self.register.deadline(self.must_always_read());
         let lease = self.held.as_ref().and_then(|held| {
             match self.lease.until(&held.view, self.own.incarnation)? {
                 Until::Moment(until) if self.has_lease => Some(until),
@@ -401,21 +435,6 @@ impl Membership {
         let all = [register, lease, thawed, silence, self.votes.deadline(self.now)];
         all.into_iter().flatten().fold(self.next_beat, Instant::min)
     }
-}
-
-/// The members of a view after a change.
-fn changed(view: &View, change: &Change) -> Vec<Member> {
-    let mut members = view.members().to_vec();
-    match change {
-        Change::Add(member) => members.push(member.clone()),
-        Change::Remove(node) => members.retain(|member| member.incarnation != *node),
-        Change::Set(node, state) => {
-            for member in members.iter_mut().filter(|member| member.incarnation == *node) {
-                member.state = *state;
-            }
-        }
-    }
-    members
 }
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 //! What a node has heard of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rts_proto::Instant;
 
 use super::beat::{Beat, Change, Echo};
-use crate::limits::SUSPECT;
-use crate::view::{Epoch, Incarnation, View};
+use crate::limits::{BEAT_LIST_MAX, LEASE, SUSPECT};
+use crate::view::{Incarnation, View, ViewRef};
 
 /// The last beats of all other nodes, members or not.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     heard: BTreeMap<Incarnation, Heard>,
-    /// Nodes whose process has ended for certain.
-    dead: BTreeSet<Incarnation>,
+    /// Nodes whose process has ended for certain, and when this node learned it.
+    dead: BTreeMap<Incarnation, Instant>,
+    /// Members that acknowledge no entries, and since when this node grants them nothing for that.
+    stalled: BTreeMap<Incarnation, Instant>,
     /// When this node began to listen for the members of its view.
     listening_since: Instant,
 }
@@ -29,7 +31,7 @@ impl Peers {
     pub(super) fn hear(&mut self, now: Instant, beat: Beat) -> bool {
         let node = beat.node.incarnation;
         let is_old = self.heard.get(&node).is_some_and(|last| last.beat.number >= beat.number);
-        if is_old || self.dead.contains(&node) {
+        if is_old || self.dead.contains_key(&node) {
             return false;
         }
         self.heard.insert(node, Heard { at: now, beat });
@@ -37,8 +39,8 @@ impl Peers {
     }
 
     /// The node's process has ended.
-    pub(super) fn certify_dead(&mut self, node: Incarnation) {
-        self.dead.insert(node);
+    pub(super) fn certify_dead(&mut self, now: Instant, node: Incarnation) {
+        self.dead.entry(node).or_insert(now);
     }
 
     /// Whether a beat of the node has come, and was not forgotten.
@@ -46,24 +48,38 @@ impl Peers {
         self.heard.contains_key(&node)
     }
 
-    pub(super) fn dead(&self) -> impl Iterator<Item = Incarnation> {
-        self.dead.iter().copied()
+    /// The dead nodes that a beat names. A node that has started often before it became a member
+    /// knows more of them than a beat may have. Its beats take turns.
+    pub(super) fn dead_of_beat(&self, number: u64) -> Vec<Incarnation> {
+        let all: Vec<Incarnation> = self.dead.keys().copied().collect();
+        if all.len() <= BEAT_LIST_MAX {
+            return all;
+        }
+        let first = number as usize % all.len() * BEAT_LIST_MAX % all.len();
+        all.iter().copied().cycle().skip(first).take(BEAT_LIST_MAX).collect()
     }
 
     pub(super) fn is_dead(&self, node: Incarnation) -> bool {
-        self.dead.contains(&node)
+        self.dead.contains_key(&node)
+    }
+
+    /// Whether the process of a node has ended for certain, and so long ago that the leases that it
+    /// has granted have ended too.
+    pub(super) fn is_over(&self, now: Instant, node: Incarnation) -> bool {
+        self.dead.get(&node).is_some_and(|since| *since + LEASE <= now)
     }
 
     /// The view has changed. A member that was never heard is silent from now on.
     pub(super) fn view_changed(&mut self, now: Instant, view: &View) {
         self.listening_since = now;
+        self.stalled.retain(|node, _| view.member(*node).is_some());
         self.forget_dead(view);
     }
 
     /// Forgets dead nodes that are no members, and cannot become members by a beat that was heard.
     fn forget_dead(&mut self, view: &View) {
         let Self { dead, heard, .. } = self;
-        dead.retain(|node| view.member(*node).is_some() || heard.contains_key(node));
+        dead.retain(|node, _| view.member(*node).is_some() || heard.contains_key(node));
     }
 
     /// Forgets nodes that are no members and have not been heard for long.
@@ -75,9 +91,21 @@ impl Peers {
         }
     }
 
-    /// Whether a member has been silent for so long that it may be voted out.
-    pub(super) fn is_silent(&self, now: Instant, node: Incarnation) -> bool {
-        now >= self.silent_at(node)
+    /// A member acknowledges no entries.
+    pub(super) fn stalled(&mut self, now: Instant, node: Incarnation) {
+        self.stalled.entry(node).or_insert(now);
+    }
+
+    /// A member acknowledges entries again.
+    pub(super) fn moved(&mut self, node: Incarnation) {
+        self.stalled.remove(&node);
+    }
+
+    /// Whether a member may be voted out: it is dead, or has got no grants for so long that its
+    /// lease has ended, because it was silent or stalled.
+    pub(super) fn may_go(&self, now: Instant, node: Incarnation) -> bool {
+        let is_stalled = self.stalled.get(&node).is_some_and(|since| *since + SUSPECT <= now);
+        now >= self.silent_at(node) || is_stalled || self.is_dead(node)
     }
 
     /// The moment at which a member that stays silent may be voted out.
@@ -97,9 +125,14 @@ impl Peers {
         self.heard.get(&node).map(|heard| &heard.beat)
     }
 
-    /// The epoch of that beat.
-    pub(super) fn last_epoch(&self, node: Incarnation) -> Option<Epoch> {
-        self.last(node)?.epoch
+    /// The view of that beat.
+    pub(super) fn last_view(&self, node: Incarnation) -> Option<ViewRef> {
+        self.last(node)?.view
+    }
+
+    /// The last beats of all nodes, however old they are.
+    pub(super) fn all_last(&self) -> impl Iterator<Item = &Beat> {
+        self.heard.values().map(|heard| &heard.beat)
     }
 
     /// The next moment at which a member may be voted out, if none of them beats.
@@ -113,10 +146,18 @@ impl Peers {
         self.heard.keys().filter_map(move |node| self.beat(now, *node))
     }
 
-    /// The answers to the beats of all nodes but those that this node votes to remove.
-    pub(super) fn echoes(&self, now: Instant, votes: &[Change]) -> Vec<Echo> {
-        let is_granted = |beat: &&Beat| !votes.contains(&Change::Remove(beat.node.incarnation));
+    /// The answers to the beats of all nodes but those that have stalled or that this node votes to
+    /// remove. Those to members come first. Those to strangers have the space that is left.
+    pub(super) fn echoes(&self, now: Instant, view: Option<&View>, votes: &[Change]) -> Vec<Echo> {
+        let is_granted = |beat: &&Beat| {
+            let node = beat.node.incarnation;
+            !self.stalled.contains_key(&node) && !votes.contains(&Change::Remove(node))
+        };
         let echo = |beat: &Beat| Echo { of: beat.node.incarnation, number: beat.number };
-        self.beats(now).filter(is_granted).map(echo).collect()
+        let is_member = |node| view.is_some_and(|view| view.member(node).is_some());
+        let mut echoes: Vec<Echo> = self.beats(now).filter(is_granted).map(echo).collect();
+        echoes.sort_by_key(|echo| !is_member(echo.of));
+        echoes.truncate(BEAT_LIST_MAX);
+        echoes
     }
 }

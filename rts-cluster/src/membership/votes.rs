@@ -50,7 +50,7 @@ impl Votes {
                 true => (Some(wish), false),
                 false => {
                     let beat = peers.beat(now, node);
-                    (beat.map(|beat| beat.wish), peers.is_silent(now, node) || peers.is_dead(node))
+                    (beat.map(|beat| beat.wish), peers.may_go(now, node))
                 }
             };
             match wish {
@@ -105,7 +105,7 @@ fn joiner(view: &View, beat: &Beat) -> Option<Change> {
             .members()
             .iter()
             .any(|member| member.name == node.name || member.incarnation == node.incarnation);
-    let wants = beat.epoch.is_none() && matches!(beat.wish, Wish::Be(_));
+    let wants = beat.view.is_none() && matches!(beat.wish, Wish::Be(_));
     (wants && !is_known)
         .then(|| Change::Add(Member { state: MemberState::Joining, ..node.clone() }))
 }
@@ -146,7 +146,7 @@ impl Ballots<'_> {
         if node == self.own {
             return self.votes.contains(change);
         }
-        let beat = self.peers.last(node).filter(|beat| beat.epoch == Some(self.view.epoch()));
+        let beat = self.peers.last(node).filter(|beat| beat.view == Some(self.view.reference()));
         beat.is_some_and(|beat| beat.votes.contains(change))
     }
 
@@ -158,7 +158,7 @@ impl Ballots<'_> {
             let removal = Change::Remove(node);
             node == self.own
                 || *change == removal
-                || self.peers.last_epoch(node) == Some(self.view.epoch())
+                || self.peers.last_view(node) == Some(self.view.reference())
                 || self.has_majority(&removal)
         })
     }

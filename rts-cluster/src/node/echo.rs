@@ -69,7 +69,16 @@ mod tests {
         let node = member("b", 2);
         let echoes = vec![Echo { of: Incarnation(of), number }];
         let (votes, dead) = (Vec::new(), Vec::new());
-        Beat { node, epoch: None, number: 1, wish: Wish::Leave, echoes, votes, dead }
+        Beat {
+            node,
+            view: None,
+            is_settled: false,
+            number: 1,
+            wish: Wish::Leave,
+            echoes,
+            votes,
+            dead,
+        }
     }
 
     #[test]

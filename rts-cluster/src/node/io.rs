@@ -119,7 +119,7 @@ pub struct Dropped {
     pub for_other_node: u64,
     /// Packets of trunks, of a node that is not in the view. It sends them again.
     pub unknown_sender: u64,
-    /// Packets of trunks that came while this node had no lease. The other node sends them again.
+    /// Batches that came while this node had no lease. The other node sends them again.
     pub without_lease: u64,
     /// Packets of trunks with an acknowledgement of entries that were never sent.
     pub never_sent: u64,

@@ -96,7 +96,10 @@ impl Node {
             Input::Cas(question, result) => membership::Input::Cas(question, result),
             Input::Dead(node) => membership::Input::Dead(node),
             Input::Wish(wish) => membership::Input::Wish(wish),
-            Input::Tick => membership::Input::Tick,
+            Input::Tick => {
+                self.report_stalls();
+                membership::Input::Tick
+            }
         };
         self.pass_on(input);
     }
@@ -125,8 +128,8 @@ impl Node {
                 packet: self.packet(Some(to), Kind::Trunk(packet)),
             };
         }
-        let deadlines = self.peers.values().filter_map(Peer::deadline);
-        Output::Wait(deadlines.fold(wait, Instant::min))
+        let deadlines = self.peers.values().flat_map(|peer| [peer.deadline(), peer.stalls_at()]);
+        Output::Wait(deadlines.flatten().fold(wait, Instant::min))
     }
 
     /// The view of this node, if it is a member.
@@ -206,7 +209,9 @@ impl Node {
     fn trunk_packet_came(&mut self, from: Incarnation, packet: trunk::Packet) {
         let (now, dropped) = (self.now, &mut self.dropped);
         let Some(peer) = self.peers.get_mut(&from) else { return dropped.unknown_sender += 1 };
-        if !self.membership.may_act(now) {
+        // What acknowledges entries, or asks for them again, brings none.
+        let has_entries = matches!(packet, trunk::Packet::Batch { .. });
+        if has_entries && !self.membership.may_act(now) {
             return dropped.without_lease += 1;
         }
         let Ok(pieces) = peer.receive(now, packet) else { return dropped.never_sent += 1 };
@@ -220,6 +225,9 @@ impl Node {
         }
         let change = peer.congestion_change();
         self.outputs.extend(change.map(|is_congested| Output::Congested(from, is_congested)));
+        if peer.has_moved() {
+            self.pass_on(membership::Input::Moved(from));
+        }
     }
 
     fn send_entries(&mut self, to: Incarnation, pieces: Vec<Bytes>) {
@@ -229,6 +237,19 @@ impl Node {
         pieces.into_iter().for_each(|piece| peer.push(self.now, piece));
         let change = peer.congestion_change();
         self.outputs.extend(change.map(|is_congested| Output::Congested(to, is_congested)));
+    }
+
+    /// Tells the membership which nodes acknowledge nothing.
+    fn report_stalls(&mut self) {
+        if !self.has_trunks() {
+            return;
+        }
+        let now = self.now;
+        let stalls = self.peers.iter_mut().map(|(node, peer)| (*node, peer.take_stall(now)));
+        let stalls: Vec<_> = stalls.filter_map(|(node, since)| Some((node, since?))).collect();
+        for (node, since) in stalls {
+            self.pass_on(membership::Input::Stalled { node, since });
+        }
     }
 
     fn pass_on(&mut self, input: membership::Input) {
@@ -248,7 +269,7 @@ impl Node {
                 }
                 From::Lease(may_act) => {
                     if may_act {
-                        self.peers.values_mut().for_each(Peer::ask_again);
+                        self.peers.values_mut().for_each(|peer| peer.thawed(self.now));
                     }
                     Output::Lease(may_act)
                 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rts_proto::Instant;
 
-use crate::limits::{ENTRY_OVERHEAD_BYTES, TRUNK_ENTRIES_MAX};
+use crate::limits::{ENTRY_OVERHEAD_BYTES, SUSPECT, TRUNK_ENTRIES_MAX};
 use crate::trunk::{GivenBack, Packet, Trunk, TrunkError};
 
 /// Another member, and the trunk to it.
@@ -14,11 +14,16 @@ pub(super) struct Peer {
     pub(super) shards: u8,
     trunk: Trunk,
     bytes_max: usize,
-    /// Entries for which the trunk has no space. They must not be lost, so they have no bound:
-    /// shards that know of the congestion add few, and a node that acknowledges nothing is removed.
+    /// Entries for which the trunk has no space. They must not be lost. Their bound is a time:
+    /// shards that know of the congestion add few, and of two nodes of which one acknowledges
+    /// nothing, one ends within [`STALLED_MAX`](crate::limits::STALLED_MAX).
     waiting: VecDeque<Bytes>,
     waiting_bytes: usize,
     is_congested: bool,
+    /// The last acknowledgement, or the moment from which on one could come.
+    progress_at: Instant,
+    /// When the node was last reported as stalled, if it is.
+    reported_at: Option<Instant>,
 }
 
 impl Peer {
@@ -33,6 +38,8 @@ impl Peer {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             is_congested: false,
+            progress_at: Instant::ORIGIN,
+            reported_at: None,
         }
     }
 
@@ -42,6 +49,9 @@ impl Peer {
     }
 
     pub(super) fn push(&mut self, now: Instant, piece: Bytes) {
+        if self.is_acknowledged() {
+            self.progress_at = now;
+        }
         if !self.waiting.is_empty() || self.trunk.push(now, piece.clone()).is_err() {
             self.waiting_bytes += piece.len() + ENTRY_OVERHEAD_BYTES;
             self.waiting.push_back(piece);
@@ -54,7 +64,11 @@ impl Peer {
         now: Instant,
         packet: Packet,
     ) -> Result<Vec<Bytes>, TrunkError> {
+        let acknowledged = self.trunk.acknowledged_entries();
         let new = self.trunk.receive(now, packet)?;
+        if self.trunk.acknowledged_entries() > acknowledged {
+            self.progress_at = now;
+        }
         while let Some(piece) = self.waiting.front()
             && self.trunk.push(now, piece.clone()).is_ok()
         {
@@ -65,11 +79,35 @@ impl Peer {
     }
 
     pub(super) fn bus_is_up(&mut self, now: Instant) {
+        self.progress_at = now;
         self.trunk.bus_is_up(now);
     }
 
-    pub(super) fn ask_again(&mut self) {
+    /// This node has a lease again.
+    pub(super) fn thawed(&mut self, now: Instant) {
+        self.progress_at = now;
         self.trunk.ask_again();
+    }
+
+    /// The moment at which the node counts as stalled, if it acknowledges nothing before.
+    pub(super) fn stalls_at(&self) -> Option<Instant> {
+        (!self.is_acknowledged()).then(|| self.reported_at.unwrap_or(self.progress_at) + SUSPECT)
+    }
+
+    /// Whether the node was reported as stalled, and is so no longer. True once.
+    pub(super) fn has_moved(&mut self) -> bool {
+        let has_moved = self.reported_at.is_some_and(|at| at <= self.progress_at);
+        if has_moved {
+            self.reported_at = None;
+        }
+        has_moved
+    }
+
+    /// Since when the node has acknowledged nothing, if that is to be reported now.
+    pub(super) fn take_stall(&mut self, now: Instant) -> Option<Instant> {
+        self.stalls_at().filter(|at| *at <= now)?;
+        self.reported_at = Some(now);
+        Some(self.progress_at)
     }
 
     pub(super) fn poll(&mut self, now: Instant) -> Option<Packet> {
@@ -155,6 +193,33 @@ mod tests {
         sent(&mut peer);
         let given_back = peer.close();
         assert_eq!((given_back.unknown, given_back.not_sent), (vec![a], vec![b]));
+    }
+
+    #[test]
+    fn node_that_acknowledges_nothing_is_reported_every_5500_ms() {
+        let at = |millis| Instant::from_millis(millis);
+        let mut peer = with_pieces(&[]);
+        assert_eq!(peer.stalls_at(), None);
+        peer.push(at(1_000), piece(b'a', 600));
+        peer.push(at(2_000), piece(b'b', 600));
+        assert_eq!(peer.stalls_at(), Some(at(6_500)));
+        assert_eq!(peer.take_stall(at(6_499)), None);
+        assert_eq!(peer.take_stall(at(6_500)), Some(at(1_000)));
+        assert_eq!(peer.take_stall(at(11_999)), None);
+        assert_eq!(peer.take_stall(at(12_000)), Some(at(1_000)));
+        sent(&mut peer);
+        assert!(!peer.has_moved());
+        peer.receive(at(13_000), Packet::Ack { ack: 1 }).expect("it was sent");
+        assert!(peer.has_moved() && !peer.has_moved());
+        peer.receive(at(14_000), Packet::Ack { ack: 1 }).expect("it is no progress");
+        assert_eq!(peer.stalls_at(), Some(at(18_500)), "the second one waits");
+        peer.bus_is_up(at(15_000));
+        assert_eq!(peer.stalls_at(), Some(at(20_500)));
+        peer.thawed(at(16_000));
+        assert_eq!(peer.stalls_at(), Some(at(21_500)));
+        sent(&mut peer);
+        peer.receive(at(17_000), Packet::Ack { ack: 2 }).expect("it was sent");
+        assert_eq!(peer.stalls_at(), None);
     }
 
     #[test]

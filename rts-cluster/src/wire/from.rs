@@ -8,7 +8,7 @@ use crate::limits::{BEAT_LIST_MAX, REMOVED_MAX, SHARDS_MAX};
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::trunk;
 use crate::view::{
-    ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Rest, View, ViewId,
+    ClusterName, Epoch, Incarnation, Member, MemberState, NodeName, Rest, View, ViewId, ViewRef,
 };
 
 fn invalid<T>(what: &'static str) -> Result<T, WireError> {
@@ -47,9 +47,15 @@ fn beat(beat: proto::Beat) -> Result<Beat, WireError> {
     {
         return invalid("list");
     }
+    let view = match (beat.epoch, &beat.view[..]) {
+        (0, []) => None,
+        (0, _) => return invalid("view"),
+        (epoch, _) => Some(ViewRef { epoch: Epoch(epoch), id: view_id(&beat.view)? }),
+    };
     Ok(Beat {
         node: member(beat.node.ok_or(WireError::Invalid("node"))?)?,
-        epoch: (beat.epoch != 0).then_some(Epoch(beat.epoch)),
+        view,
+        is_settled: beat.is_settled,
         number: beat.number,
         wish: match beat.wish {
             0 => Wish::Leave,

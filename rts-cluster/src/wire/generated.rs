@@ -33,7 +33,7 @@ pub mod packet {
 pub struct Beat {
     #[prost(message, optional, tag = "1")]
     pub node: ::core::option::Option<Member>,
-    /// The number of its view; 0 if it is no member.
+    /// The number of its view; 0 without a view.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
     /// Later beats of an incarnation have greater numbers.
@@ -45,12 +45,18 @@ pub struct Beat {
     /// Its grants: the last beat that it heard of each node that it does not vote to remove.
     #[prost(message, repeated, tag = "5")]
     pub echoes: ::prost::alloc::vec::Vec<Echo>,
-    /// The changes of the view that it votes for, in its epoch.
+    /// The changes of its view that it votes for.
     #[prost(message, repeated, tag = "6")]
     pub votes: ::prost::alloc::vec::Vec<Change>,
     /// The incarnations of processes that have ended for certain.
     #[prost(fixed64, repeated, tag = "7")]
     pub dead: ::prost::alloc::vec::Vec<u64>,
+    /// The id of its view, 16 bytes; absent without a view. Grants and votes count in it only.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub view: ::prost::bytes::Bytes,
+    /// It knows that its view is settled: no other view can follow the one before it.
+    #[prost(bool, tag = "9")]
+    pub is_settled: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Echo {

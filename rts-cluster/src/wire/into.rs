@@ -1,5 +1,7 @@
 //! From the types of the crate to those of protobuf.
 
+use bytes::Bytes;
+
 use super::generated as proto;
 use super::packet::{Kind, Packet};
 use crate::membership::{Beat, Change, Echo, Wish};
@@ -30,7 +32,9 @@ impl From<Beat> for proto::Beat {
     fn from(beat: Beat) -> Self {
         Self {
             node: Some(beat.node.into()),
-            epoch: beat.epoch.map_or(0, |epoch| epoch.0),
+            epoch: beat.view.map_or(0, |view| view.epoch.0),
+            view: beat.view.map(|view| id_bytes(view.id)).unwrap_or_default(),
+            is_settled: beat.is_settled,
             number: beat.number,
             wish: match beat.wish {
                 Wish::Be(state) => proto::MemberState::from(state).into(),
@@ -87,13 +91,16 @@ impl From<MemberState> for proto::MemberState {
     }
 }
 
+fn id_bytes(id: ViewId) -> Bytes {
+    id.0.to_be_bytes().to_vec().into()
+}
+
 impl From<&View> for proto::View {
     fn from(view: &View) -> Self {
-        let id = |id: ViewId| id.0.to_be_bytes().to_vec().into();
         let Rest { numbers, next_number, removed } = view.rest();
         Self {
-            id: id(view.id()),
-            parent: view.parent().map(id).unwrap_or_default(),
+            id: id_bytes(view.id()),
+            parent: view.parent().map(id_bytes).unwrap_or_default(),
             epoch: view.epoch().0,
             seed: view.seed(),
             members: view.members().iter().cloned().map(Into::into).collect(),

@@ -6,14 +6,15 @@ use crate::limits::SHARDS_MAX;
 use crate::membership::{Beat, Change, Echo, Wish};
 use crate::testing::{cluster_name, member};
 use crate::trunk;
-use crate::view::{Epoch, Incarnation, Member, MemberState, ViewId};
+use crate::view::{Epoch, Incarnation, Member, MemberState, ViewId, ViewRef};
 
 const NODE: Incarnation = Incarnation(7);
 
 fn beat() -> Beat {
     Beat {
         node: member("a", NODE.0),
-        epoch: Some(Epoch(3)),
+        view: Some(ViewRef { epoch: Epoch(3), id: ViewId(u128::MAX) }),
+        is_settled: true,
         number: 9,
         wish: Wish::Be(MemberState::Up),
         echoes: vec![Echo { of: Incarnation(8), number: 5 }],
@@ -51,7 +52,7 @@ fn refused(change: impl FnOnce(&mut proto::Beat)) -> WireError {
 #[test]
 fn packets_are_read_as_they_were_written() {
     check(&to_all(Kind::Beat(beat())));
-    let first = Beat { epoch: None, wish: Wish::Leave, echoes: vec![], votes: vec![], ..beat() };
+    let first = Beat { view: None, wish: Wish::Leave, echoes: vec![], votes: vec![], ..beat() };
     check(&to_all(Kind::Beat(Beat { dead: vec![], ..first })));
     check(&to_all(Kind::Beat(Beat { dead: vec![Incarnation(4); 128], ..beat() })));
     let entries = vec![Bytes::from_static(b"one"), Bytes::new()];
@@ -104,6 +105,9 @@ fn invalid_values_of_a_beat_are_named() {
     assert_eq!(node(|node| node.state = 0), invalid("state"));
     assert_eq!(refused(|beat| beat.wish = 9), invalid("state"));
     assert_eq!(refused(|beat| beat.votes[0].kind = None), invalid("change"));
+    assert_eq!(refused(|beat| beat.epoch = 0), invalid("view"));
+    assert_eq!(refused(|beat| beat.view = Bytes::new()), invalid("view"));
+    assert_eq!(refused(|beat| beat.view = vec![1; 15].into()), invalid("view"));
     assert_eq!(refused(|beat| beat.dead = vec![1; 129]), invalid("list"));
 }
 

@@ -114,7 +114,9 @@ impl NodeSender {
     /// come back as [`NodeEvent::PeerGone`] or [`NodeEvent::NotSent`]. Never waits. A node that
     /// has ended drops them.
     ///
-    /// There is no bound but the congestion that [`NodeEvent::Congested`] reports.
+    /// There is no bound but the congestion that [`NodeEvent::Congested`] reports, and the time
+    /// after which one of two nodes ends if it acknowledges nothing:
+    /// [`STALLED_MAX`](rts_cluster::limits::STALLED_MAX).
     pub fn send(&self, to: Incarnation, pieces: Vec<Bytes>) {
         let _ = self.0.send(Order::Send { to, pieces });
     }

@@ -1,5 +1,6 @@
 //! Stories and the law of the membership, in a world of nodes.
 
+mod amnesia;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::BEAT_LIST_MAX;
 use crate::node::Input;
 use crate::testing::member;
 use world::{Fault, World, ms};
@@ -173,6 +175,27 @@ fn draining_member_stays_and_comes_back() {
 }
 
 #[test]
+fn members_act_again_soon_after_a_view_change() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        (0..2).for_each(|name| world.start(name));
+        world.pass(10_000);
+        let views = world.history.len();
+        world.start(2);
+        let mut frozen = [0; 2];
+        for _ in 0..2_000 {
+            world.pass(1);
+            let acting = world.acting();
+            (0..2)
+                .filter(|name| !acting.contains(name))
+                .for_each(|name| frozen[name as usize] += 1);
+        }
+        assert_eq!(world.history.len(), views + 2);
+        assert!(frozen.iter().all(|millis| *millis < 100), "seed {seed}: {frozen:?}");
+    }
+}
+
+#[test]
 fn second_node_of_a_name_does_not_join() {
     let mut world = cluster(2);
     world.add(7, member("n0", 99));
@@ -220,7 +243,8 @@ fn nobody_votes_for_a_node_that_asked_to_join_and_died() {
     let joiner = Incarnation(9);
     let beat = Beat {
         node: member("c", joiner.0),
-        epoch: None,
+        view: None,
+        is_settled: false,
         number: 1,
         wish: Wish::Be(MemberState::Up),
         echoes: vec![],
@@ -246,7 +270,8 @@ fn beat_has_room_for_members_beside_many_strangers() {
     for stranger in 0..2 * BEAT_LIST_MAX as u64 {
         let beat = Beat {
             node: member(&format!("s{stranger}"), 1_000 + stranger),
-            epoch: None,
+            view: None,
+            is_settled: false,
             number: 1,
             wish: Wish::Be(MemberState::Up),
             echoes: vec![],
@@ -269,12 +294,79 @@ fn beat_has_room_for_members_beside_many_strangers() {
     assert!(beat.votes.len() <= BEAT_LIST_MAX, "{}", beat.votes.len());
 }
 
+/// How a node ends that reads these views while it waits to join.
+fn ended_after(views: &[View]) -> Option<Ended> {
+    let mut node = Membership::new(member("z", 99), 7);
+    let mut ended = None;
+    for (at, view) in (0..).step_by(1_000).map(Instant::from_millis).zip(views) {
+        node.handle(at, super::Input::Tick);
+        loop {
+            match node.poll() {
+                Output::Read(question) => {
+                    let found = Some((Revision(1), view.clone()));
+                    node.handle(at, super::Input::Read(question, found));
+                }
+                Output::Ended(why) => ended = Some(why),
+                Output::Wait(_) => break,
+                _ => {}
+            }
+        }
+    }
+    ended
+}
+
+#[test]
+fn node_that_waits_while_more_views_pass_than_removals_are_known_ends() {
+    let mut views = vec![View::first(ViewId(1), 7, vec![member("a", 1)]).expect("a valid view")];
+    for number in 2..=66_u64 {
+        let last = views.last().expect("it has one");
+        let next = last.next(ViewId(number.into()), vec![member("a", 1)]).expect("a valid view");
+        views.push(next);
+    }
+    assert_eq!(ended_after(&[views[0].clone(), views[64].clone()]), None);
+    assert_eq!(ended_after(&[views[0].clone(), views[65].clone()]), Some(Ended::Overtaken));
+    assert_eq!(ended_after(&[views[1].clone(), views[65].clone()]), None);
+    // The others may have added it again.
+    let members = vec![member("a", 1), member("z", 99)];
+    let again = views[64].next(ViewId(100), members.clone()).expect("a valid view");
+    assert_eq!(ended_after(&[views[0].clone(), again]), Some(Ended::Overtaken));
+    // A member may see any number of views.
+    let first = views[0].next(ViewId(101), members.clone()).expect("a valid view");
+    let mut all = vec![views[0].clone(), first];
+    for number in 102..200_u64 {
+        let last = all.last().expect("it has one");
+        all.push(last.next(ViewId(number.into()), members.clone()).expect("a valid view"));
+    }
+    let mut node = Membership::new(member("z", 99), 7);
+    for view in &all {
+        node.read(Some((Revision(1), view.clone())));
+    }
+    assert_eq!(node.view(), all.last());
+}
+
+#[test]
+fn node_does_not_ask_to_join_before_it_has_read_the_register() {
+    let mut node = Membership::new(member("z", 99), 7);
+    let mut has_beat = |millis: u64, input| {
+        node.handle(Instant::from_millis(millis), input);
+        let outputs = std::iter::from_fn(|| Some(node.poll()));
+        let mut outputs = outputs.take_while(|output| !matches!(output, Output::Wait(_)));
+        outputs.any(|output| matches!(output, Output::Beat(_)))
+    };
+    assert!(!has_beat(0, super::Input::Tick));
+    assert!(!has_beat(1_000, super::Input::ReadFailed(Question(1))));
+    assert!(!has_beat(2_000, super::Input::Tick));
+    assert!(has_beat(3_000, super::Input::Read(Question(2), None)));
+}
+
 #[test]
 fn beats_take_turns_to_name_many_dead_nodes() {
     let mut node = Membership::new(member("a", 1), 7);
     let count = BEAT_LIST_MAX as u64 + 2;
     let dead: BTreeSet<_> = (100..100 + count).map(Incarnation).collect();
     dead.iter().for_each(|dead| node.handle(Instant::ORIGIN, super::Input::Dead(*dead)));
+    node.register.must_read();
+    node.handle(Instant::ORIGIN, super::Input::Read(Question(1), None));
     let mut named = BTreeSet::new();
     for number in 0..3 {
         node.handle(Instant::from_millis(500 * number), super::Input::Tick);
@@ -302,6 +394,7 @@ pub(crate) fn fault() -> impl Strategy<Value = Fault> {
         2 => (0..9_u64).prop_map(|of_10| Fault::Lose { of_10 }),
         2 => (0..9_u64).prop_map(|of_10| Fault::Disturb { of_10 }),
         1 => node().prop_map(Fault::Leave),
+        1 => (node(), time()).prop_map(|(node, ms)| Fault::Close { node, ms }),
     ]
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Node {
     pub(crate) node: node::Node,
     /// Views that it took, with the time from which it serves slots of removed members.
     views: Vec<(View, Instant)>,
-    paused_until: Instant,
+    pub(crate) paused_until: Instant,
     wait: Instant,
     pub(crate) is_foreign: bool,
 }
@@ -43,6 +43,9 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) nodes: BTreeMap<u64, Node>,
     pub(crate) register: Option<(Revision, View)>,
+    /// The value before the last one, if the register may still lose the last one.
+    before_last: Option<(Revision, View)>,
+    last_revision: u64,
     register_down_until: Instant,
     /// Every view that the register had.
     pub(crate) history: Vec<View>,
@@ -51,6 +54,8 @@ pub(crate) struct World {
     pub(crate) one_side: BTreeSet<u64>,
     pub(crate) partition_until: Instant,
     lose_of_10: u64,
+    /// A node that gets no packets but those for all.
+    closed: Option<(u64, Instant)>,
     /// Packets that are doubled, and delayed by a time that others overtake.
     disturb_of_10: u64,
     /// The outputs of incarnations about entries.
@@ -78,12 +83,15 @@ impl World {
             now: Instant::from_millis(1),
             nodes: BTreeMap::new(),
             register: None,
+            before_last: None,
+            last_revision: 0,
             register_down_until: Instant::ORIGIN,
             history: Vec::new(),
             due: Vec::new(),
             one_side: BTreeSet::new(),
             partition_until: Instant::ORIGIN,
             lose_of_10: 0,
+            closed: None,
             disturb_of_10: 0,
             log: Vec::new(),
             random: Rng::with_seed(seed),
@@ -178,7 +186,12 @@ impl World {
         let is_for = |node: &Node| to.is_none_or(|to| to == node.incarnation());
         let others = self.nodes.iter().filter(|(name, node)| **name != from && is_for(node));
         let others: Vec<u64> = others.map(|(name, _)| *name).collect();
-        for to in others {
+        for name in others {
+            let is_closed = |(of, until)| of == name && self.now < until;
+            if to.is_some() && self.closed.is_some_and(is_closed) {
+                continue;
+            }
+            let to = name;
             if self.random.u64(0..10) < self.lose_of_10 {
                 continue;
             }
@@ -263,9 +276,15 @@ impl World {
         let revision = self.register.as_ref().map(|(revision, _)| *revision);
         let is_expected = revision == expected;
         if is_expected {
-            let next = Revision(revision.map_or(1, |revision| revision.0 + 1));
+            // No two values have one revision, also when the first one of them was lost.
+            self.last_revision = self.last_revision.max(revision.map_or(0, |last| last.0)) + 1;
             self.history.push(view.clone());
-            self.register = Some((next, view));
+            let stays =
+                |of: &View| of.members().iter().any(|of| view.member(of.incarnation).is_some());
+            let has_witness = self.register.as_ref().is_some_and(|(_, before)| stays(before));
+            let next = Some((Revision(self.last_revision), view));
+            let before = std::mem::replace(&mut self.register, next);
+            self.before_last = before.filter(|_| has_witness);
         }
         match (is_down, is_expected) {
             (true, _) => CasResult::Unknown,
@@ -274,16 +293,42 @@ impl World {
         }
     }
 
-    /// Nobody serves what a removed node may still serve, and all agree on every view.
+    /// The register loses its last change, also if it has acknowledged it. It loses no second one
+    /// before the next. Nor does it lose the first view, or that of a node alone after all others
+    /// have ended: nobody else knows of these.
+    pub(crate) fn forget_last_change(&mut self) {
+        if let Some(before) = self.before_last.take() {
+            self.register = Some(before);
+        }
+    }
+
+    /// Whether a view is another one or descends from it.
+    fn descends(&self, view: &View, from: &View) -> bool {
+        let mut id = Some(view.id());
+        while let Some(descendant) = id.filter(|id| *id != from.id()) {
+            let is_it = |view: &&View| view.id() == descendant;
+            id = self.history.iter().find(is_it).and_then(View::parent);
+        }
+        id.is_some()
+    }
+
+    /// Nobody serves what a removed node may still serve, and of the views of nodes that act, each
+    /// descends from the others or they from it.
     fn check(&self) {
         let acts = |node: &Node| self.now >= node.paused_until && node.node.may_act(self.now);
         for (name, node) in self.nodes.iter().filter(|(_, node)| acts(node)) {
             let (view, serve_after) = node.views.last().expect("it is a member");
             for (other_name, other) in self.nodes.iter().filter(|(_, other)| acts(other)) {
                 let of_other = other.node.view().expect("it is a member");
-                if view.epoch() == of_other.epoch() {
-                    assert_eq!(view.id(), of_other.id(), "one view of an epoch");
-                }
+                let (older, newer) = match view.epoch() < of_other.epoch() {
+                    true => (view, of_other),
+                    false => (of_other, view),
+                };
+                assert!(
+                    self.descends(newer, older),
+                    "at {} n{name} and n{other_name} act in rival views: {view:?}, {of_other:?}",
+                    self.now
+                );
                 let incarnation = other.incarnation();
                 let was_removed =
                     view.epoch() > of_other.epoch() && view.member(incarnation).is_none();
@@ -305,7 +350,7 @@ impl World {
     /// Ends all faults: every node that ever ran is there again.
     pub(crate) fn heal(&mut self) {
         self.partition_until = self.now;
-        self.register_down_until = self.now;
+        (self.register_down_until, self.closed) = (self.now, None);
         (self.lose_of_10, self.disturb_of_10) = (0, 0);
         for node in self.nodes.values_mut() {
             node.paused_until = node.paused_until.min(self.now);
@@ -359,13 +404,14 @@ impl World {
         for (name, node) in &self.nodes {
             let membership = node.membership();
             lines.push(format!(
-                "n{name} is {:?} in {:?}, acts {}, wishes {:?}, votes {:?}, knows dead {:?}",
+                "n{name} is {:?} in {:?}, settled {}, acts {}, wishes {:?}, votes {:?}, knows dead {:?}",
                 membership.own.incarnation,
-                membership.view().map(View::epoch),
+                membership.view_ref(),
+                membership.is_settled(),
                 membership.may_act(self.now),
                 membership.wish,
                 membership.votes.all(),
-                membership.peers.dead().collect::<Vec<_>>(),
+                membership.peers.dead_of_beat(0),
             ));
         }
         lines.join("\n")

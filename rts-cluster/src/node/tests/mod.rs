@@ -8,10 +8,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::limits::TRUNK_ENTRIES_MAX;
-use crate::membership::Wish;
 use crate::membership::tests::world::{Fault, World};
 use crate::membership::tests::{cluster, fault};
+use crate::membership::{Question, Wish};
 use crate::testing::{cluster_name, member};
+use crate::view::MemberState;
 use traffic::{Traffic, piece};
 
 impl Node {
@@ -104,7 +105,10 @@ fn nothing_is_sent_before_the_bus_is_up_and_after_it_is_down() {
     let is_sent = |output: &Output| matches!(output, Output::Send { .. });
     node.handle(at(0), Input::Tick);
     assert!(!outputs(&mut node).iter().any(is_sent));
+    node.handle(at(1_000), Input::Read(Question(1), None));
+    assert!(!outputs(&mut node).iter().any(is_sent));
     node.handle(at(1_000), Input::BusUp);
+    node.handle(at(1_500), Input::Tick);
     assert!(outputs(&mut node).iter().any(is_sent), "a beat");
     node.handle(at(1_001), Input::BusDown);
     node.handle(at(5_000), Input::Tick);
@@ -158,17 +162,23 @@ fn entries_to_a_node_that_joins_are_not_lost() {
 
 #[test]
 fn node_gets_what_it_missed_as_soon_as_it_has_a_lease() {
-    let mut world = cluster(2);
-    world.start(2);
-    let mut traffic = Traffic::new(world);
-    while !traffic.world.acting().contains(&2) {
-        traffic.send(0, 2, 1);
-        traffic.pass(1);
-    }
+    let mut traffic = Traffic::new(cluster(3));
+    // The others do not hear it. It hears them.
+    traffic.world.input(2, Input::BusDown);
+    traffic.world.pass_until_frozen(2);
+    traffic.send(0, 2, 5);
+    traffic.pass(10);
     let node = &traffic.world.nodes[&2].node;
     assert!(node.dropped().without_lease > 0, "{:?}", node.dropped());
+    assert_eq!(traffic.received(0, 2), 0);
+    traffic.world.input(2, Input::BusUp);
+    // What it votes for is sent at once.
+    traffic.world.input(2, Input::Wish(Wish::Be(MemberState::Draining)));
+    while !traffic.world.acting().contains(&2) {
+        traffic.pass(1);
+    }
     traffic.pass(20);
-    traffic.check_all_arrived();
+    assert_eq!(traffic.received(0, 2), 5);
 }
 
 #[test]
@@ -227,6 +237,77 @@ fn full_trunk_is_congested_and_loses_nothing() {
 }
 
 #[test]
+fn node_that_gets_beats_but_acknowledges_nothing_is_removed() {
+    let mut traffic = Traffic::new(cluster(3));
+    let removed = traffic.world.nodes[&2].incarnation();
+    traffic.world.break_it(Fault::Close { node: 2, ms: 60_000 });
+    traffic.send(0, 2, 1);
+    traffic.pass(12_000);
+    let has =
+        |world: &World| world.nodes[&0].node.view().map(|view| view.member(removed).is_some());
+    assert_eq!(has(&traffic.world), Some(true), "for one of three only");
+    traffic.send(1, 2, 1);
+    traffic.pass(12_000);
+    assert_eq!(has(&traffic.world), Some(false));
+}
+
+#[test]
+fn node_that_acknowledges_nothing_is_frozen_before_it_is_removed() {
+    let mut traffic = Traffic::new(cluster(3));
+    traffic.world.break_it(Fault::Close { node: 2, ms: 60_000 });
+    (0..2).for_each(|node| traffic.send(node, 2, 1));
+    let views = traffic.world.history.len();
+    while traffic.world.history.len() == views {
+        traffic.pass(1);
+    }
+    // It does not hear of it.
+    traffic.world.break_it(Fault::Partition { one_side: [2].into(), ms: 60_000 });
+    traffic.pass(1_000);
+    assert_eq!(traffic.world.acting(), [0, 1]);
+}
+
+#[test]
+fn node_that_acknowledges_again_is_granted_again() {
+    let mut traffic = Traffic::new(cluster(2));
+    traffic.world.break_it(Fault::Close { node: 1, ms: 7_000 });
+    traffic.send(0, 1, 1);
+    let views = traffic.world.history.len();
+    for _ in 0..60 {
+        traffic.pass(500);
+        assert_eq!(traffic.world.acting(), [0, 1]);
+    }
+    assert_eq!((traffic.received(0, 1), traffic.world.history.len()), (1, views));
+}
+
+#[test]
+fn one_of_two_nodes_ends_if_it_acknowledges_nothing() {
+    let mut traffic = Traffic::new(cluster(2));
+    let before = [0, 1].map(|name| traffic.world.nodes[&name].incarnation());
+    traffic.world.break_it(Fault::Close { node: 1, ms: 36_000 });
+    traffic.send(0, 1, 1);
+    traffic.pass(45_000);
+    let after = [0, 1].map(|name| traffic.world.nodes[&name].incarnation());
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+    assert!(traffic.world.is_whole(), "{}", traffic.world.summary());
+}
+
+#[test]
+fn node_ends_if_the_others_do_not_remove_one_that_acknowledges_nothing() {
+    let mut traffic = Traffic::new(cluster(3));
+    let before = [0, 1, 2].map(|name| traffic.world.nodes[&name].incarnation());
+    traffic.world.break_it(Fault::Close { node: 2, ms: 120_000 });
+    traffic.send(0, 2, 1);
+    traffic.pass(44_000);
+    let now = |world: &World| [0, 1, 2].map(|name| world.nodes[&name].incarnation());
+    assert_eq!(now(&traffic.world), before);
+    traffic.pass(6_000);
+    let after = now(&traffic.world);
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1..], before[1..]);
+}
+
+#[test]
 fn node_that_has_left_wants_nothing() {
     let mut world = cluster(1);
     let node = &mut world.nodes.get_mut(&0).expect("it runs").node;
@@ -273,7 +354,8 @@ fn namesake_is_reported_once() {
     let mut reported = |name: &str, number: u64| {
         let beat = Beat {
             node: member(name, 99),
-            epoch: None,
+            view: None,
+            is_settled: false,
             number,
             wish: Wish::Leave,
             echoes: Vec::new(),

@@ -10,13 +10,35 @@ use crate::node::Input;
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     Start(u64),
-    Crash { node: u64, is_certified: bool },
-    Pause { node: u64, ms: u64 },
-    Partition { one_side: BTreeSet<u64>, ms: u64 },
-    RegisterDown { ms: u64 },
-    Lose { of_10: u64 },
-    Disturb { of_10: u64 },
+    Crash {
+        node: u64,
+        is_certified: bool,
+    },
+    Pause {
+        node: u64,
+        ms: u64,
+    },
+    Partition {
+        one_side: BTreeSet<u64>,
+        ms: u64,
+    },
+    RegisterDown {
+        ms: u64,
+    },
+    Lose {
+        of_10: u64,
+    },
+    Disturb {
+        of_10: u64,
+    },
     Leave(u64),
+    /// The packets for this node alone are lost.
+    Close {
+        node: u64,
+        ms: u64,
+    },
+    /// The register loses its last change.
+    Forget,
 }
 
 impl World {
@@ -41,6 +63,8 @@ impl World {
             Fault::RegisterDown { ms: millis } => self.register_down_until = now + ms(millis),
             Fault::Lose { of_10 } => self.lose_of_10 = of_10,
             Fault::Disturb { of_10 } => self.disturb_of_10 = of_10,
+            Fault::Close { node, ms: millis } => self.closed = Some((node, now + ms(millis))),
+            Fault::Forget => self.forget_last_change(),
             Fault::Leave(node) => self.input(node, Input::Wish(Wish::Leave)),
         }
     }
