@@ -11,6 +11,9 @@ use rts_cluster::view::View;
 ///
 /// It is used when members change, and for no message or login. It may be unreachable at other
 /// times.
+///
+/// If it loses a change that it has acknowledged, no two nodes own one user, as long as it gives a
+/// revision to no second value. But the members that know the lost view end.
 pub trait Arbiter: Send + Sync + 'static {
     /// Why the register could not be read.
     type Error: Error + Send + Sync + 'static;
@@ -26,7 +29,7 @@ pub trait Arbiter: Send + Sync + 'static {
     fn read(&self) -> impl Future<Output = Result<Option<(Revision, View)>, Self::Error>> + Send;
 
     /// Sets the register to this view if it has the expected revision, or, for `None`, was never
-    /// set.
+    /// set. The value of the expected revision is the view before this one.
     ///
     /// [`CasResult::Unknown`] after every error and timeout: the view may be set, or may even be
     /// set later. The caller reads the register to learn it. The same holds if the future is

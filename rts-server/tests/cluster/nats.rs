@@ -76,6 +76,22 @@ async fn register_is_set_only_as_expected() {
     assert_eq!(found, next);
 }
 
+/// A stream that has lost its end gives the numbers of the lost messages again.
+#[tokio::test]
+async fn register_is_not_set_to_the_successor_of_another_value_of_that_revision() {
+    let server = NatsServer::start();
+    let bus = open(&server, 1).await;
+    let arbiter = bus.arbiter();
+    assert_eq!(arbiter.read().await.expect("it is read"), None);
+    let first = first_view();
+    assert_eq!(arbiter.cas(None, first.clone()).await, CasResult::Done);
+    let (revision, _) = arbiter.read().await.expect("it is read").expect("it is set");
+    let lost = first.next(ViewId(2), vec![member("a", 1), member("b", 2)]).expect("valid");
+    let next = lost.next(ViewId(3), vec![member("b", 2)]).expect("valid");
+    assert_eq!(arbiter.cas(Some(revision), next).await, CasResult::Conflict);
+    assert_eq!(arbiter.cas(Some(revision), lost).await, CasResult::Done);
+}
+
 #[tokio::test]
 async fn reads_leave_the_revision_as_it_is() {
     let server = NatsServer::start();

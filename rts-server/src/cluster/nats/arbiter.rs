@@ -36,6 +36,9 @@ const FENCE: &str = "fence";
 /// and answer with an old value. So a read ends with a write of an empty message to another subject
 /// of the stream, which succeeds only if the stream has not changed since the value was read. That
 /// takes a majority of the servers that store the stream.
+///
+/// A stream that has lost its last messages gives their numbers again. So a change looks at the
+/// value of its expected number too.
 #[derive(Debug)]
 pub struct NatsArbiter {
     config: Arc<NatsConfig>,
@@ -89,6 +92,18 @@ impl NatsArbiter {
             }
         }
         Err(NatsError::Busy)
+    }
+
+    async fn change(&self, expected: Option<Revision>, view: View) -> Result<Written, NatsError> {
+        let link = self.link()?;
+        let number = expected.map_or(0, |revision| revision.0);
+        if let Some((last, bytes)) = self.last(&link, VIEW).await?
+            && last == number
+            && Some(self.decoded(last, bytes)?.1.id()) != view.parent()
+        {
+            return Ok(Written::Unexpected);
+        }
+        self.write(&link, VIEW, Expected::LastOfSubject(number), view.encode()).await
     }
 
     fn decoded(&self, revision: u64, bytes: Bytes) -> Result<(Revision, View), NatsError> {
@@ -227,9 +242,7 @@ impl Arbiter for NatsArbiter {
     }
 
     async fn cas(&self, expected: Option<Revision>, view: View) -> CasResult {
-        let Ok(link) = self.link() else { return CasResult::Unknown };
-        let expected = Expected::LastOfSubject(expected.map_or(0, |revision| revision.0));
-        match self.write(&link, VIEW, expected, view.encode()).await {
+        match self.change(expected, view).await {
             Ok(Written::Done) => CasResult::Done,
             Ok(Written::Unexpected) => CasResult::Conflict,
             Err(error) => {
