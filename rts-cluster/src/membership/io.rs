@@ -4,7 +4,7 @@ use rts_proto::Instant;
 
 use super::beat::{Beat, Wish};
 use super::register::Question;
-use crate::view::{Incarnation, View};
+use crate::view::{Incarnation, View, ViewId};
 
 /// The revision of the register's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,9 @@ pub enum Input {
     ReadFailed(Question),
     /// The answer to [`Output::Cas`]. However it ended, the register is read next.
     Cas(Question, CasResult),
+    /// The answer to [`Output::Vote`]: the member that the arbiter votes to remove. `None` if no
+    /// answer came, or it does not vote.
+    Voted(Question, Option<Incarnation>),
     /// What this node wants to become. At first: `Up`. `Leave` cannot be taken back.
     Wish(Wish),
     /// Time has passed.
@@ -63,6 +66,16 @@ pub enum Output {
     Read(Question),
     /// Set the register if it has this revision, or was never set.
     Cas(Question, Option<Revision>, View),
+    /// Ask the arbiter for its vote in a view of two members. It votes once in a view, to remove
+    /// the member that it was first asked to remove.
+    Vote {
+        /// The question.
+        question: Question,
+        /// The view.
+        view: ViewId,
+        /// The member that this node wants to remove.
+        remove: Incarnation,
+    },
     /// The view has changed, and this node is a member.
     View {
         /// The view.

@@ -8,6 +8,10 @@
 //! present view. Who votes to remove a node no longer grants it anything in this view. So when a
 //! node is removed, its lease has ended.
 //!
+//! Of two members, one alone is no majority. So in a view of two members, the arbiter votes too.
+//! It votes once: when one of them is lost, or when they do not hear each other, it votes to remove
+//! the one that it is first asked to remove.
+//!
 //! The register may lose a change that it has acknowledged. Then nodes may have views that exclude
 //! each other. Grants and votes count in one view, and a node acts in a view when a majority of the
 //! members of the view before have it. So nodes do not act in two such views. Those whose view was
@@ -17,6 +21,7 @@
 mod beat;
 mod held;
 mod io;
+mod joining;
 mod lease;
 mod peers;
 mod register;
@@ -31,14 +36,15 @@ use rts_proto::Instant;
 pub use beat::{Beat, Change, Echo, Wish};
 use held::Held;
 pub use io::{CasResult, Ended, Input, Output, Revision};
+use joining::Joining;
 use lease::{Lease, Until};
 use peers::Peers;
 pub use register::Question;
 use register::Register;
 use votes::Votes;
 
-use crate::limits::{BEAT, FOUNDING_SILENCE, FROZEN_MAX, REMOVED_MAX, STALLED_MAX};
-use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId, ViewRef};
+use crate::limits::{BEAT, FROZEN_MAX, STALLED_MAX};
+use crate::view::{Incarnation, Member, MemberState, View, ViewId, ViewRef};
 
 /// The membership of one incarnation of a node.
 #[derive(Debug)]
@@ -48,8 +54,7 @@ pub struct Membership {
     /// The view that it had when it wished to leave. It grants nothing in a later one.
     leaves_in: Option<Option<ViewRef>>,
     held: Option<Held>,
-    /// The number of the view that the register had when this node first read it.
-    joins_after: Option<Epoch>,
+    joining: Joining,
     peers: Peers,
     lease: Lease,
     votes: Votes,
@@ -62,8 +67,6 @@ pub struct Membership {
     random: Rng,
     outputs: VecDeque<Output>,
     has_ended: bool,
-    /// The moment of the first input.
-    started: Option<Instant>,
     now: Instant,
 }
 
@@ -76,7 +79,7 @@ impl Membership {
             wish: Wish::Be(MemberState::Up),
             leaves_in: None,
             held: None,
-            joins_after: None,
+            joining: Joining::default(),
             peers: Peers::default(),
             lease: Lease::default(),
             votes: Votes::default(),
@@ -88,7 +91,6 @@ impl Membership {
             random: Rng::with_seed(seed),
             outputs: VecDeque::new(),
             has_ended: false,
-            started: None,
             now: Instant::ORIGIN,
         }
     }
@@ -96,7 +98,7 @@ impl Membership {
     /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
-        self.started.get_or_insert(self.now);
+        self.joining.input_came(self.now);
         if self.has_ended {
             return;
         }
@@ -120,6 +122,11 @@ impl Membership {
             }
             Input::Cas(question, result) => {
                 self.register.cas_ended(self.now, question, result == CasResult::Done);
+            }
+            Input::Voted(question, vote) => {
+                if self.register.cas_ended(self.now, question, vote.is_some()) {
+                    vote.into_iter().for_each(|node| self.arbiter_voted(node));
+                }
             }
             // The others remove a node that leaves without waiting for its lease to end.
             Input::Wish(_) if self.wish == Wish::Leave => {}
@@ -201,33 +208,18 @@ impl Membership {
 
     /// The register has this value.
     fn read(&mut self, found: Option<(Revision, View)>) {
-        let epoch = found.as_ref().map_or(Epoch(0), |(_, view)| view.epoch());
-        self.joins_after.get_or_insert(epoch);
+        self.joining.has_read(found.as_ref().map(|(_, view)| view));
         let Some((revision, view)) = found else {
             if self.held.is_some() {
                 self.outputs.push_back(Output::RegisterIsForeign);
-            } else if self.wish != Wish::Leave && self.hears_no_member() {
-                self.found_cluster();
+            } else if self.wish != Wish::Leave {
+                let Self { joining, own, peers, random, .. } = self;
+                let first = joining.first(self.now, own, peers, random);
+                first.into_iter().for_each(|view| self.set(None, view));
             }
             return;
         };
         self.see(revision, view);
-    }
-
-    /// Whether no other node has a view, as far as this node heard. If one has, the register has
-    /// lost its value, and a second cluster beside that of the others would be wrong.
-    fn hears_no_member(&self) -> bool {
-        let has_listened = self.started.is_some_and(|at| at + FOUNDING_SILENCE <= self.now);
-        has_listened && self.peers.beats(self.now).all(|beat| beat.view.is_none())
-    }
-
-    /// The register was never set: this node is the first one of the cluster.
-    fn found_cluster(&mut self) {
-        let (id, seed) = (self.draw_id(), self.random.u64(..));
-        let own = Member { state: MemberState::Up, ..self.own.clone() };
-        if let Ok(view) = View::first(id, seed, vec![own]) {
-            self.set(None, view);
-        }
     }
 
     /// The register has this view.
@@ -245,35 +237,18 @@ impl Membership {
         match &self.held {
             // It may have missed the views before, also that which had it.
             _ if view.has_removed(self.own.incarnation) => self.end(why),
-            None if self.may_be_forgotten(&view) => self.end(Ended::Overtaken),
+            None if self.joining.may_be_forgotten(&view) => self.end(Ended::Overtaken),
             None if is_member => self.take(revision, view),
-            None => self.succeed(revision, &view),
+            None => {
+                let Self { joining, own, peers, random, .. } = self;
+                let next = joining.successor(self.now, own, &view, peers, random);
+                next.into_iter().for_each(|next| self.set(Some(revision), next));
+            }
             Some(held) if Some(held.view.id()) != view.parent() => {
                 self.outputs.push_back(Output::RegisterIsForeign);
             }
             Some(_) if is_member => self.take(revision, view),
             Some(_) => self.end(why),
-        }
-    }
-
-    /// Whether this node may have been a member, and been removed before the last removals that the
-    /// view knows.
-    fn may_be_forgotten(&self, view: &View) -> bool {
-        let known_until = |first: Epoch| first.0.saturating_add(REMOVED_MAX as u64);
-        self.joins_after.is_some_and(|first| known_until(first) < view.epoch().0)
-    }
-
-    /// If all members of the view are dead, this node is the next cluster alone. It waits for the
-    /// leases that they granted: they may have granted them in a view that the register has lost.
-    fn succeed(&mut self, revision: Revision, view: &View) {
-        let is_over = |member: &Member| self.peers.is_over(self.now, member.incarnation);
-        if !view.members().iter().all(is_over) || !self.hears_no_member() {
-            return;
-        }
-        let id = self.draw_id();
-        let own = Member { state: MemberState::Up, ..self.own.clone() };
-        if let Ok(next) = view.next(id, vec![own]) {
-            self.set(Some(revision), next);
         }
     }
 
@@ -384,7 +359,7 @@ impl Membership {
         }
         let (now, own) = (self.now, self.own.incarnation);
         let Some(change) = self.votes.proposal(now, &held.view, own, &self.peers) else {
-            return;
+            return self.ask_arbiter();
         };
         let members = change.applied(&held.view);
         let (revision, present) = (held.revision, held.view.clone());
@@ -394,10 +369,25 @@ impl Membership {
         }
     }
 
+    fn ask_arbiter(&mut self) {
+        let Some(view) = self.view().filter(|_| self.wish != Wish::Leave) else { return };
+        let Some(remove) = self.votes.asks_arbiter(view, self.own.incarnation) else { return };
+        let (view, question) = (view.id(), self.register.ask(self.now));
+        self.outputs.push_back(Output::Vote { question, view, remove });
+    }
+
+    /// The arbiter votes to remove this node, or the other one of two.
+    fn arbiter_voted(&mut self, node: Incarnation) {
+        if node == self.own.incarnation {
+            self.end(Ended::Removed);
+        } else {
+            self.votes.arbiter_voted(node);
+        }
+    }
+
     fn beat(&mut self) {
         self.next_beat = self.now + BEAT;
-        // Who asks to join knows after which view it does.
-        if self.joins_after.is_none() {
+        if !self.joining.may_ask() {
             return;
         }
         self.peers.forget_silent(self.now, self.held.as_ref().map(|held| &held.view));

@@ -161,3 +161,30 @@ impl Peers {
         echoes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::Wish;
+    use crate::testing::member;
+    use crate::view::ViewId;
+
+    #[test]
+    fn member_that_stalls_gets_no_answer_while_it_is_a_member() {
+        let (now, own, other) = (Instant::ORIGIN, member("a", 1), member("b", 2));
+        let view = View::first(ViewId(1), 7, vec![own.clone(), other.clone()]);
+        let view = view.expect("a valid view");
+        let (node, wish, number) = (other.clone(), Wish::Leave, 1);
+        let (echoes, votes, dead) = (vec![], vec![], vec![]);
+        let beat = Beat { node, view: None, is_settled: false, number, wish, echoes, votes, dead };
+        let mut peers = Peers::default();
+        peers.hear(now, beat);
+        peers.stalled(now, other.incarnation);
+        assert_eq!(peers.echoes(now, Some(&view), &[]), []);
+        peers.view_changed(now, &view);
+        assert_eq!(peers.echoes(now, Some(&view), &[]), []);
+        let alone = view.next(ViewId(2), vec![own]).expect("a valid view");
+        peers.view_changed(now, &alone);
+        assert_eq!(peers.echoes(now, Some(&alone), &[]).len(), 1);
+    }
+}

@@ -41,19 +41,22 @@ impl Register {
         true
     }
 
-    /// A compare-and-set has ended. However it ended, the register is read at once.
-    pub(super) fn cas_ended(&mut self, now: Instant, question: Question, is_done: bool) {
-        if self.answered(now, question) {
+    /// A compare-and-set has ended, or a request for a vote. However it ended, the register is read
+    /// at once. False if the question is not open any more.
+    pub(super) fn cas_ended(&mut self, now: Instant, question: Question, is_done: bool) -> bool {
+        let is_open = self.answered(now, question);
+        if is_open {
             self.must_read = true;
             self.next_read = now;
             if !is_done {
                 self.next_cas = now + READ_EVERY;
             }
         }
+        is_open
     }
 
-    /// Whether a compare-and-set can be asked for: no question is open, nothing has to be read
-    /// before, and none was refused just now.
+    /// Whether a compare-and-set or a vote can be asked for: no question is open, nothing has to be
+    /// read before, and none was refused just now.
     pub(super) fn is_free(&self, now: Instant) -> bool {
         self.open.is_none() && !self.must_read && self.next_cas <= now
     }

@@ -25,7 +25,8 @@ pub(super) struct Settling {
 
 impl Settling {
     /// The first view of a cluster is settled, and so is a view with one member: the other node of
-    /// the view before has agreed to its own removal, or has ended.
+    /// the view before has agreed to its own removal, or has ended, or the arbiter has voted to
+    /// remove it.
     pub(super) fn new(view: &View, parent: Option<View>, own: Incarnation) -> Self {
         let is_settled = view.parent().is_none() || view.members().len() == 1;
         Self { view: view.reference(), parent, bound: BTreeSet::from([own]), is_settled }

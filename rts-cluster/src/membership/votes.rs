@@ -11,6 +11,8 @@ use crate::view::{Incarnation, Member, MemberState, View};
 pub(super) struct Votes {
     /// The votes of this node in the present view.
     own: Vec<Change>,
+    /// The member that the arbiter votes to remove.
+    of_arbiter: Option<Incarnation>,
     /// The change that has a majority, and the moment at which this node may propose it.
     decided: Option<(Change, Instant)>,
 }
@@ -77,7 +79,7 @@ impl Votes {
         own: Incarnation,
         peers: &Peers,
     ) -> Option<Change> {
-        let ballots = Ballots { view, own, votes: &self.own, peers };
+        let ballots = Ballots { view, own, votes: &self.own, of_arbiter: self.of_arbiter, peers };
         let Some(change) = ballots.decided() else {
             self.decided = None;
             return None;
@@ -89,6 +91,19 @@ impl Votes {
         };
         self.decided = Some((change.clone(), turn));
         (turn <= now).then_some(change)
+    }
+
+    /// The other one of two members, if this node votes to remove it, and nothing has a majority.
+    pub(super) fn asks_arbiter(&self, view: &View, own: Incarnation) -> Option<Incarnation> {
+        let [one, other] = view.members() else { return None };
+        let other = if one.incarnation == own { other.incarnation } else { one.incarnation };
+        let may_go = self.own.contains(&Change::Remove(other));
+        (may_go && self.decided.is_none()).then_some(other)
+    }
+
+    /// The arbiter votes to remove this member.
+    pub(super) fn arbiter_voted(&mut self, node: Incarnation) {
+        self.of_arbiter = Some(node);
     }
 
     /// The moment of this node's turn to propose.
@@ -115,6 +130,7 @@ struct Ballots<'a> {
     view: &'a View,
     own: Incarnation,
     votes: &'a [Change],
+    of_arbiter: Option<Incarnation>,
     peers: &'a Peers,
 }
 
@@ -139,8 +155,9 @@ impl Ballots<'_> {
 
     fn votes_for(&self, member: &Member, change: &Change) -> bool {
         let node = member.incarnation;
-        // Who is dead acts no more, as if it had promised it.
-        if self.peers.is_dead(node) {
+        // Who is dead acts no more, as if it had promised it. Nor does one of two members, without
+        // the grants of the other one: then the arbiter votes in its place.
+        if self.peers.is_dead(node) || self.of_arbiter == Some(node) {
             return *change == Change::Remove(node);
         }
         if node == self.own {

@@ -5,7 +5,7 @@ use rts_proto::Instant;
 
 use crate::membership::{CasResult, Ended, Question, Revision, Wish};
 use crate::trunk::GivenBack;
-use crate::view::{Incarnation, View};
+use crate::view::{Incarnation, View, ViewId};
 use crate::wire::entries::Route;
 
 /// What happens to a node.
@@ -24,6 +24,9 @@ pub enum Input {
     ReadFailed(Question),
     /// The answer to [`Output::Cas`].
     Cas(Question, CasResult),
+    /// The answer to [`Output::Vote`], as
+    /// [`membership::Input::Voted`](crate::membership::Input::Voted) says.
+    Voted(Question, Option<Incarnation>),
     /// The process of a node has ended for certain, as
     /// [`membership::Input::Dead`](crate::membership::Input::Dead) says.
     Dead(Incarnation),
@@ -55,6 +58,16 @@ pub enum Output {
     Read(Question),
     /// Set the register if it has this revision, or was never set.
     Cas(Question, Option<Revision>, View),
+    /// Ask the arbiter for its vote in a view of two members, as
+    /// [`membership::Output::Vote`](crate::membership::Output::Vote) says.
+    Vote {
+        /// The question.
+        question: Question,
+        /// The view.
+        view: ViewId,
+        /// The member that this node wants to remove.
+        remove: Incarnation,
+    },
     /// Entries of a shard of another node have come, for a shard of this one.
     Entries {
         /// The other node.

@@ -94,6 +94,7 @@ impl Node {
             Input::Read(question, found) => membership::Input::Read(question, found),
             Input::ReadFailed(question) => membership::Input::ReadFailed(question),
             Input::Cas(question, result) => membership::Input::Cas(question, result),
+            Input::Voted(question, vote) => membership::Input::Voted(question, vote),
             Input::Dead(node) => membership::Input::Dead(node),
             Input::Wish(wish) => membership::Input::Wish(wish),
             Input::Tick => {
@@ -263,6 +264,7 @@ impl Node {
                 }
                 From::Read(question) => Output::Read(question),
                 From::Cas(question, expected, view) => Output::Cas(question, expected, view),
+                From::Vote { question, view, remove } => Output::Vote { question, view, remove },
                 From::View { view, serve_after } => {
                     self.view_changed(view, serve_after);
                     continue;

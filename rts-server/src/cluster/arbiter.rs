@@ -4,7 +4,7 @@ use std::error::Error;
 use std::future::Future;
 
 use rts_cluster::membership::{CasResult, Revision};
-use rts_cluster::view::View;
+use rts_cluster::view::{Incarnation, View, ViewId};
 
 /// One register with compare-and-set, shared by all nodes. It is linearizable: a read sees every
 /// change that was done before the read began.
@@ -36,4 +36,16 @@ pub trait Arbiter: Send + Sync + 'static {
     /// dropped.
     fn cas(&self, expected: Option<Revision>, view: View)
     -> impl Future<Output = CasResult> + Send;
+
+    /// The vote of the arbiter in a view of two members: to remove the member that it was first
+    /// asked to remove in this view, also by another node. It must not forget that while the view
+    /// is the one in the register.
+    ///
+    /// `None` after every error and timeout, and if it does not vote. Then it is asked again. The
+    /// same holds if the future is dropped.
+    fn vote(
+        &self,
+        view: ViewId,
+        remove: Incarnation,
+    ) -> impl Future<Output = Option<Incarnation>> + Send;
 }

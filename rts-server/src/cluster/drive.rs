@@ -59,6 +59,7 @@ const LIFE: &str = "a life is put back at once";
 enum Answer<E> {
     Read(Question, Result<Option<(Revision, View)>, E>),
     Cas(Question, CasResult),
+    Vote(Question, Option<Incarnation>),
 }
 
 type Asked<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
@@ -149,6 +150,12 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                         Answer::Cas(question, arbiter.cas(expected, view).await)
                     }));
                 }
+                Output::Vote { question, view, remove } => {
+                    let arbiter = self.arbiter.clone();
+                    self.question = Some(Box::pin(async move {
+                        Answer::Vote(question, arbiter.vote(view, remove).await)
+                    }));
+                }
                 Output::Entries { from, route, piece } => {
                     (self.on_event)(NodeEvent::Entries { from, route, piece });
                 }
@@ -201,6 +208,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
     fn on_answer(&mut self, answer: Answer<A::Error>) {
         let input = match answer {
             Answer::Cas(question, result) => Input::Cas(question, result),
+            Answer::Vote(question, vote) => Input::Voted(question, vote),
             Answer::Read(question, Ok(found)) => {
                 self.set_register_fault(None);
                 self.certify_earlier(found.as_ref());

@@ -83,6 +83,7 @@ impl std::fmt::Debug for StaticSet {
 ///
 /// - A node acts while a majority of the set hears it, as with any arbiter. Never do two nodes own
 ///   one user.
+/// - Of two nodes, none goes on without the other: there is no third one that votes.
 /// - A member that the others did not hear for
 ///   [`SUSPECT`](rts_cluster::limits::SUSPECT), 5.5 s, or whose process ended, never acts again:
 ///   the others have promised not to grant it anything in this view. Its part of the users and
@@ -115,6 +116,11 @@ impl Arbiter for StaticArbiter {
     /// Always a conflict.
     async fn cas(&self, _expected: Option<Revision>, _view: View) -> CasResult {
         CasResult::Conflict
+    }
+
+    /// Never votes: of two nodes, none goes on without the other.
+    async fn vote(&self, _view: ViewId, _remove: Incarnation) -> Option<Incarnation> {
+        None
     }
 }
 
@@ -184,6 +190,8 @@ mod tests {
         for expected in [None, Some(Revision(1)), Some(Revision(2))] {
             assert_eq!(arbiter.cas(expected, next.clone()).await, CasResult::Conflict);
         }
+        let remove = view.members()[0].incarnation;
+        assert_eq!(arbiter.vote(view.id(), remove).await, None);
         assert_eq!(arbiter.read().await, Ok(Some((Revision(1), view))));
     }
 }

@@ -76,6 +76,22 @@ async fn register_is_set_only_as_expected() {
     assert_eq!(found, next);
 }
 
+#[tokio::test]
+async fn arbiter_votes_once_in_a_view() {
+    let server = NatsServer::start();
+    let (one, other) = (open(&server, 1).await, open(&server, 2).await);
+    let (one, other) = (one.arbiter(), other.arbiter());
+    let [a, b] = [Incarnation(1), Incarnation(2)];
+    assert_eq!(one.vote(ViewId(1), b).await, None, "nobody has made the stream yet");
+    assert_eq!(one.read().await.expect("it is read"), None);
+    assert_eq!(one.vote(ViewId(1), b).await, Some(b));
+    assert_eq!(other.vote(ViewId(1), a).await, Some(b));
+    assert_eq!(one.vote(ViewId(1), b).await, Some(b), "an answer may have been lost");
+    assert_eq!(other.vote(ViewId(2), a).await, Some(a));
+    assert_eq!(one.vote(ViewId(2), b).await, Some(a));
+    assert_eq!(one.read().await.expect("it is read"), None, "a vote is no view");
+}
+
 /// A stream that has lost its end gives the numbers of the lost messages again.
 #[tokio::test]
 async fn register_is_not_set_to_the_successor_of_another_value_of_that_revision() {

@@ -137,6 +137,15 @@ async fn silent_node_is_removed() {
 }
 
 #[tokio::test]
+async fn one_of_two_nodes_goes_on_when_the_other_is_lost() {
+    let server = NatsServer::start();
+    let (a, b) = (Node::start(&server, "a").await, Node::start(&server, "b").await);
+    until_whole([&a, &b]).await;
+    drop(b);
+    until_whole([&a]).await;
+}
+
+#[tokio::test]
 async fn node_that_starts_again_replaces_its_earlier_life() {
     let server = NatsServer::start();
     let [mut a, b, c] = three(&server).await;

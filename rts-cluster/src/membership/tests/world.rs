@@ -1,6 +1,7 @@
 //! Nodes with a simulated bus and register, and faults of all of them.
 
 mod faults;
+mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,10 +10,10 @@ use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::Instant;
 
-use crate::membership::{CasResult, Membership, Question, Revision};
+use crate::membership::{Membership, Question, Revision};
 use crate::node::{self, Input, Output};
 use crate::testing::{cluster_name, member};
-use crate::view::{Incarnation, Member, MemberState, View};
+use crate::view::{Incarnation, Member, MemberState, View, ViewId};
 pub(crate) use faults::Fault;
 
 /// The time of a packet on the bus.
@@ -36,6 +37,7 @@ enum Due {
     Packet { from: u64, to: u64, packet: Bytes },
     Read { by: u64, question: Question },
     Cas { by: u64, question: Question, expected: Option<Revision>, view: View },
+    Vote { by: u64, question: Question, view: ViewId, remove: Incarnation },
     Answer { to: u64, input: Input },
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct World {
     /// The value before the last one, if the register may still lose the last one.
     before_last: Option<(Revision, View)>,
     last_revision: u64,
+    /// The votes of the arbiter.
+    pub(crate) votes: BTreeMap<ViewId, Incarnation>,
     register_down_until: Instant,
     /// Every view that the register had.
     pub(crate) history: Vec<View>,
@@ -85,6 +89,7 @@ impl World {
             register: None,
             before_last: None,
             last_revision: 0,
+            votes: BTreeMap::new(),
             register_down_until: Instant::ORIGIN,
             history: Vec::new(),
             due: Vec::new(),
@@ -158,6 +163,9 @@ impl World {
                     self.due
                         .push((self.now + ms(1), Due::Cas { by: name, question, expected, view }));
                 }
+                Output::Vote { question, view, remove } => self
+                    .due
+                    .push((self.now + ms(1), Due::Vote { by: name, question, view, remove })),
                 Output::View { view, serve_after } => node.views.push((view, serve_after)),
                 Output::Lease(_) => {}
                 Output::Ended(_) => ended = true,
@@ -235,7 +243,7 @@ impl World {
             match &due {
                 Due::Packet { to, .. } => *to,
                 Due::Answer { to, .. } => *to,
-                Due::Read { by, .. } | Due::Cas { by, .. } => *by,
+                Due::Read { by, .. } | Due::Cas { by, .. } | Due::Vote { by, .. } => *by,
             },
         );
         let Some(node) = self.nodes.get(&to) else { return };
@@ -257,6 +265,10 @@ impl World {
                 };
                 self.due.push((now + ms(1), Due::Answer { to: by, input }));
             }
+            Due::Vote { by, question, view, remove } => {
+                let input = Input::Voted(question, self.vote(view, remove));
+                self.due.push((now + ms(1), Due::Answer { to: by, input }));
+            }
             Due::Cas { by, question, expected, view } => {
                 let result = self.set(expected, view);
                 self.due.push((
@@ -264,41 +276,6 @@ impl World {
                     Due::Answer { to: by, input: Input::Cas(question, result) },
                 ));
             }
-        }
-    }
-
-    /// While the register is down, half of what it is asked to set is set, and nobody knows.
-    fn set(&mut self, expected: Option<Revision>, view: View) -> CasResult {
-        let is_down = self.now < self.register_down_until;
-        if is_down && self.random.bool() {
-            return CasResult::Unknown;
-        }
-        let revision = self.register.as_ref().map(|(revision, _)| *revision);
-        let is_expected = revision == expected;
-        if is_expected {
-            // No two values have one revision, also when the first one of them was lost.
-            self.last_revision = self.last_revision.max(revision.map_or(0, |last| last.0)) + 1;
-            self.history.push(view.clone());
-            let stays =
-                |of: &View| of.members().iter().any(|of| view.member(of.incarnation).is_some());
-            let has_witness = self.register.as_ref().is_some_and(|(_, before)| stays(before));
-            let next = Some((Revision(self.last_revision), view));
-            let before = std::mem::replace(&mut self.register, next);
-            self.before_last = before.filter(|_| has_witness);
-        }
-        match (is_down, is_expected) {
-            (true, _) => CasResult::Unknown,
-            (false, true) => CasResult::Done,
-            (false, false) => CasResult::Conflict,
-        }
-    }
-
-    /// The register loses its last change, also if it has acknowledged it. It loses no second one
-    /// before the next. Nor does it lose the first view, or that of a node alone after all others
-    /// have ended: nobody else knows of these.
-    pub(crate) fn forget_last_change(&mut self) {
-        if let Some(before) = self.before_last.take() {
-            self.register = Some(before);
         }
     }
 

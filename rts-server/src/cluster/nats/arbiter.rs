@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use rts_cluster::membership::{CasResult, Revision};
-use rts_cluster::view::View;
+use rts_cluster::view::{Incarnation, View, ViewId};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -27,10 +27,13 @@ const READ_TIMEOUT: Duration = Duration::from_secs(4);
 const ATTEMPTS_MAX: usize = 8;
 /// The subject of the view.
 const VIEW: &str = "view";
+/// The subject of the last vote.
+const VOTE: &str = "vote";
 /// The subject that reads write.
 const FENCE: &str = "fence";
 
-/// The register of a cluster in JetStream. Its revisions are sequence numbers of the stream.
+/// The register of a cluster in JetStream, and the vote in views of two members. Its revisions are
+/// sequence numbers of the stream.
 ///
 /// A server of NATS that was cut off or stopped may still take itself for the leader of the stream,
 /// and answer with an old value. So a read ends with a write of an empty message to another subject
@@ -82,8 +85,8 @@ impl NatsArbiter {
         }
         for _ in 0..ATTEMPTS_MAX {
             let view = self.last(&link, VIEW).await?;
-            let fence = self.last(&link, FENCE).await?;
-            let numbers = [&view, &fence].into_iter().flatten().map(|(number, _)| *number);
+            let (vote, fence) = (self.last(&link, VOTE).await?, self.last(&link, FENCE).await?);
+            let numbers = [&view, &vote, &fence].into_iter().flatten().map(|(number, _)| *number);
             // A number of 0 is not compared by JetStream, so a new stream gets its first message.
             let expected = numbers.max().map_or(Expected::Any, Expected::Last);
             let written = self.write(&link, FENCE, expected, Bytes::new()).await?;
@@ -104,6 +107,24 @@ impl NatsArbiter {
             return Ok(Written::Unexpected);
         }
         self.write(&link, VIEW, Expected::LastOfSubject(number), view.encode()).await
+    }
+
+    /// A vote is never changed, so one that is read is valid, however old the answer is.
+    async fn vote_once(&self, view: ViewId, remove: Incarnation) -> Result<Incarnation, NatsError> {
+        let link = self.link()?;
+        for _ in 0..ATTEMPTS_MAX {
+            let last = self.last(&link, VOTE).await?;
+            let given = last.as_ref().and_then(|(_, bytes)| vote_in(bytes, view));
+            if let Some(given) = given {
+                return Ok(given);
+            }
+            let expected = Expected::LastOfSubject(last.map_or(0, |(number, _)| number));
+            let value = [&view.0.to_be_bytes()[..], &remove.0.to_be_bytes()].concat();
+            if self.write(&link, VOTE, expected, value.into()).await? == Written::Done {
+                return Ok(remove);
+            }
+        }
+        Err(NatsError::Busy)
     }
 
     fn decoded(&self, revision: u64, bytes: Bytes) -> Result<(Revision, View), NatsError> {
@@ -202,6 +223,14 @@ impl NatsArbiter {
     }
 }
 
+/// The vote in these bytes, if it is one in this view: the id of the view, and the incarnation of
+/// the member.
+fn vote_in(bytes: &[u8], view: ViewId) -> Option<Incarnation> {
+    let (of, remove) = bytes.split_at_checked(16)?;
+    let remove = u64::from_be_bytes(remove.try_into().ok()?);
+    (of == view.0.to_be_bytes()).then_some(Incarnation(remove))
+}
+
 fn parsed<T: DeserializeOwned>(
     link: &Link,
     request: &str,
@@ -249,6 +278,17 @@ impl Arbiter for NatsArbiter {
                 tracing::warn!("a change of the members may have failed: {error}");
                 CasResult::Unknown
             }
+        }
+    }
+
+    async fn vote(&self, view: ViewId, remove: Incarnation) -> Option<Incarnation> {
+        match timeout(READ_TIMEOUT, self.vote_once(view, remove)).await {
+            Ok(Ok(vote)) => Some(vote),
+            Ok(Err(error)) => {
+                tracing::warn!("no vote to remove the other one of two nodes: {error}");
+                None
+            }
+            Err(_) => None,
         }
     }
 }
