@@ -55,6 +55,8 @@ pub struct Membership {
     leaves_in: Option<Option<ViewRef>>,
     held: Option<Held>,
     joining: Joining,
+    /// Before this moment, a member that was removed may still act in an older view.
+    serve_after: Instant,
     peers: Peers,
     lease: Lease,
     votes: Votes,
@@ -80,6 +82,7 @@ impl Membership {
             leaves_in: None,
             held: None,
             joining: Joining::default(),
+            serve_after: Instant::ORIGIN,
             peers: Peers::default(),
             lease: Lease::default(),
             votes: Votes::default(),
@@ -262,6 +265,9 @@ impl Membership {
         let serve_after = before
             .as_ref()
             .map_or(self.now, |before| before.serve_after(self.now, &view, &self.peers));
+        // A later view does not shorten the wait.
+        let serve_after = serve_after.max(self.serve_after);
+        self.serve_after = serve_after;
         let own = self.own.incarnation;
         let held = Held::new(view.clone(), revision, before, own, &self.peers);
         self.held = Some(held);
@@ -358,7 +364,10 @@ impl Membership {
             return;
         }
         let (now, own) = (self.now, self.own.incarnation);
-        let Some(change) = self.votes.proposal(now, &held.view, own, &self.peers) else {
+        // A node that joins would not know that it has to wait.
+        let may_add = self.serve_after <= now;
+        let change = self.votes.proposal(now, &held.view, own, &self.peers, may_add);
+        let Some(change) = change else {
             return self.ask_arbiter();
         };
         let members = change.applied(&held.view);

@@ -71,16 +71,18 @@ impl Votes {
         has_new
     }
 
-    /// A change that has a majority, when it is this node's turn to propose it.
+    /// A change that has a majority, when it is this node's turn to propose it. `may_add`: it may
+    /// add a node.
     pub(super) fn proposal(
         &mut self,
         now: Instant,
         view: &View,
         own: Incarnation,
         peers: &Peers,
+        may_add: bool,
     ) -> Option<Change> {
         let ballots = Ballots { view, own, votes: &self.own, of_arbiter: self.of_arbiter, peers };
-        let Some(change) = ballots.decided() else {
+        let Some(change) = ballots.decided(may_add) else {
             self.decided = None;
             return None;
         };
@@ -136,8 +138,9 @@ struct Ballots<'a> {
 
 impl Ballots<'_> {
     /// The first change with a majority. Removals go first.
-    fn decided(&self) -> Option<Change> {
+    fn decided(&self, may_add: bool) -> Option<Change> {
         let mut changes: Vec<&Change> = self.votes.iter().collect();
+        changes.retain(|change| may_add || !matches!(change, Change::Add(_)));
         changes.sort_by_key(|change| match change {
             Change::Remove(_) => 0,
             Change::Set(..) => 1,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::LEASE;
 use crate::node::Input;
 use world::{Fault, World, ms};
 
@@ -192,6 +193,50 @@ fn members_act_again_soon_after_a_view_change() {
         assert_eq!(world.history.len(), views + 2);
         assert!(frozen.iter().all(|millis| *millis < 100), "seed {seed}: {frozen:?}");
     }
+}
+
+#[test]
+fn nobody_joins_while_a_removed_node_may_act_in_an_older_view() {
+    let mut world = cluster(3);
+    // The first node does not hear the second one for so long that it votes to remove it soon.
+    (world.one_side, world.partition_until) = ([0].into(), world.now + ms(60_000));
+    world.pass(4_300);
+    world.one_side = [1].into();
+    world.pass(1_900);
+    // The third one leaves. It grants the second one something, which does not hear of the change,
+    // and starts again at once.
+    world.input(2, Input::Wish(Wish::Leave));
+    while world.nodes[&2].incarnation() == Incarnation(3) {
+        world.pass(10);
+    }
+    world.pass(1_000);
+    assert!(world.acting().contains(&1), "it acts in the view of three");
+    let has_joined = |world: &World| world.nodes[&2].node.view().is_some();
+    assert!(!has_joined(&world));
+    world.pass(5_000);
+    assert!(has_joined(&world));
+}
+
+#[test]
+fn later_view_does_not_shorten_the_wait_for_a_removed_node() {
+    let mut world = cluster(3);
+    let (now, view) = (world.now, world.nodes[&0].node.view().expect("a view").clone());
+    let membership = world.nodes.get_mut(&0).expect("it runs").node.membership_mut();
+    // The last beat of the third one does not tell that it has the view from which it is removed.
+    let mut removed = membership.peers.last(Incarnation(3)).expect("a beat").clone();
+    (removed.view, removed.number) = (None, removed.number + 1);
+    membership.handle(now, super::Input::Beat(removed));
+    let two = view.members()[..2].to_vec();
+    let next = view.next(ViewId(1), two.clone()).expect("a valid view");
+    let after = next.next(ViewId(2), two).expect("a valid view");
+    membership.take(Revision(100), next);
+    membership.take(Revision(101), after);
+    let waits = std::iter::from_fn(|| match membership.poll() {
+        Output::Wait(_) => None,
+        Output::View { serve_after, .. } => Some(Some(serve_after)),
+        _ => Some(None),
+    });
+    assert_eq!(waits.flatten().collect::<Vec<_>>(), [now + LEASE; 2]);
 }
 
 #[test]
