@@ -1,6 +1,6 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
-use rts_proto::server::{Delivery, Entered, Entry, ForOwner, Outcome, SessionNumber};
+use rts_proto::server::{Delivery, Entered, Entry, Outcome, PassedOn, SessionNumber};
 use rts_proto::{MessageId, RoomId};
 
 use super::names::app_number;
@@ -74,7 +74,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             };
             return outcomes.iter().map(answered).collect();
         }
-        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
             let asked = |delivery: Delivery<'_>| {
                 PeerEntry::Asked(send(delivery.session.number(), delivery.id))
             };
@@ -116,10 +116,10 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::Push { .. } | Entry::PushToEach { .. } => PeerEntry::Frames,
         Entry::AskNames { .. } => PeerEntry::NamesAsked,
         Entry::Names { .. } => PeerEntry::Names,
-        Entry::QueryStatus { .. } | Entry::ForOwner(ForOwner::QueryStatus { .. }) => {
+        Entry::QueryStatus { .. } | Entry::PassedOn(PassedOn::QueryStatus { .. }) => {
             PeerEntry::StatusAsked
         }
-        Entry::OrphanGone { .. } | Entry::ForOwner(ForOwner::OrphanGone { .. }) => {
+        Entry::OrphanGone { .. } | Entry::PassedOn(PassedOn::OrphanGone { .. }) => {
             PeerEntry::OrphanGone
         }
         Entry::Ownership(_) => PeerEntry::Ownership,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
-    Delivery, Entered, Entry, ForOwner, JoinPermit, LeftBehind, MemberEnd, Names, Outcome,
-    Ownership, SessionNumber,
+    Delivery, Entered, Entry, JoinPermit, LeftBehind, MemberEnd, Names, Outcome, Ownership,
+    PassedOn, SessionNumber,
 };
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 
@@ -51,16 +51,16 @@ fn delivery_in_words(Delivery { session, id, config, to, frame }: Delivery<'_>) 
 /// The lines for an entry, without the payloads of its frames: one for each message to a user.
 pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
     vec![match entry {
-        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
             return deliveries.iter().map(delivery_in_words).collect();
         }
         Entry::Ownership(entry) => ownership_in_words(entry),
         Entry::InApp(app_id) => format!("what follows is about app {app_id}"),
         Entry::QueryStatus { session, query, uid }
-        | Entry::ForOwner(ForOwner::QueryStatus { session, query, uid }) => {
+        | Entry::PassedOn(PassedOn::QueryStatus { session, query, uid }) => {
             format!("{} asks for the status of {uid}, question {query}", named(session))
         }
-        Entry::OrphanGone { room, uid } | Entry::ForOwner(ForOwner::OrphanGone { room, uid }) => {
+        Entry::OrphanGone { room, uid } | Entry::PassedOn(PassedOn::OrphanGone { room, uid }) => {
             format!("the membership of {uid} in room {room} no longer waits for a session")
         }
         Entry::Join { room, session, uid, ticket, business_id: _, permit } => {

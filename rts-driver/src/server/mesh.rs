@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rts_proto::server::{Entry, ForOwner, Input, ShardId};
+use rts_proto::server::{Entry, Input, PassedOn, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
@@ -245,7 +245,7 @@ impl Mesh {
 fn weight(entry: &Entry) -> usize {
     let items = match entry {
         // As many messages, each of which has the weight of an entry.
-        Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
             return deliveries.len();
         }
         Entry::Outcomes(outcomes) => outcomes.len(),
@@ -253,7 +253,7 @@ fn weight(entry: &Entry) -> usize {
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
         Entry::InApp(_)
         | Entry::Ownership(_)
-        | Entry::ForOwner(_)
+        | Entry::PassedOn(_)
         | Entry::QueryStatus { .. }
         | Entry::OrphanGone { .. }
         | Entry::Join { .. }

@@ -36,8 +36,9 @@ mod to_self;
 mod back_end_rates;
 mod bans;
 mod claims;
+mod directory;
+mod grants;
 mod links;
-mod owners;
 mod posts;
 mod room;
 mod rooms;
@@ -50,7 +51,6 @@ mod welcomes;
 mod shard;
 
 mod arrivals;
-mod asking;
 mod back_end;
 mod closing;
 mod ending;
@@ -60,13 +60,14 @@ mod login;
 mod members;
 mod membership;
 mod messages;
-mod ownership;
+mod owning;
 mod peer;
 mod put_out;
 mod removals;
 mod routing;
 mod status;
 mod turn;
+mod user_home;
 
 // All shards of a node.
 mod shards;
@@ -84,8 +85,8 @@ pub use deadlines::Timer;
 pub use homes::{HomeTable, SLOTS};
 pub use io::{
     AskedLogin, BadDelivery, Credentials, Deliveries, Delivery, Denial, Detail, Entered, Entry,
-    ForOwner, Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice,
-    NoticeLevel, Opened, Output, Ownership, Post, PostProgress, Rate, Refusal, Report, Resumption,
+    Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice, NoticeLevel,
+    Opened, Output, Ownership, PassedOn, Post, PostProgress, Rate, Refusal, Report, Resumption,
     Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};

@@ -89,7 +89,7 @@ impl Server {
     ) {
         match entry {
             Entry::Ownership(entry) => self.ownership_arrived(from, app_id, entry),
-            Entry::ForOwner(passed_on) => self.passed_on(app_id, passed_on, unreliable),
+            Entry::PassedOn(passed_on) => self.passed_on(app_id, passed_on, unreliable),
             Entry::Deliver(deliveries) => {
                 for delivery in deliveries.iter() {
                     self.deliver_for_peer(app_id, delivery, unreliable);

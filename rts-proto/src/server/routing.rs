@@ -1,8 +1,8 @@
 //! In a cluster, the home of a user passes on what is for the user.
 
-use super::io::{Entry, ForOwner};
+use super::directory::Route;
+use super::io::{Entry, PassedOn};
 use super::keys::{Origin, SessionNumber};
-use super::owners::Route;
 use super::placement::ShardId;
 use super::shard::Server;
 use crate::{AppId, MessageConfig, OnlineStatus, SendCode, UserId};
@@ -18,12 +18,12 @@ impl Server {
         config: MessageConfig,
         frame: &[u8],
     ) -> Option<SendCode> {
-        match self.shared.owners.route(app_id, to) {
+        match self.shared.directory.route(app_id, to) {
             Route::Owner(owner) if owner != self.shared.config.placement.own() => {
                 self.pass_message_on(owner, app_id, origin, to, config, frame)
             }
             Route::Held => {
-                let holds = self.shared.owners.hold_message(app_id, origin, to, config, frame);
+                let holds = self.shared.directory.hold_message(app_id, origin, to, config, frame);
                 (!holds).then_some(SendCode::Broken)
             }
             Route::Owner(_) | Route::Nobody => Some(self.why_no_receiver(to)),
@@ -58,18 +58,18 @@ impl Server {
         session: SessionNumber,
         query: u64,
     ) -> Option<OnlineStatus> {
-        let question = || ForOwner::QueryStatus { session, query, uid: uid.clone() };
-        match self.shared.owners.route(app_id, uid.as_str()) {
+        let question = || PassedOn::QueryStatus { session, query, uid: uid.clone() };
+        match self.shared.directory.route(app_id, uid.as_str()) {
             Route::Owner(owner) if owner != self.shared.config.placement.own() => {
                 if self.shared.outbox.is_congested(owner) {
                     return Some(OnlineStatus::Unreachable);
                 }
-                self.shared.send_in_app(owner, app_id, Entry::ForOwner(question()));
+                self.shared.send_in_app(owner, app_id, Entry::PassedOn(question()));
                 None
             }
-            Route::Held if self.shared.owners.hold_too_much() => Some(OnlineStatus::Unreachable),
+            Route::Held if self.shared.directory.hold_too_much() => Some(OnlineStatus::Unreachable),
             Route::Held => {
-                self.shared.owners.hold(app_id, uid.as_str(), question());
+                self.shared.directory.hold(app_id, uid.as_str(), question());
                 None
             }
             Route::Owner(_) | Route::Nobody => Some(OnlineStatus::Offline),

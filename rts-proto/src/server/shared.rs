@@ -4,11 +4,12 @@
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadlines;
+use super::directory::{Directory, Route};
+use super::grants::Grants;
 use super::homes::Homes;
-use super::io::{Detail, Entry, ForOwner, Forbidden, Notice, NoticeLevel, Output, Rate, Report};
+use super::io::{Detail, Entry, Forbidden, Notice, NoticeLevel, Output, PassedOn, Rate, Report};
 use super::keys::{Outcome, SessionNumber};
 use super::outbox::Outbox;
-use super::owners::{Owners, Route};
 use super::placement::ShardId;
 use super::session::Session;
 use super::sessions::Sessions;
@@ -28,7 +29,8 @@ pub(super) struct Shared {
     /// The latest moment: time never goes back.
     now: Instant,
     pub(super) homes: Homes,
-    pub(super) owners: Owners,
+    pub(super) directory: Directory,
+    pub(super) grants: Grants,
     pub(super) to_self: ToSelf,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
@@ -41,12 +43,13 @@ impl Shared {
     pub(super) fn new(config: Config) -> Self {
         let sessions = Sessions::new(config.placement.own());
         let homes = Homes::new(config.placement, config.homes.clone());
-        let owners = Owners::new(config.placement.seed());
+        let seed = config.placement.seed();
         Self {
             config,
             now: Instant::ORIGIN,
             homes,
-            owners,
+            directory: Directory::new(seed),
+            grants: Grants::new(seed),
             to_self: ToSelf::default(),
             sessions,
             deadlines: Deadlines::default(),
@@ -146,15 +149,15 @@ impl Shared {
             self.send_in_app(home, app_id, Entry::OrphanGone { room, uid: of });
             return true;
         }
-        match self.owners.route(app_id, uid.as_str()) {
+        match self.directory.route(app_id, uid.as_str()) {
             Route::Owner(owner) if owner != self.config.placement.own() => {
-                let passed_on = ForOwner::OrphanGone { room, uid: of };
-                self.send_in_app(owner, app_id, Entry::ForOwner(passed_on));
+                let passed_on = PassedOn::OrphanGone { room, uid: of };
+                self.send_in_app(owner, app_id, Entry::PassedOn(passed_on));
                 true
             }
             Route::Held => {
-                let passed_on = ForOwner::OrphanGone { room, uid: of };
-                self.owners.hold(app_id, uid.as_str(), passed_on);
+                let passed_on = PassedOn::OrphanGone { room, uid: of };
+                self.directory.hold(app_id, uid.as_str(), passed_on);
                 true
             }
             Route::Owner(_) | Route::Nobody => false,
@@ -278,14 +281,15 @@ impl Shared {
             config: _,
             now: _,
             homes: _,
-            owners,
+            directory,
+            grants,
             to_self,
             sessions,
             deadlines,
             outbox,
             notice_level: _,
         } = self;
-        let of_cluster = [owners.kept(), to_self.kept()].concat();
+        let of_cluster = [directory.kept(), grants.kept(), to_self.kept()].concat();
         [of_cluster, sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }

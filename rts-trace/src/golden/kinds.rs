@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rts_proto::server::{
-    Denial, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, MemberEnd, Outcome, Ownership,
+    Denial, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Outcome, Ownership, PassedOn,
 };
 
 use crate::record::{
@@ -59,11 +59,11 @@ kinds! {
     Entry {
         InApp Deliver QueryStatus OrphanGone Join Leave Gone PutOut Broadcast AskNames Outcomes
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed Ownership
-        ForOwner
+        PassedOn
     }
     Ownership { Ask Grant Deny Revoke Release Keep }
     Denial { Overtaken Displaced NoGreaterClaim }
-    ForOwner { Deliver QueryStatus OrphanGone }
+    PassedOn { Deliver QueryStatus OrphanGone }
     Outcome { Send Broadcast }
     JoinPermit { Charged Refused }
     JoinRefusal { Banned RoomFull TooManyRooms OverRate ShardBusy }
@@ -90,7 +90,7 @@ fn of_entry(entry: &Entry) -> Vec<&'static str> {
                 kinds.push(denial.kind());
             }
         }
-        Entry::ForOwner(passed_on) => kinds.push(passed_on.kind()),
+        Entry::PassedOn(passed_on) => kinds.push(passed_on.kind()),
         Entry::JoinRefused { refusal, .. } => kinds.push(refusal.kind()),
         Entry::Joined { entered, .. } => kinds.push(entered.kind()),
         Entry::Gone { end, .. } => kinds.push(end.kind()),

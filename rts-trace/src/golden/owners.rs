@@ -2,8 +2,8 @@
 //! entry about owners occurs.
 
 use rts_proto::server::{
-    AskedLogin, Config, Deliveries, Denial, Entry, ForOwner, HomeTable, LeftBehind, NodeNumber,
-    Ownership, Placement, Server, ShardId, Tenure, UsedRates,
+    AskedLogin, Config, Deliveries, Denial, Entry, HomeTable, LeftBehind, NodeNumber, Ownership,
+    PassedOn, Placement, Server, ShardId, Tenure, UsedRates,
 };
 use rts_proto::{Instant, LinkId, LoginId, MessageConfig, MessageId, RoomId, UserId};
 
@@ -87,9 +87,9 @@ fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
     deliveries.push(session(1), MessageId(1), config, bob, &delivery(alice, "hi bob"));
     let room = RoomId::new("waits").expect("well formed");
     shard.hear([
-        Entry::ForOwner(ForOwner::Deliver(deliveries)),
-        Entry::ForOwner(ForOwner::QueryStatus { session: session(1), query: 2, uid: uid() }),
-        Entry::ForOwner(ForOwner::OrphanGone { room, uid: uid() }),
+        Entry::PassedOn(PassedOn::Deliver(deliveries)),
+        Entry::PassedOn(PassedOn::QueryStatus { session: session(1), query: 2, uid: uid() }),
+        Entry::PassedOn(PassedOn::OrphanGone { room, uid: uid() }),
     ]);
     shard.hear(ownership(Ownership::Revoke { uid: uid(), tenure, login: asked() }));
 }

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use rts_proto::UserId;
-use rts_proto::server::{Deliveries, Delivery, Entry, ForOwner};
+use rts_proto::server::{Deliveries, Delivery, Entry, PassedOn};
 
 use crate::scrub::Scrubber;
 
 pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     for entry in &mut entries {
-        if let Entry::Deliver(deliveries) | Entry::ForOwner(ForOwner::Deliver(deliveries)) = entry {
+        if let Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) = entry {
             *deliveries = scrubbed_deliveries(deliveries, scrubber);
         }
         for frame in frames(entry) {
@@ -37,7 +37,7 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         Entry::Removed { notice, .. } => notice.iter_mut().collect(),
         // Frames of messages share memory, and are scrubbed together.
         Entry::Deliver(_)
-        | Entry::ForOwner(_)
+        | Entry::PassedOn(_)
         | Entry::Ownership(_)
         | Entry::InApp(_)
         | Entry::QueryStatus { .. }

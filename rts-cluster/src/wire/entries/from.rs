@@ -28,9 +28,9 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
         Kind::Revoke(revoke) => Entry::Ownership(ownership::revoke(revoke)?),
         Kind::Release(tenure) => Entry::Ownership(ownership::release(tenure)?),
         Kind::Keep(kept) => Entry::Ownership(ownership::keep(&kept)?),
-        Kind::PassedDeliver(part) => Entry::ForOwner(ownership::passed_deliver(&part)?),
-        Kind::PassedQueryStatus(asked) => Entry::ForOwner(ownership::passed_query_status(&asked)?),
-        Kind::PassedOrphanGone(gone) => Entry::ForOwner(ownership::passed_orphan_gone(&gone)?),
+        Kind::PassedDeliver(part) => Entry::PassedOn(ownership::passed_deliver(&part)?),
+        Kind::PassedQueryStatus(asked) => Entry::PassedOn(ownership::passed_query_status(&asked)?),
+        Kind::PassedOrphanGone(gone) => Entry::PassedOn(ownership::passed_orphan_gone(&gone)?),
         Kind::QueryStatus(proto::QueryStatus { session, query, uid }) => {
             Entry::QueryStatus { session: self::session(session)?, query, uid: self::uid(&uid)? }
         }

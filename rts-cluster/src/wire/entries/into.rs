@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rts_proto::Instant;
 use rts_proto::server::{
-    Deliveries, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome,
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, PassedOn,
     SessionNumber,
 };
 
@@ -21,14 +21,14 @@ const FIELD_BYTES_MAX: usize = 8;
 pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
     add(match entry {
         Entry::Deliver(deliveries) => return self::deliveries(deliveries, Kind::Deliver, add),
-        Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
+        Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
             return self::deliveries(deliveries, Kind::PassedDeliver, add);
         }
-        Entry::ForOwner(ForOwner::QueryStatus { session, query, uid }) => {
+        Entry::PassedOn(PassedOn::QueryStatus { session, query, uid }) => {
             let (session, uid) = (session.number(), id(uid.as_str()));
             Kind::PassedQueryStatus(proto::QueryStatus { session, query, uid })
         }
-        Entry::ForOwner(ForOwner::OrphanGone { room, uid }) => {
+        Entry::PassedOn(PassedOn::OrphanGone { room, uid }) => {
             let (room, uid) = (id(room.as_str()), id(uid.as_str()));
             Kind::PassedOrphanGone(proto::OfMember { room, uid })
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rts_proto::RoomId;
-use rts_proto::server::{AskedLogin, Denial, ForOwner, LeftBehind, Ownership, Tenure, UsedRates};
+use rts_proto::server::{AskedLogin, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
@@ -86,17 +86,17 @@ pub(super) fn keep(kept: &proto::Keep) -> Result<Ownership, WireError> {
     Ok(Ownership::Keep { uid, tenure: Tenure(kept.tenure), denial })
 }
 
-pub(super) fn passed_deliver(part: &Bytes) -> Result<ForOwner, WireError> {
-    Ok(ForOwner::Deliver(deliveries(part)?))
+pub(super) fn passed_deliver(part: &Bytes) -> Result<PassedOn, WireError> {
+    Ok(PassedOn::Deliver(deliveries(part)?))
 }
 
-pub(super) fn passed_query_status(asked: &proto::QueryStatus) -> Result<ForOwner, WireError> {
+pub(super) fn passed_query_status(asked: &proto::QueryStatus) -> Result<PassedOn, WireError> {
     let (session, uid) = (session(asked.session)?, uid(&asked.uid)?);
-    Ok(ForOwner::QueryStatus { session, query: asked.query, uid })
+    Ok(PassedOn::QueryStatus { session, query: asked.query, uid })
 }
 
-pub(super) fn passed_orphan_gone(gone: &proto::OfMember) -> Result<ForOwner, WireError> {
-    Ok(ForOwner::OrphanGone { room: room(&gone.room)?, uid: uid(&gone.uid)? })
+pub(super) fn passed_orphan_gone(gone: &proto::OfMember) -> Result<PassedOn, WireError> {
+    Ok(PassedOn::OrphanGone { room: room(&gone.room)?, uid: uid(&gone.uid)? })
 }
 
 fn asked_login(login: Option<proto::AskedLogin>) -> Result<AskedLogin, WireError> {

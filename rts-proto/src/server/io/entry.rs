@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
-use super::ownership::{ForOwner, Ownership};
+use super::ownership::{Ownership, PassedOn};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
@@ -31,7 +31,7 @@ pub enum Entry {
     /// login.
     Ownership(Ownership),
     /// What the home of a user passes on to the user's owner, in a cluster.
-    ForOwner(ForOwner),
+    PassedOn(PassedOn),
 
     // To the home of a user.
     /// Messages to users.
@@ -231,7 +231,7 @@ impl Entry {
     pub fn counts_as(&self) -> usize {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
-            Self::ForOwner(passed_on) => passed_on.counts_as(),
+            Self::PassedOn(passed_on) => passed_on.counts_as(),
             Self::InApp(_)
             | Self::Ownership(_)
             | Self::QueryStatus { .. }
@@ -263,7 +263,7 @@ impl Entry {
         match self {
             Self::InApp(app_id) => app_id.as_str().len(),
             Self::Ownership(entry) => entry.more_bytes(),
-            Self::ForOwner(passed_on) => passed_on.more_bytes(),
+            Self::PassedOn(passed_on) => passed_on.more_bytes(),
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } | Self::NotDelivered { to: uid, .. } => {
                 uid.as_str().len()

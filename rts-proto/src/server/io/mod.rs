@@ -23,7 +23,7 @@ pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use opened::Opened;
-pub use ownership::{AskedLogin, Denial, ForOwner, LeftBehind, Ownership, Tenure, UsedRates};
+pub use ownership::{AskedLogin, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates};
 pub use post::{Post, PostProgress};
 pub use report::Report;
 

@@ -130,7 +130,7 @@ pub struct UsedRates(pub [u64; 7]);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum ForOwner {
+pub enum PassedOn {
     /// [`Entry::Deliver`](super::Entry::Deliver).
     Deliver(Deliveries),
     /// [`Entry::QueryStatus`](super::Entry::QueryStatus).
@@ -174,7 +174,7 @@ impl LeftBehind {
     }
 }
 
-impl ForOwner {
+impl PassedOn {
     /// The number of messages, or 1.
     pub(super) fn counts_as(&self) -> usize {
         match self {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::AppId;
 use crate::planted::{Bug, planted};
-use crate::server::io::{Deliveries, Entry, ForOwner, Output};
+use crate::server::io::{Deliveries, Entry, Output, PassedOn};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::server::placement::ShardId;
 
@@ -34,7 +34,7 @@ struct Waiting {
     app_id: Option<AppId>,
     /// The next [`Entry::Deliver`].
     deliveries: Deliveries,
-    /// The next [`ForOwner::Deliver`]. Its users are others than those of `deliveries`, so their
+    /// The next [`PassedOn::Deliver`]. Its users are others than those of `deliveries`, so their
     /// order does not matter.
     passed_on: Deliveries,
     /// The next [`Entry::Outcomes`]. Results go out at the end of a burst in any case, so entries
@@ -90,7 +90,7 @@ impl Waiting {
         }
         if !self.passed_on.is_empty() {
             let passed_on = core::mem::take(&mut self.passed_on);
-            self.entries.push(Entry::ForOwner(ForOwner::Deliver(passed_on)));
+            self.entries.push(Entry::PassedOn(PassedOn::Deliver(passed_on)));
         }
     }
 

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use rts_proto::server::{
-    AskedLogin, Deliveries, Denial, Entered, Entry, ForOwner, JoinPermit, JoinRefusal, LeftBehind,
-    MemberEnd, Names, Outcome, Ownership, SessionNumber, Tenure, UsedRates,
+    AskedLogin, Deliveries, Denial, Entered, Entry, JoinPermit, JoinRefusal, LeftBehind, MemberEnd,
+    Names, Outcome, Ownership, PassedOn, SessionNumber, Tenure, UsedRates,
 };
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
@@ -110,12 +110,12 @@ fn ownership() -> impl Strategy<Value = Entry> {
 
 fn passed_on() -> impl Strategy<Value = Entry> {
     prop_oneof![
-        deliveries().prop_map(ForOwner::Deliver),
+        deliveries().prop_map(PassedOn::Deliver),
         (sessions(), any::<u64>(), uids())
-            .prop_map(|(session, query, uid)| ForOwner::QueryStatus { session, query, uid }),
-        (rooms(), uids()).prop_map(|(room, uid)| ForOwner::OrphanGone { room, uid }),
+            .prop_map(|(session, query, uid)| PassedOn::QueryStatus { session, query, uid }),
+        (rooms(), uids()).prop_map(|(room, uid)| PassedOn::OrphanGone { room, uid }),
     ]
-    .prop_map(Entry::ForOwner)
+    .prop_map(Entry::PassedOn)
 }
 
 fn deliveries() -> impl Strategy<Value = Deliveries> {
@@ -265,8 +265,8 @@ pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
                     let each = one_by_one(deliveries).map(Entry::Deliver);
                     all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
                 }
-                Entry::ForOwner(ForOwner::Deliver(deliveries)) => {
-                    let each = one_by_one(deliveries).map(ForOwner::Deliver).map(Entry::ForOwner);
+                Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
+                    let each = one_by_one(deliveries).map(PassedOn::Deliver).map(Entry::PassedOn);
                     all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
                 }
                 Entry::Outcomes(outcomes) => {

@@ -1,0 +1,84 @@
+//! In a cluster: the users that this shard owns, and its logins that ask the homes of their users.
+
+use alloc::collections::VecDeque;
+
+use super::by_user::ByUser;
+use super::io::Tenure;
+#[cfg(test)]
+use crate::kept::Kept;
+use crate::{AppId, LoginId, UserId};
+
+#[derive(Debug)]
+pub(super) struct Grants {
+    /// The users that this shard owns.
+    granted: ByUser<Tenure>,
+    /// Logins that wait for the homes of their users. The first one of a user has asked.
+    asking: ByUser<VecDeque<LoginId>>,
+}
+
+impl Grants {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { granted: ByUser::new(seed), asking: ByUser::new(seed) }
+    }
+
+    /// The number of logins that wait for a user.
+    pub(super) fn asking(&self, app_id: &AppId, uid: &UserId) -> usize {
+        self.asking.get(app_id, uid.as_str()).map_or(0, VecDeque::len)
+    }
+
+    /// A login waits for a user. True if it has to ask the home.
+    pub(super) fn ask(&mut self, app_id: &AppId, uid: &UserId, login: LoginId) -> bool {
+        if let Some(asking) = self.asking.get_mut(app_id, uid.as_str()) {
+            asking.push_back(login);
+            return false;
+        }
+        self.asking.insert(app_id, uid.clone(), [login].into());
+        true
+    }
+
+    /// The home has granted the user: all its logins go on.
+    pub(super) fn end_asking(&mut self, app_id: &AppId, uid: &UserId) -> VecDeque<LoginId> {
+        self.asking.remove(app_id, uid.as_str()).unwrap_or_default()
+    }
+
+    /// The first login has its answer, or is gone. Returns the next one.
+    pub(super) fn next_asking(&mut self, app_id: &AppId, uid: &UserId) -> Option<LoginId> {
+        let asking = self.asking.get_mut(app_id, uid.as_str())?;
+        asking.pop_front();
+        let next = asking.front().copied();
+        if next.is_none() {
+            self.asking.remove(app_id, uid.as_str());
+        }
+        next
+    }
+
+    /// The first login.
+    pub(super) fn first_asking(&self, app_id: &AppId, uid: &UserId) -> Option<LoginId> {
+        self.asking.get(app_id, uid.as_str())?.front().copied()
+    }
+
+    /// This shard owns a user from now on.
+    pub(super) fn granted(&mut self, app_id: &AppId, uid: UserId, tenure: Tenure) {
+        self.granted.insert(app_id, uid, tenure);
+    }
+
+    /// The grant of a user, if this shard owns it.
+    pub(super) fn of(&self, app_id: &AppId, uid: &UserId) -> Option<Tenure> {
+        self.granted.get(app_id, uid.as_str()).copied()
+    }
+
+    /// This shard owns a user no more. Returns the grant.
+    pub(super) fn give_up(&mut self, app_id: &AppId, uid: &UserId) -> Option<Tenure> {
+        self.granted.remove(app_id, uid.as_str())
+    }
+
+    /// Entries held, so that tests can check for leaks.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> Kept {
+        let Self { granted, asking } = self;
+        alloc::vec![
+            ("apps with grants", granted.app_ids().count()),
+            ("apps with asking logins", asking.app_ids().count()),
+        ]
+    }
+}
