@@ -10,6 +10,8 @@ pub const NODE_NUMBERS: u8 = 64;
 pub const NAME_BYTES_MAX: usize = 32;
 /// Shards of a node.
 pub const SHARDS_MAX: u8 = 64;
+/// Shards of a cluster.
+pub const SHARDS_OF_CLUSTER_MAX: usize = MEMBERS_MAX * SHARDS_MAX as usize;
 /// Parts of all users and rooms, each of which has one home.
 pub const SLOTS: usize = 4_096;
 /// The time between two beats of a node.
@@ -92,6 +94,18 @@ const _: () = assert!(
 // The names of members, and the ids and numbers beside them.
 const _: () = assert!(
     rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 3) + 1_024
+        <= ENTRIES_BYTES_MAX
+);
+// The members of a room that moves, each with a session or a time.
+const _: () = assert!(
+    rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 17) + 1_024
+        <= ENTRIES_BYTES_MAX
+);
+// A user who moves, with a login of each shard, and the rooms in which memberships wait.
+const _: () = assert!(
+    SHARDS_OF_CLUSTER_MAX * 52
+        + rts_proto::limits::ROOMS_PER_USER_MAX * (rts_proto::limits::ID_BYTES_MAX + 12)
+        + 1_024
         <= ENTRIES_BYTES_MAX
 );
 // A batch waits for room in a trunk at most, also in the largest cluster.

@@ -1,6 +1,8 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
-use rts_proto::server::{Delivery, Entered, Entry, Outcome, PassedOn, SessionNumber};
+use rts_proto::server::{
+    Deliveries, Delivery, Entered, Entry, Moved, Outcome, PassedOn, SessionNumber,
+};
 use rts_proto::{MessageId, RoomId};
 
 use super::names::app_number;
@@ -48,9 +50,11 @@ pub(crate) enum PeerEntry {
     NamesAsked,
     Names,
     StatusAsked,
-    OrphanGone,
+    Orphan,
     /// About the owner of a user.
     Ownership,
+    /// About homes that move.
+    Homes,
 }
 
 /// The entries of one burst.
@@ -74,12 +78,13 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             };
             return outcomes.iter().map(answered).collect();
         }
-        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
-            let asked = |delivery: Delivery<'_>| {
-                PeerEntry::Asked(send(delivery.session.number(), delivery.id))
-            };
-            return deliveries.iter().map(asked).collect();
-        }
+        Entry::Deliver(deliveries) => return sends(deliveries),
+        Entry::PassedOn(passed_on) => return self::passed_on(passed_on),
+        Entry::Moved(moved) => match &**moved {
+            Moved::Held(held) => return passed_on(held),
+            Moved::User { .. } | Moved::Members { .. } => PeerEntry::Homes,
+        },
+        Entry::HomesReached { .. } => PeerEntry::Homes,
         Entry::NotDelivered { session, id, .. } => PeerEntry::Answered(send(session.number(), *id)),
         Entry::Broadcast { session, room, id, .. } => {
             PeerEntry::Asked(broadcast(session.number(), room, *id))
@@ -116,15 +121,25 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::Push { .. } | Entry::PushToEach { .. } => PeerEntry::Frames,
         Entry::AskNames { .. } => PeerEntry::NamesAsked,
         Entry::Names { .. } => PeerEntry::Names,
-        Entry::QueryStatus { .. } | Entry::PassedOn(PassedOn::QueryStatus { .. }) => {
-            PeerEntry::StatusAsked
-        }
-        Entry::OrphanGone { .. } | Entry::PassedOn(PassedOn::OrphanGone { .. }) => {
-            PeerEntry::OrphanGone
-        }
+        Entry::QueryStatus { .. } => PeerEntry::StatusAsked,
+        Entry::Orphan { .. } => PeerEntry::Orphan,
         Entry::Ownership(_) => PeerEntry::Ownership,
     };
     vec![one]
+}
+
+fn passed_on(passed_on: &PassedOn) -> Vec<PeerEntry> {
+    match passed_on {
+        PassedOn::Deliver(deliveries) => sends(deliveries),
+        PassedOn::QueryStatus { .. } => vec![PeerEntry::StatusAsked],
+        PassedOn::Orphan { .. } => vec![PeerEntry::Orphan],
+    }
+}
+
+fn sends(deliveries: &Deliveries) -> Vec<PeerEntry> {
+    let asked =
+        |delivery: Delivery<'_>| PeerEntry::Asked(send(delivery.session.number(), delivery.id));
+    deliveries.iter().map(asked).collect()
 }
 
 fn send(session: u64, id: MessageId) -> Question {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
-use rts_proto::server::{Delivery, Entry, Outcome, PassedOn, SessionNumber, ShardId};
+use rts_proto::server::{
+    Deliveries, Delivery, Entry, Moved, Outcome, PassedOn, SessionNumber, ShardId,
+};
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 use rts_proto::{Instant, LinkId, MessageId, SendCode};
 
@@ -204,7 +206,7 @@ impl Messages {
 
     /// A shard sends another one this.
     pub(crate) fn sent(&mut self, at: Instant, to: ShardId, entry: &Entry) {
-        if let Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) = entry {
+        if let Some(deliveries) = messages(entry) {
             for Delivery { session, id, .. } in deliveries.iter() {
                 if let Some(index) = self.open_story(session, id) {
                     self.stories[index].step(at, &format!("given to shard {}", to.number()));
@@ -224,7 +226,7 @@ impl Messages {
 
     /// A shard got this from another one.
     pub(crate) fn heard(&mut self, at: Instant, from: ShardId, entry: &Entry) {
-        if let Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) = entry {
+        if let Some(deliveries) = messages(entry) {
             for delivery in deliveries.iter() {
                 match self.open_story(delivery.session, delivery.id) {
                     Some(index) => self.stories[index].step(at, "arrived there"),
@@ -301,6 +303,18 @@ impl Messages {
                 story.step(at, "link lost before the result");
             }
         }
+    }
+}
+
+/// The messages to users in an entry.
+fn messages(entry: &Entry) -> Option<&Deliveries> {
+    match entry {
+        Entry::Deliver(messages) | Entry::PassedOn(PassedOn::Deliver(messages)) => Some(messages),
+        Entry::Moved(moved) => match &**moved {
+            Moved::Held(PassedOn::Deliver(messages)) => Some(messages),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -205,6 +205,10 @@ impl Observer for Voice<'_> {
             server::Input::PeerCongested(shard, false) => {
                 self.say(at, format!("shard {} takes entries again", shard.number()));
             }
+            server::Input::HomesChanged(table) => {
+                let (epoch, nodes) = (table.epoch(), table.nodes().count());
+                self.say(at, format!("homes of epoch {epoch} in {nodes} nodes"));
+            }
         }
     }
 

@@ -242,7 +242,7 @@ fn step(
             digest.returned(&shown);
         }
         (Core::Server(core), Record::ServerInput { input, .. }) => {
-            let input = server::Input::from(input);
+            let input = server::Input::try_from(input)?;
             observer.server_input(now, &input);
             core.handle_input(now, input);
         }

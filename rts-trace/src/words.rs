@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
-    Delivery, Entered, Entry, JoinPermit, LeftBehind, MemberEnd, Names, Outcome, Ownership,
-    PassedOn, SessionNumber,
+    Deliveries, Delivery, Entered, Entry, HomesStep, JoinPermit, LeftBehind, MemberEnd, Moved,
+    MovedMember, Names, Outcome, Ownership, PassedOn, SessionNumber,
 };
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
+use rts_proto::{RoomId, UserId};
 
 /// A frame, without its payload.
 pub(crate) fn frame_in_words(frame: &Frame) -> String {
@@ -51,18 +52,14 @@ fn delivery_in_words(Delivery { session, id, config, to, frame }: Delivery<'_>) 
 /// The lines for an entry, without the payloads of its frames: one for each message to a user.
 pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
     vec![match entry {
-        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
-            return deliveries.iter().map(delivery_in_words).collect();
-        }
+        Entry::Deliver(messages) => return messages_in_words(messages),
+        Entry::PassedOn(passed_on) => return passed_on_in_words(passed_on),
+        Entry::Moved(moved) => return moved_in_words(moved),
+        Entry::HomesReached { epoch, step } => step_in_words(*epoch, *step),
         Entry::Ownership(entry) => ownership_in_words(entry),
         Entry::InApp(app_id) => format!("what follows is about app {app_id}"),
-        Entry::QueryStatus { session, query, uid }
-        | Entry::PassedOn(PassedOn::QueryStatus { session, query, uid }) => {
-            format!("{} asks for the status of {uid}, question {query}", named(session))
-        }
-        Entry::OrphanGone { room, uid } | Entry::PassedOn(PassedOn::OrphanGone { room, uid }) => {
-            format!("the membership of {uid} in room {room} no longer waits for a session")
-        }
+        Entry::QueryStatus { session, query, uid } => query_in_words(session, *query, uid),
+        Entry::Orphan { room, uid, waits } => orphan_in_words(room, uid, *waits),
         Entry::Join { room, session, uid, ticket, business_id: _, permit } => {
             let permit = match permit {
                 JoinPermit::Charged => "which its rate allows".to_owned(),
@@ -144,15 +141,84 @@ pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
     }]
 }
 
+fn messages_in_words(messages: &Deliveries) -> Vec<String> {
+    messages.iter().map(delivery_in_words).collect()
+}
+
+fn passed_on_in_words(passed_on: &PassedOn) -> Vec<String> {
+    vec![match passed_on {
+        PassedOn::Deliver(messages) => return messages_in_words(messages),
+        PassedOn::QueryStatus { session, query, uid } => query_in_words(session, *query, uid),
+        PassedOn::Orphan { room, uid, waits } => orphan_in_words(room, uid, *waits),
+    }]
+}
+
+fn query_in_words(session: &SessionNumber, query: u64, uid: &UserId) -> String {
+    format!("{} asks for the status of {uid}, question {query}", named(session))
+}
+
+fn orphan_in_words(room: &RoomId, uid: &UserId, waits: bool) -> String {
+    let waits = if waits { "waits" } else { "no longer waits" };
+    format!("the membership of {uid} in room {room} {waits} for a session")
+}
+
+fn step_in_words(epoch: u64, step: HomesStep) -> String {
+    match step {
+        HomesStep::Switched => format!("what follows is addressed by the homes of epoch {epoch}"),
+        HomesStep::HandedOver => {
+            format!("everything that moves to the homes of epoch {epoch} was sent")
+        }
+        HomesStep::Settled => {
+            format!("everything that moves to the homes of epoch {epoch} has arrived")
+        }
+    }
+}
+
+fn moved_in_words(moved: &Moved) -> Vec<String> {
+    vec![match moved {
+        Moved::User { uid, owner, left } => {
+            let owner = owner.as_ref().map_or("nobody owns it".to_owned(), |owner| {
+                format!(
+                    "shard {} of node {} owns it, grant {}, logins that ask for it: {}",
+                    owner.shard.number(),
+                    owner.shard.node().number(),
+                    owner.tenure.0,
+                    owner.candidates.len()
+                )
+            });
+            format!("user {uid} moves: {owner}, {}", left_in_words(left))
+        }
+        Moved::Held(passed_on) => {
+            let held = passed_on_in_words(passed_on).into_iter();
+            return held.map(|words| format!("held until now: {words}")).collect();
+        }
+        Moved::Members { room, used, members } => {
+            let is_waiting =
+                |(_, member): &&(UserId, MovedMember)| matches!(member, MovedMember::WaitsUntil(_));
+            format!(
+                "{} members of room {room} move, waiting: {}, {used} millionths of a broadcast \
+                 are used up",
+                members.len(),
+                members.iter().filter(is_waiting).count()
+            )
+        }
+    }]
+}
+
 fn ownership_in_words(entry: &Ownership) -> String {
     match entry {
-        Ownership::Ask { uid, login } => {
-            format!("a login asks for {uid}, claim {}, clock {}", login.claim, login.clock)
+        Ownership::Ask { uid, candidate } => {
+            let (login, asked) = (candidate.login, candidate.asked);
+            let (claim, clock) = (asked.claim, asked.clock);
+            format!("login {login} asks for {uid}, claim {claim}, clock {clock}")
         }
-        Ownership::Grant { uid, tenure, left } => {
-            format!("{uid} is granted, number {}, {}", tenure.0, left_in_words(left))
+        Ownership::Grant { uid, login, tenure, left } => {
+            let left = left_in_words(left);
+            format!("{uid} is granted to login {login}, number {}, {left}", tenure.0)
         }
-        Ownership::Deny { uid, denial } => format!("{uid} is denied: {denial:?}"),
+        Ownership::Deny { uid, login, denial } => {
+            format!("{uid} is denied to login {login}: {denial:?}")
+        }
         Ownership::Revoke { uid, tenure, login } => {
             let (claim, clock) = (login.claim, login.clock);
             format!(

@@ -180,7 +180,7 @@ pub struct Route {
 /// Receivers skip entries of kinds that they do not know.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Entry {
-    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29")]
+    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35")]
     pub kind: ::core::option::Option<entry::Kind>,
 }
 /// Nested message and enum types in `Entry`.
@@ -202,8 +202,9 @@ pub mod entry {
         Deliver(::prost::bytes::Bytes),
         #[prost(message, tag = "3")]
         QueryStatus(super::QueryStatus),
+        /// A membership waits for a session of its user, or waits no longer.
         #[prost(message, tag = "4")]
-        OrphanGone(super::OfMember),
+        Orphan(super::Orphan),
         #[prost(message, tag = "5")]
         Join(super::Join),
         #[prost(message, tag = "6")]
@@ -241,7 +242,7 @@ pub mod entry {
         Ask(super::Ask),
         /// The home gives the user to the shard of a login.
         #[prost(message, tag = "22")]
-        Grant(super::Tenure),
+        Grant(super::Grant),
         /// The shard of a login does not get the user.
         #[prost(message, tag = "23")]
         Deny(super::Deny),
@@ -255,13 +256,90 @@ pub mod entry {
         #[prost(message, tag = "26")]
         Keep(super::Keep),
         /// What the home of a user passes on to the user's owner: as `deliver`, `query_status` and
-        /// `orphan_gone`.
+        /// `orphan`.
         #[prost(bytes, tag = "27")]
         PassedDeliver(::prost::bytes::Bytes),
         #[prost(message, tag = "28")]
         PassedQueryStatus(super::QueryStatus),
         #[prost(message, tag = "29")]
-        PassedOrphanGone(super::OfMember),
+        PassedOrphan(super::Orphan),
+        /// How far the sender is with a change of the homes.
+        #[prost(message, tag = "30")]
+        HomesReached(super::HomesReached),
+        /// What the next home of a user has to know.
+        #[prost(message, tag = "31")]
+        MovedUser(super::MovedUser),
+        /// What waits until it is decided who owns the user, behind `moved_user`: as `deliver`,
+        /// `query_status` and `orphan`.
+        #[prost(bytes, tag = "32")]
+        HeldDeliver(::prost::bytes::Bytes),
+        #[prost(message, tag = "33")]
+        HeldQueryStatus(super::QueryStatus),
+        #[prost(message, tag = "34")]
+        HeldOrphan(super::Orphan),
+        /// What the next home of a room has to know. A large room comes in several entries.
+        #[prost(message, tag = "35")]
+        MovedMembers(super::MovedMembers),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HomesReached {
+    /// The epoch of the table of homes.
+    #[prost(uint64, tag = "1")]
+    pub epoch: u64,
+    #[prost(enumeration = "HomesStep", tag = "2")]
+    pub step: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MovedUser {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    /// Absent if no shard owns the user.
+    #[prost(message, optional, tag = "2")]
+    pub owner: ::core::option::Option<MovedOwner>,
+    #[prost(message, optional, tag = "3")]
+    pub left: ::core::option::Option<LeftBehind>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MovedOwner {
+    /// As in Candidate.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// The number of its grant.
+    #[prost(uint64, tag = "2")]
+    pub tenure: u64,
+    /// The logins that ask for the user, in their order; at most one of each shard.
+    #[prost(message, repeated, tag = "3")]
+    pub candidates: ::prost::alloc::vec::Vec<Candidate>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MovedMembers {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    /// What is used up of the rate of broadcasts, in millionths of a broadcast.
+    #[prost(uint64, tag = "2")]
+    pub used: u64,
+    /// At most 500.
+    #[prost(message, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<MovedMember>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MovedMember {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(oneof = "moved_member::Presence", tags = "2, 3")]
+    pub presence: ::core::option::Option<moved_member::Presence>,
+}
+/// Nested message and enum types in `MovedMember`.
+pub mod moved_member {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Presence {
+        /// Its session.
+        #[prost(fixed64, tag = "2")]
+        Session(u64),
+        /// The time for which it waits for a session, from the moment of sending: clocks differ.
+        #[prost(uint64, tag = "3")]
+        WaitsUs(u64),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -269,20 +347,46 @@ pub struct Ask {
     #[prost(bytes = "bytes", tag = "1")]
     pub uid: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "2")]
-    pub login: ::core::option::Option<AskedLogin>,
+    pub candidate: ::core::option::Option<Candidate>,
+}
+/// A login that asks for a user.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Candidate {
+    /// Its shard, by its number among the shards of all nodes: 64 times the number of the node,
+    /// which is below 64, and its number in the node, which is below 64.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// Its number in that shard.
+    #[prost(fixed64, tag = "2")]
+    pub login: u64,
+    #[prost(message, optional, tag = "3")]
+    pub asked: ::core::option::Option<AskedLogin>,
 }
 /// What decides between a login and the session of its user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskedLogin {
     #[prost(fixed64, tag = "1")]
     pub engine: u64,
-    #[prost(uint64, tag = "2")]
+    #[prost(fixed64, tag = "2")]
     pub attempt: u64,
-    #[prost(uint64, tag = "3")]
+    #[prost(fixed64, tag = "3")]
     pub claim: u64,
     /// The claim that a new login would have.
-    #[prost(uint64, tag = "4")]
+    #[prost(fixed64, tag = "4")]
     pub clock: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Grant {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    /// As in the Candidate that has asked.
+    #[prost(fixed64, tag = "2")]
+    pub login: u64,
+    /// The number of the grant.
+    #[prost(uint64, tag = "3")]
+    pub tenure: u64,
+    #[prost(message, optional, tag = "4")]
+    pub left: ::core::option::Option<LeftBehind>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Tenure {
@@ -302,14 +406,14 @@ pub struct LeftBehind {
     pub displaced: ::core::option::Option<u64>,
     /// The rooms in which a membership waits.
     #[prost(message, repeated, tag = "2")]
-    pub orphans: ::prost::alloc::vec::Vec<Orphan>,
+    pub orphans: ::prost::alloc::vec::Vec<OrphanRoom>,
     /// What is used up of each rate, in millionths of an event. Empty, or of sends, broadcasts,
     /// messages to the app server, params for them, status queries, joins, and bytes of lists.
     #[prost(uint64, repeated, tag = "3")]
     pub used: ::prost::alloc::vec::Vec<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Orphan {
+pub struct OrphanRoom {
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
     /// How often it is counted; not 0.
@@ -320,7 +424,10 @@ pub struct Orphan {
 pub struct Deny {
     #[prost(bytes = "bytes", tag = "1")]
     pub uid: ::prost::bytes::Bytes,
-    #[prost(enumeration = "Denial", tag = "2")]
+    /// As in the Candidate that has asked.
+    #[prost(fixed64, tag = "2")]
+    pub login: u64,
+    #[prost(enumeration = "Denial", tag = "3")]
     pub denial: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -356,6 +463,16 @@ pub struct OfMember {
     pub room: ::prost::bytes::Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     pub uid: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Orphan {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub uid: ::prost::bytes::Bytes,
+    /// Whether the membership waits now.
+    #[prost(bool, tag = "3")]
+    pub waits: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OfSession {
@@ -579,6 +696,41 @@ impl MemberState {
             "MEMBER_STATE_JOINING" => Some(Self::Joining),
             "MEMBER_STATE_UP" => Some(Self::Up),
             "MEMBER_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HomesStep {
+    None = 0,
+    /// What it sends from now on is addressed by the next table.
+    Switched = 1,
+    /// It has sent all that it knew as a former home.
+    HandedOver = 2,
+    /// All that former homes have sent has arrived.
+    Settled = 3,
+}
+impl HomesStep {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "HOMES_STEP_NONE",
+            Self::Switched => "HOMES_STEP_SWITCHED",
+            Self::HandedOver => "HOMES_STEP_HANDED_OVER",
+            Self::Settled => "HOMES_STEP_SETTLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOMES_STEP_NONE" => Some(Self::None),
+            "HOMES_STEP_SWITCHED" => Some(Self::Switched),
+            "HOMES_STEP_HANDED_OVER" => Some(Self::HandedOver),
+            "HOMES_STEP_SETTLED" => Some(Self::Settled),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rts_proto::server::{Entry, Input, PassedOn, ShardId};
+use rts_proto::server::{Entry, Input, Moved, PassedOn, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
 
@@ -248,6 +248,14 @@ fn weight(entry: &Entry) -> usize {
         Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
             return deliveries.len();
         }
+        Entry::Moved(moved) => match &**moved {
+            Moved::Held(PassedOn::Deliver(deliveries)) => return deliveries.len(),
+            Moved::Held(PassedOn::QueryStatus { .. } | PassedOn::Orphan { .. }) => 0,
+            Moved::User { owner, left, .. } => {
+                owner.as_ref().map_or(0, |owner| owner.candidates.len()) + left.orphans.len()
+            }
+            Moved::Members { members, .. } => members.len(),
+        },
         Entry::Outcomes(outcomes) => outcomes.len(),
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
@@ -255,7 +263,8 @@ fn weight(entry: &Entry) -> usize {
         | Entry::Ownership(_)
         | Entry::PassedOn(_)
         | Entry::QueryStatus { .. }
-        | Entry::OrphanGone { .. }
+        | Entry::HomesReached { .. }
+        | Entry::Orphan { .. }
         | Entry::Join { .. }
         | Entry::Leave { .. }
         | Entry::Gone { .. }

@@ -1,6 +1,7 @@
 //! A value for some users of some apps.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::table::Table;
 use crate::{AppId, UserId};
@@ -44,6 +45,15 @@ impl<V> ByUser<V> {
     #[cold]
     fn forget(&mut self, app_id: &AppId) {
         self.apps.remove(app_id);
+    }
+
+    /// All users, in the order of their apps and ids.
+    pub(super) fn sorted(&self) -> Vec<(AppId, UserId)> {
+        let of_app = |(app_id, table): (&AppId, &Table<UserId, V>)| {
+            let uids = table.sorted_keys().into_iter();
+            uids.map(|uid| (app_id.clone(), uid)).collect::<Vec<_>>()
+        };
+        self.apps.iter().flat_map(of_app).collect()
     }
 
     /// The app id in the memory of this table.

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
-use super::homes::HomeTable;
+use super::home_table::HomeTable;
 use super::placement::Placement;
 use crate::limits::{
     BACKEND_SENDS_PER_SECOND, BROADCASTS_PER_SECOND, JOINS_PER_SECOND,
@@ -76,6 +76,9 @@ pub struct Config {
     pub placement: Placement,
     /// The homes of users and rooms in a cluster. Absent for a node that is in no cluster.
     pub homes: Option<HomeTable>,
+    /// Whether the other nodes of the cluster serve already, so that this shard has to learn what
+    /// they know before it decides about anything.
+    pub joins_cluster: bool,
 }
 
 impl Default for Config {
@@ -102,6 +105,7 @@ impl Default for Config {
             reported_apps: BTreeSet::new(),
             placement: Placement::ALONE,
             homes: None,
+            joins_cluster: false,
         }
     }
 }

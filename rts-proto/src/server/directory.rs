@@ -8,13 +8,17 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::by_user::ByUser;
-use super::io::{AskedLogin, Deliveries, Denial, PassedOn, Tenure};
+use super::homes::Homes;
+use super::io::{AskedLogin, Candidate, Deliveries, Denial, MovedOwner, PassedOn, Tenure};
 use super::keys::Origin;
 use super::placement::ShardId;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::limits::HELD_BYTES_MAX;
-use crate::{AppId, MessageConfig, UserId};
+use crate::{AppId, LoginId, MessageConfig, UserId};
+
+/// The bits of a tenure below its epoch: more grants than a shard can make in one epoch.
+const TENURE_EPOCH_SHIFT: u32 = 40;
 
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -41,22 +45,17 @@ struct Revoking {
     held: Vec<PassedOn>,
 }
 
-/// A shard with a login that asks for a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) shard: ShardId,
-    pub(super) login: AskedLogin,
-}
-
 /// What a home does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Grant(ShardId, Tenure),
-    Deny(ShardId, Denial),
+    Grant(ShardId, LoginId, Tenure),
+    Deny(ShardId, LoginId, Denial),
     /// To the owner.
     Revoke(ShardId, Tenure, AskedLogin),
     /// To the owner.
     PassOn(ShardId, Vec<PassedOn>),
+    /// Nobody owns the user for whom this waited.
+    Refuse(Vec<PassedOn>),
 }
 
 /// Where something for a user goes.
@@ -77,62 +76,88 @@ impl Directory {
     /// A login asks for a user.
     pub(super) fn asked(
         &mut self,
+        homes: &Homes,
         app_id: &AppId,
         uid: &UserId,
         candidate: Candidate,
     ) -> Option<Step> {
         let Some(owner) = self.owners.get_mut(app_id, uid.as_str()) else {
-            let tenure = self.next_tenure();
+            let tenure = self.next_tenure(homes);
             let owner = Owner { shard: candidate.shard, tenure, revoking: None };
             self.owners.insert(app_id, uid.clone(), owner);
-            return Some(Step::Grant(candidate.shard, tenure));
+            return Some(Step::Grant(candidate.shard, candidate.login, tenure));
         };
         if let Some(revoking) = &mut owner.revoking {
-            revoking.candidates.push_back(candidate);
+            revoking.add(candidate);
             return None;
+        }
+        if owner.shard == candidate.shard {
+            // It never got the grant, because a former home was removed.
+            return Some(Step::Grant(owner.shard, candidate.login, owner.tenure));
         }
         let revoking = Revoking { candidates: [candidate].into(), held: Vec::new() };
         owner.revoking = Some(revoking.into());
-        Some(Step::Revoke(owner.shard, owner.tenure, candidate.login))
+        Some(Step::Revoke(owner.shard, owner.tenure, candidate.asked))
     }
 
-    /// The owner has released a user. `None` if this is about a former grant.
+    /// The grant of a user that is being revoked from this shard.
+    pub(super) fn revoked_from(
+        &self,
+        app_id: &AppId,
+        uid: &UserId,
+        shard: ShardId,
+    ) -> Option<Tenure> {
+        let owner = self.owners.get(app_id, uid.as_str())?;
+        (owner.shard == shard && owner.revoking.is_some()).then_some(owner.tenure)
+    }
+
+    /// The owner has released a user. `None` if this is about a former grant. Candidates of removed
+    /// nodes are left out.
     pub(super) fn released(
         &mut self,
+        homes: &Homes,
         app_id: &AppId,
         uid: &UserId,
         tenure: Tenure,
     ) -> Option<Vec<Step>> {
         let owner = self.owner_since(app_id, uid, tenure)?;
-        let Some(next) = owner.next_candidate() else {
+        let Some(next) = owner.next_candidate(homes) else {
+            let held = owner.revoking.take().map_or(Vec::new(), |revoking| revoking.held);
+            self.held_bytes -= held.iter().map(PassedOn::size).sum::<usize>();
             self.owners.remove(app_id, uid.as_str());
-            return Some(Vec::new());
+            return Some(if held.is_empty() {
+                Vec::new()
+            } else {
+                alloc::vec![Step::Refuse(held)]
+            });
         };
-        let tenure = self.next_tenure();
+        let tenure = self.next_tenure(homes);
         let owner = self.owners.get_mut(app_id, uid.as_str())?;
         (owner.shard, owner.tenure) = (next.shard, tenure);
-        let mut steps = alloc::vec![Step::Grant(next.shard, tenure)];
-        self.go_on(app_id, uid, &mut steps);
+        let mut steps = alloc::vec![Step::Grant(next.shard, next.login, tenure)];
+        self.go_on(homes, app_id, uid, &mut steps);
         Some(steps)
     }
 
     /// The owner keeps a user, and denies the login for which it was revoked.
     pub(super) fn denied(
         &mut self,
+        homes: &Homes,
         app_id: &AppId,
         uid: &UserId,
         tenure: Tenure,
         denial: Denial,
     ) -> Vec<Step> {
         let owner = self.owner_since(app_id, uid, tenure);
-        let Some(denied) = owner.and_then(Owner::next_candidate) else { return Vec::new() };
-        let mut steps = alloc::vec![Step::Deny(denied.shard, denial)];
-        self.go_on(app_id, uid, &mut steps);
+        let denied = owner.and_then(|owner| owner.revoking.as_mut()?.candidates.pop_front());
+        let Some(denied) = denied else { return Vec::new() };
+        let mut steps = alloc::vec![Step::Deny(denied.shard, denied.login, denial)];
+        self.go_on(homes, app_id, uid, &mut steps);
         steps
     }
 
     /// The user has an owner again. What came meanwhile goes there, before the next login.
-    fn go_on(&mut self, app_id: &AppId, uid: &UserId, steps: &mut Vec<Step>) {
+    fn go_on(&mut self, homes: &Homes, app_id: &AppId, uid: &UserId, steps: &mut Vec<Step>) {
         let Some(owner) = self.owners.get_mut(app_id, uid.as_str()) else { return };
         let Some(revoking) = &mut owner.revoking else { return };
         let held = core::mem::take(&mut revoking.held);
@@ -140,8 +165,9 @@ impl Directory {
             self.held_bytes -= held.iter().map(PassedOn::size).sum::<usize>();
             steps.push(Step::PassOn(owner.shard, held));
         }
+        revoking.candidates.retain(|candidate| homes.has(candidate.shard));
         match revoking.candidates.front() {
-            Some(next) => steps.push(Step::Revoke(owner.shard, owner.tenure, next.login)),
+            Some(next) => steps.push(Step::Revoke(owner.shard, owner.tenure, next.asked)),
             None => owner.revoking = None,
         }
     }
@@ -150,8 +176,10 @@ impl Directory {
         self.owners.get_mut(app_id, uid.as_str()).filter(|owner| owner.tenure == tenure)
     }
 
-    fn next_tenure(&mut self) -> Tenure {
-        self.last_tenure += 1;
+    /// Greater than those of all former homes, which granted in former epochs.
+    fn next_tenure(&mut self, homes: &Homes) -> Tenure {
+        let first = homes.epoch() << TENURE_EPOCH_SHIFT;
+        self.last_tenure = self.last_tenure.max(first) + 1;
         Tenure(self.last_tenure)
     }
 
@@ -226,7 +254,71 @@ impl Directory {
 
 impl Owner {
     /// Takes the login for which the user is revoked.
-    fn next_candidate(&mut self) -> Option<Candidate> {
-        self.revoking.as_mut()?.candidates.pop_front()
+    fn next_candidate(&mut self, homes: &Homes) -> Option<Candidate> {
+        let candidates = &mut self.revoking.as_mut()?.candidates;
+        candidates.retain(|candidate| homes.has(candidate.shard));
+        candidates.pop_front()
+    }
+}
+
+impl Revoking {
+    /// Adds a login. A shard asks again if a former home was removed.
+    fn add(&mut self, candidate: Candidate) {
+        let same = self.candidates.iter_mut().find(|other| other.shard == candidate.shard);
+        match same {
+            Some(same) => *same = candidate,
+            None => self.candidates.push_back(candidate),
+        }
+    }
+}
+
+/// The homes of a cluster change.
+impl Directory {
+    /// The users with owners.
+    pub(super) fn users(&self) -> Vec<(AppId, UserId)> {
+        self.owners.sorted()
+    }
+
+    /// Takes a user out, for the next home: its owner, and what waits for the user.
+    pub(super) fn take(
+        &mut self,
+        app_id: &AppId,
+        uid: &UserId,
+    ) -> Option<(MovedOwner, Vec<PassedOn>)> {
+        let Owner { shard, tenure, revoking } = self.owners.remove(app_id, uid.as_str())?;
+        let (candidates, held) = match revoking {
+            Some(revoking) => (revoking.candidates, revoking.held),
+            None => Default::default(),
+        };
+        self.held_bytes -= held.iter().map(PassedOn::size).sum::<usize>();
+        Some((MovedOwner { shard, tenure, candidates: candidates.into() }, held))
+    }
+
+    /// Adds a user that a former home knew, or that its owner reports because that home is gone.
+    pub(super) fn put(&mut self, app_id: &AppId, uid: UserId, moved: MovedOwner) {
+        let MovedOwner { shard, tenure, candidates } = moved;
+        self.last_tenure = self.last_tenure.max(tenure.0);
+        if self.owners.get(app_id, uid.as_str()).is_some_and(|known| known.tenure >= tenure) {
+            return;
+        }
+        let revoking = match candidates.is_empty() {
+            true => None,
+            false => Some(Revoking { candidates: candidates.into(), held: Vec::new() }.into()),
+        };
+        self.owners.insert(app_id, uid, Owner { shard, tenure, revoking });
+    }
+
+    /// The owners in nodes that were removed, with their grants.
+    pub(super) fn of_removed_nodes(&self, homes: &Homes) -> Vec<(AppId, UserId, Tenure)> {
+        let owner_of = |app_id: &AppId, uid: &UserId| {
+            let owner = self.owners.get(app_id, uid.as_str())?;
+            (!homes.has(owner.shard)).then_some(owner.tenure)
+        };
+        let users = self.owners.sorted().into_iter();
+        let lost = users.filter_map(|(app_id, uid)| {
+            let tenure = owner_of(&app_id, &uid)?;
+            Some((app_id, uid, tenure))
+        });
+        lost.collect()
     }
 }

@@ -1,6 +1,7 @@
 //! In a cluster: the users that this shard owns, and its logins that ask the homes of their users.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::by_user::ByUser;
 use super::io::Tenure;
@@ -70,6 +71,16 @@ impl Grants {
     /// This shard owns a user no more. Returns the grant.
     pub(super) fn give_up(&mut self, app_id: &AppId, uid: &UserId) -> Option<Tenure> {
         self.granted.remove(app_id, uid.as_str())
+    }
+
+    /// The users that this shard owns.
+    pub(super) fn users(&self) -> Vec<(AppId, UserId)> {
+        self.granted.sorted()
+    }
+
+    /// The users for whom this shard has asked.
+    pub(super) fn asked_for(&self) -> Vec<(AppId, UserId)> {
+        self.asking.sorted()
     }
 
     /// Entries held, so that tests can check for leaks.

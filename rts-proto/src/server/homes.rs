@@ -1,111 +1,94 @@
 //! The home of each user and room: the shard that decides about it. In a cluster it may be a shard
-//! of another node.
+//! of another node, and it may change.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use super::placement::{Kind, NodeNumber, Placement, ShardId, of_hash};
+use super::changes::Changes;
+use super::home_table::HomeTable;
+use super::io::HomesStep;
+use super::placement::{Kind, NodeNumber, Placement, ShardId};
 use crate::{AppId, RoomId};
-
-/// The parts into which a cluster divides all users and rooms. Each part has a home node.
-pub const SLOTS: usize = 4_096;
-
-/// The home node of every user and room of a cluster.
-///
-/// All nodes of a cluster have the same table, and shards whose [`Placement`] has the same seed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HomeTable {
-    /// By the number of a node, the number of its shards; 0 for a node that is not there.
-    shards: [u8; NodeNumber::COUNT],
-    /// By slot, the home node.
-    nodes: Vec<NodeNumber>,
-}
-
-impl HomeTable {
-    /// A table of these nodes, with the number of shards of each. `home` is the home node of a
-    /// slot, which is below [`SLOTS`]. Fails if a node cannot have so many shards, or if the home
-    /// of a slot is not among the nodes.
-    #[must_use]
-    pub fn new(
-        nodes: impl IntoIterator<Item = (NodeNumber, usize)>,
-        home: impl Fn(usize) -> NodeNumber,
-    ) -> Option<Self> {
-        let mut shards = [0; NodeNumber::COUNT];
-        for (node, count) in nodes {
-            let count = Some(count).filter(|count| (1..=ShardId::COUNT_MAX).contains(count))?;
-            shards[node.number()] = count as u8;
-        }
-        let nodes: Vec<NodeNumber> = (0..SLOTS).map(home).collect();
-        let has_homes = nodes.iter().all(|node| shards[node.number()] > 0);
-        has_homes.then_some(Self { shards, nodes })
-    }
-
-    /// The nodes, with the number of shards of each.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeNumber, usize)> {
-        let nodes = (0..NodeNumber::COUNT).filter_map(NodeNumber::new);
-        let counts = self.shards.iter().map(|count| usize::from(*count));
-        nodes.zip(counts).filter(|(_, count)| *count > 0)
-    }
-
-    /// The home node of each slot.
-    #[must_use]
-    pub fn home_nodes(&self) -> &[NodeNumber] {
-        &self.nodes
-    }
-
-    /// The home of a user, for shards with this placement.
-    #[must_use]
-    pub fn of_user(&self, placement: &Placement, app_id: &AppId, uid: &str) -> ShardId {
-        self.home(placement.hash(Kind::User, app_id, uid))
-    }
-
-    /// The home of a room, for shards with this placement.
-    #[must_use]
-    pub fn of_room(&self, placement: &Placement, app_id: &AppId, room: &RoomId) -> ShardId {
-        self.home(placement.hash(Kind::Room, app_id, room.as_str()))
-    }
-
-    fn home(&self, hash: u64) -> ShardId {
-        let node = self.nodes[(hash % SLOTS as u64) as usize];
-        of_hash(node, self.shards[node.number()], hash)
-    }
-}
 
 /// The homes as one shard sees them.
 #[derive(Debug)]
 pub(super) struct Homes {
     placement: Placement,
     /// Absent without a cluster: homes are the shards of the node then.
-    table: Option<Box<HomeTable>>,
+    changes: Option<Box<Changes>>,
 }
 
 impl Homes {
-    pub(super) fn new(placement: Placement, table: Option<HomeTable>) -> Self {
-        Self { placement, table: table.map(Box::new) }
+    /// `joins`: the other nodes of the cluster serve already.
+    pub(super) fn new(placement: Placement, table: Option<HomeTable>, joins: bool) -> Self {
+        let changes = table.map(|table| Changes::new(placement.own(), table, joins).into());
+        Self { placement, changes }
     }
 
     /// Whether a user's session may be in another shard than the user's home.
     #[inline]
     pub(super) fn are_in_cluster(&self) -> bool {
-        self.table.is_some()
+        self.changes.is_some()
     }
 
-    /// The home of a user, if it is another shard.
+    /// The epoch of the present table.
+    pub(super) fn epoch(&self) -> u64 {
+        self.changes.as_ref().map_or(0, |changes| changes.table().epoch())
+    }
+
+    /// The epoch of the latest table by which this shard decides about all names whose home it is.
+    pub(super) fn served_epoch(&self) -> Option<u64> {
+        self.changes.as_ref()?.served_epoch()
+    }
+
+    /// The tables of the cluster.
+    pub(super) fn changes(&mut self) -> Option<&mut Changes> {
+        self.changes.as_deref_mut()
+    }
+
+    /// Another shard has taken a step of a change.
+    pub(super) fn reached(&mut self, shard: ShardId, epoch: u64, step: HomesStep) {
+        if let Some(changes) = &mut self.changes {
+            changes.reached(shard, epoch, step);
+        }
+    }
+
+    /// Whether a step of a change may be possible that was not possible before.
+    #[inline]
+    pub(super) fn have_news(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.has_news())
+    }
+
+    /// Whether homes change now.
+    #[inline]
+    pub(super) fn are_changing(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.is_changing())
+    }
+
+    /// The home of a user, if it is another shard. It is this shard if this shard is the home but
+    /// does not decide yet: entries to it wait then.
     #[inline]
     pub(super) fn other_of_user(&self, app_id: &AppId, uid: &str) -> Option<ShardId> {
-        match &self.table {
+        match &self.changes {
             None => self.placement.other_of_user(app_id, uid),
-            Some(table) => self.other(table.of_user(&self.placement, app_id, uid)),
+            Some(changes) => self.other(changes, self.placement.hash(Kind::User, app_id, uid)),
         }
     }
 
-    /// The home of a room, if it is another shard.
+    /// The home of a room, if it is another shard. It is this shard if this shard is the home but
+    /// does not decide yet: entries to it wait then.
     #[inline]
     pub(super) fn other_of_room(&self, app_id: &AppId, room: &RoomId) -> Option<ShardId> {
-        match &self.table {
+        match &self.changes {
             None => self.placement.other_of_room(app_id, room),
-            Some(table) => self.other(table.of_room(&self.placement, app_id, room)),
+            Some(changes) => {
+                self.other(changes, self.placement.hash(Kind::Room, app_id, room.as_str()))
+            }
         }
+    }
+
+    fn other(&self, changes: &Changes, hash: u64) -> Option<ShardId> {
+        let home = changes.table().home(hash);
+        (home != self.placement.own() || changes.is_unserved(hash)).then_some(home)
     }
 
     /// The home of the user with this name of some other app, for planted bugs.
@@ -114,8 +97,73 @@ impl Homes {
         self.other_of_user(&app_id, uid)
     }
 
-    fn other(&self, home: ShardId) -> Option<ShardId> {
-        Some(home).filter(|home| *home != self.placement.own())
+    /// Whether another shard addresses by a later table than this one.
+    #[inline]
+    pub(super) fn is_behind(&self, other: ShardId) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.is_ahead(other))
+    }
+
+    /// Whether this shard is the home of a user, and does not decide yet.
+    pub(super) fn is_unserved_user(&self, app_id: &AppId, uid: &str) -> bool {
+        self.other_of_user(app_id, uid) == Some(self.placement.own())
+    }
+
+    /// Whether this shard is the home of a room, and does not decide yet.
+    pub(super) fn is_unserved_room(&self, app_id: &AppId, room: &RoomId) -> bool {
+        self.other_of_room(app_id, room) == Some(self.placement.own())
+    }
+
+    /// The next home of a user whose former home is this shard.
+    pub(super) fn next_of_user(&self, app_id: &AppId, uid: &str) -> Option<ShardId> {
+        self.next_home(|| self.placement.hash(Kind::User, app_id, uid))
+    }
+
+    /// The next home of a room whose former home is this shard.
+    pub(super) fn next_of_room(&self, app_id: &AppId, room: &RoomId) -> Option<ShardId> {
+        self.next_home(|| self.placement.hash(Kind::Room, app_id, room.as_str()))
+    }
+
+    fn next_home(&self, hash: impl FnOnce() -> u64) -> Option<ShardId> {
+        let (changes, own, hash) = (self.changes.as_ref()?, self.placement.own(), hash());
+        let was_here = changes.formers(hash).last() == Some(own);
+        Some(changes.table().home(hash)).filter(|home| was_here && *home != own)
+    }
+
+    /// Whether a shard is in a node of the cluster.
+    pub(super) fn has(&self, shard: ShardId) -> bool {
+        self.changes.as_ref().is_none_or(|changes| changes.latest().has(shard.node()))
+    }
+
+    /// Whether the last home of a user was in one of these nodes, and has sent less than it knew.
+    pub(super) fn lack_user(&self, app_id: &AppId, uid: &str, removed: &[NodeNumber]) -> bool {
+        let hash = || self.placement.hash(Kind::User, app_id, uid);
+        self.changes.as_ref().is_some_and(|changes| changes.lacks(hash(), removed))
+    }
+
+    /// Whether the last home of a room was in one of these nodes, and has sent less than it knew.
+    pub(super) fn lack_room(&self, app_id: &AppId, room: &RoomId, removed: &[NodeNumber]) -> bool {
+        let hash = || self.placement.hash(Kind::Room, app_id, room.as_str());
+        self.changes.as_ref().is_some_and(|changes| changes.lacks(hash(), removed))
+    }
+
+    /// Whether a home was removed with what it knew.
+    pub(super) fn have_lost_something(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.have_lost_something())
+    }
+
+    /// Whether a former home of a user was removed with what it knew.
+    pub(super) fn has_lost_user(&self, app_id: &AppId, uid: &str) -> bool {
+        self.has_lost(|| self.placement.hash(Kind::User, app_id, uid))
+    }
+
+    /// Whether a former home of a room was removed with what it knew.
+    pub(super) fn has_lost_room(&self, app_id: &AppId, room: &RoomId) -> bool {
+        self.has_lost(|| self.placement.hash(Kind::Room, app_id, room.as_str()))
+    }
+
+    fn has_lost(&self, hash: impl FnOnce() -> u64) -> bool {
+        let Some(changes) = &self.changes else { return false };
+        changes.formers(hash()).any(|home| !changes.latest().has(home.node()))
     }
 }
 
@@ -131,17 +179,7 @@ mod tests {
     /// Node 0 with one shard and node 5 with three, which is the home of three slots of four.
     fn table() -> HomeTable {
         let home = |slot| if slot % 4 == 0 { node(0) } else { node(5) };
-        HomeTable::new([(node(0), 1), (node(5), 3)], home).expect("valid")
-    }
-
-    #[test]
-    fn a_table_has_nodes_with_1_to_64_shards_and_homes_among_them() {
-        let of_shards = |count| HomeTable::new([(node(1), count)], |_| node(1));
-        assert_eq!((of_shards(0), of_shards(65)), (None, None));
-        assert!(of_shards(1).is_some() && of_shards(64).is_some());
-        assert_eq!(table().nodes().collect::<Vec<_>>(), [(node(0), 1), (node(5), 3)]);
-        let last_is_elsewhere = |slot| node(if slot == SLOTS - 1 { 2 } else { 1 });
-        assert_eq!(HomeTable::new([(node(1), 1)], last_is_elsewhere), None);
+        HomeTable::new(1, [(node(0), 1), (node(5), 3)], home).expect("valid")
     }
 
     #[test]
@@ -149,7 +187,7 @@ mod tests {
         let shards = [(0, 0, 1), (5, 0, 3), (5, 1, 3), (5, 2, 3)].map(|(of, number, count)| {
             let own = ShardId::of_node(node(of), number).expect("valid");
             let placement = Placement::new(own, count, 7).expect("valid");
-            (own, Homes::new(placement, Some(table())))
+            (own, Homes::new(placement, Some(table()), false))
         });
         let mut users = [0; 4];
         for name in (0..400).map(|name| alloc::format!("n{name}")) {
@@ -176,7 +214,7 @@ mod tests {
     fn without_a_cluster_homes_are_in_the_node() {
         let own = ShardId::new(1).expect("valid");
         let placement = Placement::new(own, 2, 7).expect("valid");
-        let homes = Homes::new(placement, None);
+        let homes = Homes::new(placement, None, false);
         for name in (0..100).map(|name| alloc::format!("u{name}")) {
             let home = placement.other_of_user(&app_id(), &name);
             assert_eq!(homes.other_of_user(&app_id(), &name), home);

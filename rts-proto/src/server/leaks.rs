@@ -41,12 +41,15 @@ fn kept(server: &Server) -> Kept {
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 10] = [
+const EMPTY_BETWEEN_INPUTS: [&str; 13] = [
     "apps with owners",
+    "bytes held for owners",
     "apps with grants",
     "apps with asking logins",
-    "bytes held for owners",
     "entries to itself",
+    "entries ahead",
+    "entries to unserved homes",
+    "bytes of held entries",
     "bundles",
     "entries for other shards",
     "acknowledged sends",

@@ -27,10 +27,9 @@ impl JoinAsked {
 }
 
 impl Server {
-    /// A session of another shard asks to join.
+    /// A session of any shard asks to join.
     pub(super) fn join_for_peer(&mut self, app_id: &AppId, asked: JoinAsked) {
         let JoinAsked { session, ticket, .. } = asked;
-        let Some(shard) = self.shared.sessions.other_shard_of(session) else { return };
         let (room, is_charged) = (asked.room.clone(), asked.is_charged());
         match self.enter(app_id, &asked) {
             Ok(entered) => {
@@ -39,13 +38,13 @@ impl Server {
                     Entered::New | Entered::Back => self.rooms.names(app_id, &room, &asked.uid),
                 };
                 let entry = Entry::Joined { room, session, ticket, entered, names, is_charged };
-                self.shared.send_to_shard(shard, entry);
+                self.shared.answer_session(session, entry);
                 self.announce_entered(app_id, asked, entered);
             }
             Err((state, refusal)) => {
                 let entry =
                     Entry::JoinRefused { room, session, ticket, state, refusal, is_charged };
-                self.shared.send_to_shard(shard, entry);
+                self.shared.answer_session(session, entry);
             }
         }
     }
@@ -123,7 +122,7 @@ impl Server {
         self.shared.push_to_each(room.others(number), &frame.encode());
     }
 
-    /// A session of another shard asks to leave. A later session of the user may be a member.
+    /// A session of any shard asks to leave. A later session of the user may be a member.
     pub(super) fn leave_for_peer(
         &mut self,
         app_id: &AppId,
@@ -136,12 +135,10 @@ impl Server {
             let (shared, tallies) = (&mut self.shared, &mut self.tallies);
             self.rooms.remove(shared, tallies, app_id, &room, uid, LeaveReason::Left);
         }
-        if let Some(shard) = self.shared.sessions.other_shard_of(session) {
-            self.shared.send_to_shard(shard, Entry::Left { room, session, ticket });
-        }
+        self.shared.answer_session(session, Entry::Left { room, session, ticket });
     }
 
-    /// A session of another shard ended.
+    /// A session of any shard ended.
     pub(super) fn member_gone(
         &mut self,
         app_id: &AppId,
@@ -154,7 +151,7 @@ impl Server {
         let (shared, tallies) = (&mut self.shared, &mut self.tallies);
         match end {
             MemberEnd::WaitsUntil(_) if !is_member => {
-                rooms::count_orphan_out(shared, tallies, app_id, room, uid);
+                rooms::count_orphan(shared, tallies, app_id, room, uid, false);
             }
             MemberEnd::Ends(_) if !is_member => {}
             // The shard of the session has counted it.
@@ -167,7 +164,7 @@ impl Server {
         }
     }
 
-    /// A session of another shard needs the names of the members again.
+    /// A session of any shard needs the names of the members again.
     pub(super) fn names_asked(
         &mut self,
         app_id: &AppId,
@@ -177,11 +174,9 @@ impl Server {
         ticket: u64,
     ) {
         // A session that is not a member was notified, and does not wait.
-        if self.is_member(app_id, &room, session, uid)
-            && let Some(shard) = self.shared.sessions.other_shard_of(session)
-        {
+        if self.is_member(app_id, &room, session, uid) {
             let names = self.rooms.names(app_id, &room, uid);
-            self.shared.send_to_shard(shard, Entry::Names { room, session, ticket, names });
+            self.shared.answer_session(session, Entry::Names { room, session, ticket, names });
         }
     }
 

@@ -102,6 +102,11 @@ impl Server {
         let now = shared.now();
         let outbox = shared.outbox.settled(&mut shared.sessions, now);
         let sender = shared.sessions.get(origin.session)?;
+        if shard == shared.config.placement.own() {
+            let (app_id, frame) =
+                (sender.app_id().clone(), wire::delivery(sender.uid(), payload, config));
+            return shared.hold_message(shard, &app_id, origin, to, config, &frame);
+        }
         let frame = wire::Delivery::new(sender.uid(), payload, config);
         outbox.deliveries_in(shard, sender.app_id()).push_new(origin, config, to, frame);
         None
@@ -150,7 +155,7 @@ impl Server {
     }
 
     /// The result of a message from any shard is known.
-    fn delivery_decided(
+    pub(super) fn delivery_decided(
         &mut self,
         origin: Origin,
         to: &str,
@@ -312,10 +317,11 @@ impl Server {
             None => BroadcastCode::NotInRoom,
         };
         if code == BroadcastCode::Ok {
+            self.broadcast_answered(session, &room_id);
             self.shared.add_outcome(session, Outcome::Broadcast(room_id, code, id));
-        } else if let Some(shard) = self.shared.sessions.other_shard_of(session) {
+        } else {
             self.shared
-                .send_to_shard(shard, Entry::NotBroadcast { session, room: room_id, id, code });
+                .answer_session(session, Entry::NotBroadcast { session, room: room_id, id, code });
         }
     }
 

@@ -19,7 +19,9 @@ mod observe;
 // Types that parts exchange.
 mod allowance;
 mod by_user;
+mod changes;
 mod deadlines;
+mod home_table;
 mod homes;
 mod keys;
 mod placement;
@@ -38,6 +40,7 @@ mod bans;
 mod claims;
 mod directory;
 mod grants;
+mod held;
 mod links;
 mod posts;
 mod room;
@@ -51,19 +54,24 @@ mod welcomes;
 mod shard;
 
 mod arrivals;
+mod asking;
 mod back_end;
 mod closing;
 mod ending;
 mod frames;
+mod holding;
 mod lists;
 mod login;
 mod members;
 mod membership;
 mod messages;
+mod moving;
+mod next_home;
 mod owning;
 mod peer;
 mod put_out;
 mod removals;
+mod removed_nodes;
 mod routing;
 mod status;
 mod turn;
@@ -82,12 +90,12 @@ pub use command::{Command, Returned};
 pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
-pub use homes::{HomeTable, SLOTS};
+pub use home_table::{HomeTable, SLOTS};
 pub use io::{
-    AskedLogin, BadDelivery, Credentials, Deliveries, Delivery, Denial, Detail, Entered, Entry,
-    Forbidden, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Names, Notice, NoticeLevel,
-    Opened, Output, Ownership, PassedOn, Post, PostProgress, Rate, Refusal, Report, Resumption,
-    Target, Tenure, UsedRates, Verdict,
+    AskedLogin, BadDelivery, Candidate, Credentials, Deliveries, Delivery, Denial, Detail, Entered,
+    Entry, Forbidden, HomesStep, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Moved,
+    MovedMember, MovedOwner, Names, Notice, NoticeLevel, Opened, Output, Ownership, PassedOn, Post,
+    PostProgress, Rate, Refusal, Report, Resumption, Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
 pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::io::Entry;
+use super::held::HeldEntry;
+use super::io::{Entry, Moved};
 use super::keys::Origin;
 use super::members::JoinAsked;
 use super::placement::ShardId;
-use super::rooms;
 use super::shard::Server;
 use super::unreliable::Unreliable;
 use super::welcomes::List;
@@ -18,18 +18,61 @@ impl Server {
     // Kept out of the path of a node with one shard.
     #[inline(never)]
     pub(super) fn entries_arrived(&mut self, from: ShardId, entries: Vec<Entry>) {
+        // A node that was removed has no sessions and no homes any more.
+        if !self.shared.homes.has(from) {
+            return;
+        }
         let mut app_id = None;
         let mut unreliable = Unreliable::default();
         for entry in entries {
             match entry {
                 Entry::InApp(named) => app_id = Some(named),
-                entry => {
-                    if let Some(entry) = self.session_entry(entry)
-                        && let Some(app_id) = &app_id
-                    {
-                        self.app_entry(from, app_id, entry, &mut unreliable);
-                    }
-                }
+                entry => self.entry_arrived(from, app_id.as_ref(), entry, &mut unreliable),
+            }
+            self.end_overrun();
+            self.handle_own_entries();
+        }
+    }
+
+    /// Handles an entry of another shard, or keeps it until this shard has the same table.
+    fn entry_arrived(
+        &mut self,
+        from: ShardId,
+        app_id: Option<&AppId>,
+        entry: Entry,
+        unreliable: &mut Unreliable,
+    ) {
+        if self.shared.homes.is_behind(from) {
+            let app_id = app_id.cloned();
+            return self.shared.held.add_ahead(HeldEntry { from, app_id, entry });
+        }
+        if let Entry::HomesReached { epoch, step } = entry {
+            return self.shared.homes.reached(from, epoch, step);
+        }
+        if let Some(entry) = self.session_entry(entry)
+            && let Some(app_id) = app_id
+        {
+            self.app_entry(from, app_id, entry, unreliable);
+        }
+    }
+
+    /// This shard has a later table: handles the entries that waited for it.
+    pub(super) fn handle_ahead(&mut self) {
+        let mut unreliable = Unreliable::default();
+        for HeldEntry { from, app_id, entry } in self.shared.held.take_ahead() {
+            self.entry_arrived(from, app_id.as_ref(), entry, &mut unreliable);
+            self.end_overrun();
+            self.handle_own_entries();
+        }
+    }
+
+    /// This shard decides about all names whose home it is: handles the entries that waited for
+    /// that. What they lead to waits behind them.
+    pub(super) fn handle_unserved(&mut self) {
+        let mut unreliable = Unreliable::default();
+        while let Some(HeldEntry { app_id, entry, .. }) = self.shared.held.next_unserved() {
+            if let Some(app_id) = &app_id {
+                self.handle_app_entry(app_id, entry, &mut unreliable);
             }
             self.end_overrun();
             self.handle_own_entries();
@@ -40,7 +83,11 @@ impl Server {
     pub(super) fn handle_own_entries(&mut self) {
         let own = self.shared.config.placement.own();
         while let Some((app_id, entry)) = self.shared.to_self.next() {
-            self.app_entry(own, &app_id, entry, &mut Unreliable::default());
+            if let Some(entry) = self.session_entry(entry)
+                && let Some(app_id) = &app_id
+            {
+                self.app_entry(own, app_id, entry, &mut Unreliable::default());
+            }
             self.end_overrun();
         }
     }
@@ -79,7 +126,7 @@ impl Server {
         None
     }
 
-    /// Handles an entry about a user or a room of this shard.
+    /// Handles an entry about a user or a room of this shard, or keeps it until this shard decides.
     fn app_entry(
         &mut self,
         from: ShardId,
@@ -87,8 +134,33 @@ impl Server {
         entry: Entry,
         unreliable: &mut Unreliable,
     ) {
+        let entry = match self.shared.homes.are_changing() {
+            true => self.hold(from, app_id, entry),
+            false => Some(entry),
+        };
+        if let Some(entry) = entry {
+            self.handle_app_entry(app_id, entry, unreliable);
+        }
+    }
+
+    pub(super) fn handle_app_entry(
+        &mut self,
+        app_id: &AppId,
+        entry: Entry,
+        unreliable: &mut Unreliable,
+    ) {
         match entry {
-            Entry::Ownership(entry) => self.ownership_arrived(from, app_id, entry),
+            Entry::Moved(moved) => match *moved {
+                // It is older than what waits here until this shard decides.
+                Moved::Held(passed_on) => {
+                    self.handle_app_entry(app_id, passed_on.into(), unreliable);
+                }
+                Moved::User { uid, owner, left } => self.user_moved_here(app_id, uid, owner, left),
+                Moved::Members { room, used, members } => {
+                    self.members_moved_here(app_id, &room, used, members);
+                }
+            },
+            Entry::Ownership(entry) => self.ownership_arrived(app_id, entry),
             Entry::PassedOn(passed_on) => self.passed_on(app_id, passed_on, unreliable),
             Entry::Deliver(deliveries) => {
                 for delivery in deliveries.iter() {
@@ -99,9 +171,11 @@ impl Server {
             Entry::QueryStatus { session, query, uid } => {
                 self.query_status_for_peer(session, query, app_id, &uid);
             }
-            Entry::OrphanGone { .. } if planted(Bug::OrphanCountKept) => {}
-            Entry::OrphanGone { room, uid } => {
-                rooms::count_orphan_out(&mut self.shared, &mut self.tallies, app_id, &room, &uid);
+            Entry::Orphan { .. } if planted(Bug::OrphanCountKept) => {}
+            Entry::Orphan { room, uid, waits } => {
+                if !self.shared.tell_owner_of_orphan(app_id, &room, &uid, waits) {
+                    self.tallies.count_orphan(&mut self.shared, app_id, &uid, &room, waits);
+                }
             }
             Entry::Join { room, session, uid, ticket, business_id, permit } => {
                 let asked = JoinAsked { room, session, uid, ticket, business_id, permit };
@@ -125,6 +199,7 @@ impl Server {
             }
             // Handled before. Without a wildcard, a new entry cannot be forgotten.
             Entry::InApp(_)
+            | Entry::HomesReached { .. }
             | Entry::Outcomes(_)
             | Entry::NotDelivered { .. }
             | Entry::NotBroadcast { .. }

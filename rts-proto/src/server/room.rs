@@ -100,7 +100,30 @@ impl Room {
         config: &Config,
         now: Instant,
     ) {
-        self.members.insert(uid, Member::Here(number));
+        self.insert(uid, Member::Here(number), audience, config, now);
+    }
+
+    /// Adds a member that waits for a session.
+    pub(super) fn add_waiting(
+        &mut self,
+        uid: UserId,
+        deadline: Deadline,
+        audience: Audience,
+        config: &Config,
+        now: Instant,
+    ) {
+        self.insert(uid, Member::Away(Away::Until(deadline)), audience, config, now);
+    }
+
+    fn insert(
+        &mut self,
+        uid: UserId,
+        member: Member,
+        audience: Audience,
+        config: &Config,
+        now: Instant,
+    ) {
+        self.members.insert(uid, member);
         self.audience = audience;
         if self.members.len() == NOTICE_MEMBERS_MAX {
             self.broadcasts.set_rate(config.large_room_broadcasts_per_second, now);
@@ -152,6 +175,15 @@ impl Room {
             Some(Member::Away(Away::Until(deadline))) => deadline.at() == until,
             Some(Member::Away(Away::ForEver) | Member::Here(_)) | None => false,
         }
+    }
+
+    /// What is used up of the rate of broadcasts, in millionths of a broadcast.
+    pub(super) fn used(&self, now: Instant) -> u64 {
+        self.broadcasts.used(now)
+    }
+
+    pub(super) fn set_used(&mut self, used: u64) {
+        self.broadcasts.set_used(used);
     }
 
     /// All members of a room that ended.

@@ -156,6 +156,24 @@ impl SessionRooms {
         self.by_id.into_iter().filter(move |(_, known)| is_to_know(known)).map(|(room, _)| room)
     }
 
+    /// The rooms of which the session is a member.
+    pub(super) fn joined_rooms(&self) -> impl Iterator<Item = &RoomId> {
+        self.by_id.iter().filter(|(_, known)| known.is_member).map(|(room, _)| room)
+    }
+
+    /// The homes of some rooms are gone, with the answers that they owe. Returns whether the
+    /// session waits for the answer to a join or a leave.
+    pub(super) fn answers_lost(&mut self, is_lost: impl Fn(&RoomId) -> bool) -> bool {
+        let mut waits = false;
+        for (room, known) in &mut self.by_id {
+            if is_lost(room) {
+                waits |= known.is_asked();
+                known.broadcasts = 0;
+            }
+        }
+        waits
+    }
+
     fn change(&mut self, room: &RoomId, change: impl FnOnce(&mut Known)) {
         if let Some(known) = self.by_id.get_mut(room) {
             change(known);

@@ -6,9 +6,12 @@ use super::config::Config;
 use super::deadlines::Deadlines;
 use super::directory::{Directory, Route};
 use super::grants::Grants;
+use super::held::{Held, HeldEntry};
 use super::homes::Homes;
-use super::io::{Detail, Entry, Forbidden, Notice, NoticeLevel, Output, PassedOn, Rate, Report};
-use super::keys::{Outcome, SessionNumber};
+use super::io::{
+    Deliveries, Detail, Entry, Forbidden, Notice, NoticeLevel, Output, PassedOn, Rate, Report,
+};
+use super::keys::{Origin, Outcome, SessionNumber};
 use super::outbox::Outbox;
 use super::placement::ShardId;
 use super::session::Session;
@@ -16,8 +19,9 @@ use super::sessions::Sessions;
 use super::to_self::ToSelf;
 #[cfg(test)]
 use crate::kept::Kept;
+use crate::limits::HELD_BYTES_MAX;
 use crate::wire::Frame;
-use crate::{AppId, Instant, LinkId, RoomId, UserId};
+use crate::{AppId, Instant, LinkId, MessageConfig, RoomId, SendCode, UserId};
 use bytes::Bytes;
 
 /// Shows that the caller is a [turn](super::turn) of the shard. Only a turn has such a type.
@@ -32,6 +36,7 @@ pub(super) struct Shared {
     pub(super) directory: Directory,
     pub(super) grants: Grants,
     pub(super) to_self: ToSelf,
+    pub(super) held: Held,
     pub(super) sessions: Sessions,
     pub(super) deadlines: Deadlines,
     pub(super) outbox: Outbox,
@@ -42,7 +47,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: Config) -> Self {
         let sessions = Sessions::new(config.placement.own());
-        let homes = Homes::new(config.placement, config.homes.clone());
+        let homes = Homes::new(config.placement, config.homes.clone(), config.joins_cluster);
         let seed = config.placement.seed();
         Self {
             config,
@@ -51,6 +56,7 @@ impl Shared {
             directory: Directory::new(seed),
             grants: Grants::new(seed),
             to_self: ToSelf::default(),
+            held: Held::default(),
             sessions,
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
@@ -123,12 +129,47 @@ impl Shared {
         self.outbox.send_to_shard(&mut self.sessions, self.now, to, None, entry);
     }
 
-    /// Sends an entry to the shard of a user or a room.
+    /// Sends an entry to the shard of a session, which may be this one.
+    pub(super) fn answer_session(&mut self, session: SessionNumber, entry: Entry) {
+        match self.sessions.other_shard_of(session) {
+            Some(shard) => self.send_to_shard(shard, entry),
+            None => self.to_self.add_for_session(entry),
+        }
+    }
+
+    /// Keeps a message to a user whose home this shard is, and about whom it does not decide yet.
+    /// The result, if too much waits.
+    pub(super) fn hold_message(
+        &mut self,
+        from: ShardId,
+        app_id: &AppId,
+        origin: Origin,
+        to: &str,
+        config: MessageConfig,
+        frame: &[u8],
+    ) -> Option<SendCode> {
+        if self.held.bytes() > HELD_BYTES_MAX {
+            return Some(SendCode::Broken);
+        }
+        let Ok(to) = UserId::new(to) else { return Some(SendCode::ReceiverNotFound) };
+        let mut deliveries = Deliveries::default();
+        deliveries.push(origin.session, origin.id, config, &to, frame);
+        let (app_id, entry) = (Some(app_id.clone()), Entry::Deliver(deliveries));
+        self.held.add_unserved(HeldEntry { from, app_id, entry });
+        None
+    }
+
+    /// Sends an entry to the home of a user or a room, as [`Homes`] tells it, or to an owner. If
+    /// that is this shard, it waits until this shard decides.
     pub(super) fn send_in_app(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
+        if to == self.config.placement.own() {
+            let app_id = Some(app_id.clone());
+            return self.held.add_unserved(HeldEntry { from: to, app_id, entry });
+        }
         self.outbox.send_to_shard(&mut self.sessions, self.now, to, Some(app_id), entry);
     }
 
-    /// Sends an entry to the shard of a user, a room or a login, which may be this one.
+    /// Sends an entry to the owner of a user or to the shard of a login, which may be this one.
     pub(super) fn send_to_any(&mut self, to: ShardId, app_id: &AppId, entry: Entry) {
         match to == self.config.placement.own() {
             true => self.to_self.add(app_id, entry),
@@ -136,29 +177,49 @@ impl Shared {
         }
     }
 
-    /// Tells the shard of a user's session, or the user's home, that a membership no longer waits
-    /// for the user. False if this shard itself counts such memberships of the user.
-    pub(super) fn orphan_gone_elsewhere(
+    /// Tells the shard of a user's session, or the user's home, that a membership waits for the
+    /// user, or no longer. False if this shard itself counts such memberships of the user.
+    pub(super) fn tell_of_orphan(
         &mut self,
         app_id: &AppId,
         room: &RoomId,
         uid: &UserId,
+        waits: bool,
     ) -> bool {
-        let (room, of) = (room.clone(), uid.clone());
+        let (at, of) = (room.clone(), uid.clone());
         if let Some(home) = self.homes.other_of_user(app_id, uid.as_str()) {
-            self.send_in_app(home, app_id, Entry::OrphanGone { room, uid: of });
+            self.send_in_app(home, app_id, Entry::Orphan { room: at, uid: of, waits });
             return true;
         }
+        self.tell_owner_of_orphan(app_id, room, uid, waits)
+    }
+
+    /// The same, at the user's home.
+    pub(super) fn tell_owner_of_orphan(
+        &mut self,
+        app_id: &AppId,
+        room: &RoomId,
+        uid: &UserId,
+        waits: bool,
+    ) -> bool {
+        let (room, of) = (room.clone(), uid.clone());
+        let passed_on = PassedOn::Orphan { room: room.clone(), uid: of.clone(), waits };
         match self.directory.route(app_id, uid.as_str()) {
             Route::Owner(owner) if owner != self.config.placement.own() => {
-                let passed_on = PassedOn::OrphanGone { room, uid: of };
                 self.send_in_app(owner, app_id, Entry::PassedOn(passed_on));
                 true
             }
             Route::Held => {
-                let passed_on = PassedOn::OrphanGone { room, uid: of };
                 self.directory.hold(app_id, uid.as_str(), passed_on);
                 true
+            }
+            // The count follows the release, which is on its way to the next home.
+            Route::Owner(_) if self.grants.of(app_id, uid).is_none() => {
+                let next = self.homes.other_of_user(app_id, uid.as_str());
+                next.is_some_and(|home| {
+                    self.send_in_app(home, app_id, Entry::Orphan { room, uid: of, waits });
+                    true
+                })
             }
             Route::Owner(_) | Route::Nobody => false,
         }
@@ -284,12 +345,13 @@ impl Shared {
             directory,
             grants,
             to_self,
+            held,
             sessions,
             deadlines,
             outbox,
             notice_level: _,
         } = self;
-        let of_cluster = [directory.kept(), grants.kept(), to_self.kept()].concat();
+        let of_cluster = [directory.kept(), grants.kept(), to_self.kept(), held.kept()].concat();
         [of_cluster, sessions.kept(), deadlines.kept(), outbox.kept()].concat()
     }
 }

@@ -39,6 +39,8 @@ struct Tally {
     /// Rooms in which a membership waits for the user. One room counts more than once when its
     /// shard has yet to report how a former wait ended.
     orphans: BTreeMap<RoomId, u32>,
+    /// In a cluster, when all of them are over. A report of that may be lost with a node.
+    orphans_until: Instant,
     /// When the tally is checked next, if it has to be.
     due: Option<Deadline>,
 }
@@ -60,6 +62,7 @@ impl Tally {
             queue: VecDeque::new(),
             allowance: None,
             orphans: BTreeMap::new(),
+            orphans_until: Instant::ORIGIN,
             due: None,
         }
     }
@@ -82,12 +85,13 @@ impl Tally {
         if has_turn { self.queue.pop_front() } else { None }
     }
 
-    /// When the next login has its turn, or else when all rates are full again.
+    /// When the next login has its turn, or else when all rates are full again and all memberships
+    /// have waited long enough.
     fn next_look(&self) -> Instant {
         let full_at = self.allowance.as_ref().map(|allowance| allowance.full_at());
         match self.queue.is_empty() {
             false => self.logins.ready_at(),
-            true => self.logins.full_at().max(full_at.unwrap_or_default()),
+            true => self.logins.full_at().max(full_at.unwrap_or_default()).max(self.orphans_until),
         }
     }
 }
@@ -177,12 +181,44 @@ impl Tallies {
 
     pub(super) fn count_orphan_in(
         &mut self,
-        shared: &Shared,
+        shared: &mut Shared,
         app_id: &AppId,
         uid: &UserId,
         room: RoomId,
     ) {
-        *self.tally_or_new(shared, app_id, uid).orphans.entry(room).or_default() += 1;
+        self.add_orphans(shared, app_id, uid, room, 1);
+    }
+
+    fn add_orphans(
+        &mut self,
+        shared: &mut Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        room: RoomId,
+        count: u32,
+    ) {
+        let tally = self.tally_or_new(shared, app_id, uid);
+        *tally.orphans.entry(room).or_default() += count;
+        if shared.homes.are_in_cluster() {
+            // Twice: a report of its end may take some time.
+            tally.orphans_until = shared.now() + 2 * shared.config.session_grace;
+            self.arm(shared, app_id, uid);
+        }
+    }
+
+    /// A membership of the user waits for a session, or no longer.
+    pub(super) fn count_orphan(
+        &mut self,
+        shared: &mut Shared,
+        app_id: &AppId,
+        uid: &UserId,
+        room: &RoomId,
+        waits: bool,
+    ) {
+        match waits {
+            true => self.count_orphan_in(shared, app_id, uid, room.clone()),
+            false => self.count_orphan_out(app_id, uid, room),
+        }
     }
 
     pub(super) fn count_orphan_out(&mut self, app_id: &AppId, uid: &UserId, room: &RoomId) {
@@ -194,6 +230,30 @@ impl Tallies {
         }
         if tally.orphans.is_empty() && tally.due.is_none() {
             self.forget(app_id, uid);
+        }
+    }
+
+    /// Users with something left of their sessions, in the order of their apps and ids.
+    pub(super) fn with_left(&self) -> Vec<(AppId, UserId)> {
+        let mut users = Vec::new();
+        for (app_id, tallies) in &self.apps {
+            let has_left = |uid: &UserId| {
+                let tally = tallies.get(uid);
+                tally.is_some_and(|tally| !tally.orphans.is_empty() || tally.allowance.is_some())
+            };
+            let uids = tallies.sorted_keys().into_iter().filter(has_left);
+            users.extend(uids.map(|uid| (app_id.clone(), uid)));
+        }
+        users
+    }
+
+    /// The home of a room is gone, with its reports about former waits of a user: what it waits for
+    /// counts once.
+    pub(super) fn count_orphan_once(&mut self, app_id: &AppId, uid: &UserId, room: &RoomId) {
+        if let Some(tally) = self.tally(app_id, uid)
+            && let Some(count) = tally.orphans.get_mut(room)
+        {
+            *count = 1;
         }
     }
 
@@ -225,7 +285,7 @@ impl Tallies {
         left: LeftBehind,
     ) {
         for (room, count) in left.orphans {
-            *self.tally_or_new(shared, app_id, uid).orphans.entry(room).or_default() += count;
+            self.add_orphans(shared, app_id, uid, room, count);
         }
         if let Some(used) = left.used {
             let allowance = Allowance::with_used(&shared.config, shared.now(), &used);
@@ -247,6 +307,9 @@ impl Tallies {
         let Some(tally) = self.tally(app_id, uid) else { return };
         if tally.due.is_none() {
             tally.allowance = None;
+            if shared.homes.are_in_cluster() {
+                tally.orphans.clear();
+            }
             if tally.orphans.is_empty() {
                 self.forget(app_id, uid);
             }

@@ -10,11 +10,17 @@ use crate::kept::Kept;
 
 /// They are handled behind what is being handled, so that none begins in the middle of it.
 #[derive(Debug, Default)]
-pub(super) struct ToSelf(VecDeque<(AppId, Entry)>);
+pub(super) struct ToSelf(VecDeque<(Option<AppId>, Entry)>);
 
 impl ToSelf {
+    /// Adds an entry about an app.
     pub(super) fn add(&mut self, app_id: &AppId, entry: Entry) {
-        self.0.push_back((app_id.clone(), entry));
+        self.0.push_back((Some(app_id.clone()), entry));
+    }
+
+    /// Adds an entry about a session.
+    pub(super) fn add_for_session(&mut self, entry: Entry) {
+        self.0.push_back((None, entry));
     }
 
     #[inline]
@@ -23,7 +29,7 @@ impl ToSelf {
     }
 
     /// The next entry to handle.
-    pub(super) fn next(&mut self) -> Option<(AppId, Entry)> {
+    pub(super) fn next(&mut self) -> Option<(Option<AppId>, Entry)> {
         self.0.pop_front()
     }
 

@@ -34,6 +34,7 @@ impl Server {
             }
             Input::HandedOver(link, opened) => self.link_handed_over(link, &opened),
             Input::Peer(from, entries) => self.entries_arrived(from, entries),
+            Input::HomesChanged(table) => self.homes_changed(*table),
             Input::PeerCongested(shard, is_congested) => {
                 self.shared.outbox.set_congested(shard, is_congested);
             }
@@ -83,14 +84,20 @@ impl Server {
         self.pass_time(now);
     }
 
-    /// Does what the latest step has left: ends the sessions without space, and handles the entries
-    /// of this shard for itself.
+    /// Does what the latest step has left: ends the sessions without space, handles the entries of
+    /// this shard for itself, and takes steps of a change of homes.
     #[inline]
     fn finish(&mut self) {
         // Nearly no step leaves anything.
-        if self.shared.outbox.has_overrun() || !self.shared.to_self.is_empty() {
+        while self.is_unfinished() {
             self.finish_now();
         }
+    }
+
+    #[inline]
+    fn is_unfinished(&self) -> bool {
+        let shared = &self.shared;
+        shared.outbox.has_overrun() || !shared.to_self.is_empty() || shared.homes.have_news()
     }
 
     #[cold]
@@ -98,6 +105,7 @@ impl Server {
     fn finish_now(&mut self) {
         self.end_overrun();
         self.handle_own_entries();
+        self.change_homes();
     }
 
     /// Moves time on. Everything that is due by now is handled before the new input. Broadcasts may

@@ -1,24 +1,44 @@
 //! In a cluster, the home of a user decides which shard owns the user.
 
-use super::directory::{Candidate, Step};
+use super::directory::{Route, Step};
 use super::ending::End;
-use super::io::{Denial, Entry, LeftBehind, Ownership, Tenure};
-use super::placement::ShardId;
+use super::io::{Candidate, Denial, Entry, LeftBehind, Ownership, Tenure};
 use super::shard::Server;
+use super::shared::Shared;
+use super::unreliable::Unreliable;
 use crate::{AppId, UserId};
 
 impl Server {
     fn user_asked_for(&mut self, app_id: &AppId, uid: &UserId, candidate: Candidate) {
-        if let Some(step) = self.shared.directory.asked(app_id, uid, candidate) {
+        let never_granted = self.shared.directory.revoked_from(app_id, uid, candidate.shard);
+        let Shared { directory, homes, .. } = &mut self.shared;
+        if let Some(step) = directory.asked(homes, app_id, uid, candidate) {
             self.take_step(app_id, uid, step, None);
+        }
+        if let Some(tenure) = never_granted {
+            self.user_released(app_id, uid, tenure, LeftBehind::default());
         }
     }
 
-    fn user_released(&mut self, app_id: &AppId, uid: &UserId, tenure: Tenure, left: LeftBehind) {
-        let Some(steps) = self.shared.directory.released(app_id, uid, tenure) else { return };
+    pub(super) fn user_released(
+        &mut self,
+        app_id: &AppId,
+        uid: &UserId,
+        tenure: Tenure,
+        left: LeftBehind,
+    ) {
+        let Shared { directory, homes, .. } = &mut self.shared;
+        let Some(steps) = directory.released(homes, app_id, uid, tenure) else {
+            // What was known of the owner was lost with a node.
+            if directory.route(app_id, uid.as_str()) == Route::Nobody {
+                self.put_left(app_id, uid, left);
+            }
+            return;
+        };
         let displaced = left.displaced;
-        self.tallies.put_left(&mut self.shared, app_id, uid, left);
-        if steps.is_empty() && displaced.is_some() {
+        self.put_left(app_id, uid, left);
+        let has_next = steps.iter().any(|step| matches!(step, Step::Grant(..)));
+        if !has_next && displaced.is_some() {
             // Its session ended for a login that is gone as well.
             self.report_offline(app_id, uid, End::Dropped);
         }
@@ -28,20 +48,21 @@ impl Server {
     }
 
     fn user_kept(&mut self, app_id: &AppId, uid: &UserId, tenure: Tenure, denial: Denial) {
-        for step in self.shared.directory.denied(app_id, uid, tenure, denial) {
+        let Shared { directory, homes, .. } = &mut self.shared;
+        for step in directory.denied(homes, app_id, uid, tenure, denial) {
             self.take_step(app_id, uid, step, None);
         }
     }
 
     fn take_step(&mut self, app_id: &AppId, uid: &UserId, step: Step, displaced: Option<u64>) {
         match step {
-            Step::Grant(shard, tenure) => {
+            Step::Grant(shard, login, tenure) => {
                 let left = self.tallies.take_left(&self.shared, app_id, uid, displaced);
-                let grant = Ownership::Grant { uid: uid.clone(), tenure, left };
+                let grant = Ownership::Grant { uid: uid.clone(), login, tenure, left };
                 self.shared.send_to_any(shard, app_id, Entry::Ownership(grant));
             }
-            Step::Deny(shard, denial) => {
-                let deny = Ownership::Deny { uid: uid.clone(), denial };
+            Step::Deny(shard, login, denial) => {
+                let deny = Ownership::Deny { uid: uid.clone(), login, denial };
                 self.shared.send_to_any(shard, app_id, Entry::Ownership(deny));
             }
             Step::Revoke(owner, tenure, login) => {
@@ -53,19 +74,22 @@ impl Server {
                     self.shared.send_to_any(owner, app_id, Entry::PassedOn(passed_on));
                 }
             }
+            Step::Refuse(held) => {
+                for passed_on in held {
+                    self.passed_on(app_id, passed_on, &mut Unreliable::default());
+                }
+            }
         }
     }
 
     /// An entry about the owner of a user.
-    pub(super) fn ownership_arrived(&mut self, from: ShardId, app_id: &AppId, entry: Ownership) {
+    pub(super) fn ownership_arrived(&mut self, app_id: &AppId, entry: Ownership) {
         match entry {
-            Ownership::Ask { uid, login } => {
-                self.user_asked_for(app_id, &uid, Candidate { shard: from, login });
+            Ownership::Ask { uid, candidate } => self.user_asked_for(app_id, &uid, candidate),
+            Ownership::Grant { uid, login, tenure, left } => {
+                self.user_granted(app_id, uid, login, tenure, left);
             }
-            Ownership::Grant { uid, tenure, left } => {
-                self.user_granted(app_id, uid, tenure, left);
-            }
-            Ownership::Deny { uid, denial } => self.user_denied(app_id, &uid, denial),
+            Ownership::Deny { uid, login, denial } => self.user_denied(app_id, &uid, login, denial),
             Ownership::Revoke { uid, tenure, login } => {
                 self.user_revoked(app_id, &uid, tenure, login);
             }

@@ -114,6 +114,23 @@ impl Welcomes {
         }
     }
 
+    /// Homes of rooms have changed: names that were in this shard may be elsewhere.
+    pub(super) fn homes_changed(&mut self, shared: &Shared, rooms: &Rooms) {
+        for (number, waiting) in &mut self.waiting {
+            let Some(session) = shared.session(*number) else { continue };
+            let (app_id, uid) = session.user();
+            for answer in &mut waiting.answers {
+                if let List::Here = answer.list
+                    && shared.homes.other_of_room(&app_id, &answer.room).is_some()
+                    && let Some(room) = rooms.find(&app_id, &answer.room)
+                {
+                    let answer_bytes = answer_bytes(room.names(&uid));
+                    answer.list = List::Elsewhere { answer_bytes, names: None, is_asked: false };
+                }
+            }
+        }
+    }
+
     /// Whether answers of this session wait.
     #[inline]
     pub(super) fn has(&self, number: SessionNumber) -> bool {
@@ -213,12 +230,15 @@ fn try_answer(
         }
         List::Elsewhere { is_asked: true, .. } => return Err(WaitsFor::Names),
         List::Elsewhere { answer_bytes, is_asked, .. } => {
+            let Some(shard) = shared.homes.other_of_room(&app_id, id) else {
+                // Its home has become this shard.
+                *list = List::Here;
+                return try_answer(shared, rooms, number, asked);
+            };
             may_pay(shared, number, *answer_bytes)?;
-            if let Some(shard) = shared.homes.other_of_room(&app_id, id) {
-                *is_asked = true;
-                let (room, session, ticket) = (id.clone(), number, *ticket);
-                shared.send_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });
-            }
+            *is_asked = true;
+            let (room, session, ticket) = (id.clone(), number, *ticket);
+            shared.send_in_app(shard, &app_id, Entry::AskNames { room, session, uid, ticket });
             return Err(WaitsFor::Names);
         }
     };

@@ -33,4 +33,20 @@ proptest! {
             prop_assert_eq!(seen.without_pages(), expected.without_pages(), "at event {}: {:?}", number, event);
         }
     }
+
+    #[test]
+    fn a_cluster_whose_homes_move_does_what_one_node_does(
+        shape in prop::collection::vec(1_usize..=2, 2..=4),
+        events in prop::collection::vec((prop::option::weighted(0.2, any::<u64>()), client_event()), 1..80),
+    ) {
+        let mut one = World::new(1);
+        let mut cluster = World::cluster(&shape);
+        for (number, (moves, event)) in events.iter().enumerate() {
+            if let Some(seed) = moves {
+                cluster.node.move_homes(*seed);
+            }
+            let (expected, seen) = (one.happens(event), cluster.happens(event));
+            prop_assert_eq!(seen.without_pages(), expected.without_pages(), "at event {}: {:?}", number, event);
+        }
+    }
 }

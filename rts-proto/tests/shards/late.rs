@@ -2,24 +2,26 @@
 //! happens meanwhile, a user has at most one session, every send has one result and every join and
 //! leave one answer, messages arrive in order, and nothing of a user remains when all is over.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rts_proto::wire::Frame;
-use rts_proto::{MessageConfig, Payload};
+use rts_proto::MessageConfig;
 
 use crate::events::{AGAIN, Event, USERS, client_event, event};
-use crate::world::{Seen, World};
+use crate::seers::{Asked, Seers};
+use crate::world::World;
 
 const SHARDS: usize = 3;
 
-/// An event, entries that arrive, or a mailbox that becomes full or is full no more.
+/// An event, entries that arrive, a mailbox that becomes full or is full no more, homes that move,
+/// or a shard that learns of it.
 #[derive(Clone, Debug)]
 enum Step {
     Event(Event),
     Deliver(usize, usize),
     Congest(usize, usize, bool),
+    MoveHomes(u64),
+    GiveHomes(usize),
 }
 
 fn step(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Step> {
@@ -31,87 +33,13 @@ fn step(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A join or a leave, with its ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Asked {
-    Join(u64),
-    Leave(u64),
-}
-
-/// What the clients have seen so far.
-#[derive(Default)]
-struct Seers {
-    /// Results of sends and broadcasts, by id.
-    results: BTreeSet<u64>,
-    /// Joins and leaves that were answered, by ticket.
-    answers: BTreeSet<Asked>,
-    /// The latest reliable message from each user to each.
-    latest: BTreeMap<(usize, String), u64>,
-    /// The broadcasts of each room that its members have seen, as far as one user saw them.
-    runs: BTreeMap<(usize, String), Vec<u64>>,
-}
-
-impl Seers {
-    fn see(&mut self, seen: &Seen) -> Result<(), TestCaseError> {
-        for ((who, _), frames) in &seen.frames {
-            for frame in frames {
-                self.see_frame(*who, frame)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn see_frame(&mut self, who: usize, frame: &Frame) -> Result<(), TestCaseError> {
-        match frame {
-            Frame::SendResults { ids, .. } | Frame::BroadcastResults { ids, .. } => {
-                for id in ids {
-                    prop_assert!(self.results.insert(id.0), "two results of {}", id.0);
-                }
-            }
-            Frame::JoinAnswer { ticket, .. } => {
-                prop_assert!(self.answers.insert(Asked::Join(*ticket)), "two answers of {ticket}");
-            }
-            Frame::LeaveAnswer { ticket } => {
-                prop_assert!(self.answers.insert(Asked::Leave(*ticket)), "two answers of {ticket}");
-            }
-            Frame::Delivery { from, payload, config } if config.is_reliable() => {
-                let key = (who, from.as_str().to_owned());
-                let id = number(payload);
-                let before = self.latest.insert(key, id).unwrap_or(0);
-                prop_assert!(id > before, "{id} to {who} came behind {before}");
-            }
-            Frame::RoomDelivery { room, payload, .. } => {
-                let key = (who, room.as_str().to_owned());
-                self.runs.entry(key).or_default().push(number(payload));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// §6.6: two members see the broadcasts that both see in one order.
-    fn agree(&self) -> Result<(), TestCaseError> {
-        for ((_, room), run) in &self.runs {
-            let unique: BTreeSet<u64> = run.iter().copied().collect();
-            prop_assert_eq!(unique.len(), run.len(), "a broadcast came twice");
-            for ((_, other_room), other) in &self.runs {
-                if room != other_room {
-                    continue;
-                }
-                let both = |run: &[u64], other: &[u64]| -> Vec<u64> {
-                    run.iter().copied().filter(|id| other.contains(id)).collect()
-                };
-                prop_assert_eq!(both(run, other), both(other, run), "in room {}", room);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The number in a payload such as "m7".
-fn number(payload: &Payload) -> u64 {
-    let Payload::Text(text) = payload else { panic!("tests send texts") };
-    text[1..].parse().expect("a letter and a number")
+/// A step of a cluster whose homes move.
+fn moving_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => step(client_event()),
+        1 => any::<u64>().prop_map(Step::MoveHomes),
+        3 => (0..SHARDS).prop_map(Step::GiveHomes),
+    ]
 }
 
 fn is_send(event: &Event) -> bool {
@@ -147,10 +75,20 @@ proptest! {
         world.resumes_there = false;
         check(world, &steps)?;
     }
+
+    #[test]
+    fn late_entries_and_moving_homes_of_a_cluster_lose_double_and_leave_nothing(
+        shape in prop::sample::select(vec![vec![1, 1, 1], vec![2, 1], vec![1, 2]]),
+        steps in prop::collection::vec(moving_step(), 1..150),
+    ) {
+        let mut world = World::cluster(&shape);
+        world.resumes_there = false;
+        check(world, &steps)?;
+    }
 }
 
 fn check(mut world: World, steps: &[Step]) -> Result<(), TestCaseError> {
-    world.node.holds_entries = true;
+    (world.node.holds_entries, world.node.holds_homes) = (true, true);
     let mut seers = Seers::default();
     let (mut sends, mut questions) = (Vec::new(), Vec::new());
     for step in steps {
@@ -168,12 +106,22 @@ fn check(mut world: World, steps: &[Step]) -> Result<(), TestCaseError> {
                 world.node.deliver(*from, *to);
                 seers.see(&world.happens(&Event::Wait(0)))?;
             }
+            Step::MoveHomes(_) if !world.node.homes_are_settled() => {}
+            Step::MoveHomes(seed) => {
+                world.node.move_homes(*seed);
+            }
+            Step::GiveHomes(shard) => {
+                world.node.give_homes(*shard);
+                seers.see(&world.happens(&Event::Wait(0)))?;
+            }
         }
     }
+    world.node.give_all_homes();
     world.node.holds_entries = false;
     for (from, by) in (0..SHARDS).flat_map(|from| (1..SHARDS).map(move |by| (from, by))) {
         world.node.congest(from, (from + by) % SHARDS, false);
     }
+    seers.see(&world.happens(&Event::Wait(0)))?;
     // Users without a link come back. The messages to their former sessions have a result then.
     for who in world.without_link() {
         seers.see(&world.happens(&Event::LogIn(who)))?;

@@ -26,8 +26,16 @@ pub(crate) struct Node {
     servers: Vec<Server>,
     /// By number, the shards.
     ids: Vec<ShardId>,
-    /// The homes of a cluster.
+    /// The latest homes of a cluster.
     homes: Option<HomeTable>,
+    /// Tables of homes that shards have yet to get.
+    coming: BTreeMap<ShardId, VecDeque<HomeTable>>,
+    /// Whether they wait for [`Node::give_homes`].
+    pub(crate) holds_homes: bool,
+    /// The nodes of the latest table that each shard has.
+    known: BTreeMap<ShardId, Vec<NodeNumber>>,
+    next_node: usize,
+    config: Config,
     pub(crate) now: Instant,
     /// The shard of each link.
     links: BTreeMap<LinkId, ShardId>,
@@ -60,23 +68,24 @@ impl Node {
         };
         let ids = shape.iter().enumerate().flat_map(shards).collect();
         let nodes = shape.iter().enumerate().map(|(number, count)| (node(number), *count));
-        let homes = HomeTable::new(nodes, |slot| node(slot % shape.len())).expect("valid");
-        Self::of_shards(ids, Some(homes), config)
+        let homes = HomeTable::new(1, nodes, |slot| node(slot % shape.len())).expect("valid");
+        Self { next_node: shape.len(), ..Self::of_shards(ids, Some(homes), config) }
     }
 
     fn of_shards(ids: Vec<ShardId>, homes: Option<HomeTable>, config: &Config) -> Self {
-        let server = |own: &ShardId| {
-            let count = ids.iter().filter(|id| id.node() == own.node()).count();
-            let mut config = config.clone();
-            config.placement = Placement::new(*own, count, SEED).expect("valid");
-            config.homes = homes.clone();
-            config.reported_apps = [app()].into();
-            Server::new(config, 1)
-        };
+        let mut config = config.clone();
+        config.reported_apps = [app()].into();
+        config.homes = homes.clone();
+        let nodes: Vec<_> = homes.iter().flat_map(HomeTable::nodes).map(|(node, _)| node).collect();
         Self {
-            servers: ids.iter().map(server).collect(),
+            servers: ids.iter().map(|own| server(*own, &ids, &config)).collect(),
+            known: ids.iter().map(|id| (*id, nodes.clone())).collect(),
             ids,
             homes,
+            coming: BTreeMap::new(),
+            holds_homes: false,
+            next_node: 1,
+            config,
             now: Instant::from_millis(1),
             links: BTreeMap::new(),
             frames: BTreeMap::new(),
@@ -99,6 +108,11 @@ impl Node {
     /// The number of a shard.
     fn number(&self, shard: ShardId) -> usize {
         self.ids.iter().position(|id| *id == shard).expect("one of the shards")
+    }
+
+    /// The number of nodes of the cluster.
+    pub(crate) fn nodes(&self) -> usize {
+        self.node_list().len()
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
@@ -125,6 +139,103 @@ impl Node {
         let members = known.next()?.cloned().collect();
         assert!(known.next().is_none(), "{room} is in two shards");
         Some(members)
+    }
+
+    /// The homes move to drawn nodes of the cluster.
+    pub(crate) fn move_homes(&mut self, seed: u64) {
+        let nodes = self.node_list();
+        self.next_homes(&nodes, drawn(seed, &nodes));
+    }
+
+    /// All homes move to one node.
+    pub(crate) fn move_homes_to(&mut self, number: usize) {
+        let nodes = self.node_list();
+        self.next_homes(&nodes, |_| nodes[number].0);
+    }
+
+    /// A node joins the cluster, and some homes move.
+    pub(crate) fn add_node(&mut self, shards: usize, seed: u64) {
+        let mut nodes = self.node_list();
+        let node = NodeNumber::new(self.next_node).expect("few nodes");
+        self.next_node += 1;
+        nodes.push((node, shards));
+        self.next_homes(&nodes, drawn(seed, &nodes));
+        let of_node = (0..shards).map(|shard| ShardId::of_node(node, shard).expect("few shards"));
+        self.ids.extend(of_node.clone());
+        let mut config = self.config.clone();
+        (config.homes, config.joins_cluster) = (self.homes.clone(), true);
+        for own in of_node {
+            self.servers.push(server(own, &self.ids, &config));
+            self.known.insert(own, nodes.iter().map(|(node, _)| *node).collect());
+            self.drain(own);
+        }
+    }
+
+    /// A node of the cluster crashes. The others learn of it with the next table.
+    pub(crate) fn remove_node(&mut self, number: usize, seed: u64) {
+        let mut nodes = self.node_list();
+        let (gone, _) = nodes.remove(number);
+        let is_gone = |shard: &ShardId| shard.node() == gone;
+        let mut gone_servers = self.ids.iter().map(is_gone);
+        self.servers.retain(|_| !gone_servers.next().expect("one for each id"));
+        self.ids.retain(|id| !is_gone(id));
+        let links = self.links.iter().filter(|(_, shard)| is_gone(shard));
+        for link in links.map(|(link, _)| *link).collect::<Vec<_>>() {
+            self.links.remove(&link);
+            self.closed.entry(link).or_insert(None);
+        }
+        self.coming.retain(|shard, _| !is_gone(shard));
+        self.deadlines.retain(|shard, _| !is_gone(shard));
+        // What the node has sent may still arrive.
+        self.mailboxes.retain(|(_, to), _| !is_gone(to));
+        // Only the homes that the node had are others.
+        let former = self.homes.as_ref().expect("a cluster").home_nodes().to_vec();
+        let next = drawn(seed, &nodes);
+        let home = |slot: usize| if former[slot] == gone { next(slot) } else { former[slot] };
+        self.next_homes(&nodes, home);
+    }
+
+    /// Whether all shards have changed to the latest table.
+    pub(crate) fn homes_are_settled(&self) -> bool {
+        let latest = self.homes.as_ref().map(HomeTable::epoch);
+        self.servers.iter().all(|server| server.served_epoch() == latest)
+    }
+
+    fn node_list(&self) -> Vec<(NodeNumber, usize)> {
+        self.homes.as_ref().expect("a cluster").nodes().collect()
+    }
+
+    /// The next table of homes. All shards get it, now or with [`Node::give_homes`].
+    fn next_homes(&mut self, nodes: &[(NodeNumber, usize)], home: impl Fn(usize) -> NodeNumber) {
+        let epoch = self.homes.as_ref().map_or(0, HomeTable::epoch) + 1;
+        let table = HomeTable::new(epoch, nodes.iter().copied(), home).expect("valid");
+        self.homes = Some(table.clone());
+        for id in &self.ids {
+            self.coming.entry(*id).or_default().push_back(table.clone());
+        }
+        if !self.holds_homes {
+            self.give_all_homes();
+        }
+    }
+
+    /// Gives a shard the next table of homes. False if it has all of them.
+    pub(crate) fn give_homes(&mut self, shard: usize) -> bool {
+        let id = self.ids[shard];
+        let Some(coming) = self.coming.get_mut(&id) else { return false };
+        let table = coming.pop_front().expect("not empty");
+        if coming.is_empty() {
+            self.coming.remove(&id);
+        }
+        self.known.insert(id, table.nodes().map(|(node, _)| node).collect());
+        self.input(id, Input::HomesChanged(Box::new(table)));
+        true
+    }
+
+    /// Gives all shards all tables.
+    pub(crate) fn give_all_homes(&mut self) {
+        for shard in 0..self.len() {
+            while self.give_homes(shard) {}
+        }
     }
 
     fn home_of_user(&self, uid: &UserId) -> ShardId {
@@ -199,11 +310,15 @@ impl Node {
     }
 
     pub(crate) fn say_bytes(&mut self, link: LinkId, bytes: Bytes) {
-        self.input(self.links[&link], Input::Received(link, bytes));
+        if let Some(shard) = self.links.get(&link) {
+            self.input(*shard, Input::Received(link, bytes));
+        }
     }
 
     pub(crate) fn hang_up(&mut self, link: LinkId) {
-        self.input(self.links[&link], Input::Disconnected(link));
+        if let Some(shard) = self.links.get(&link) {
+            self.input(*shard, Input::Disconnected(link));
+        }
     }
 
     /// Time passes. Every shard does what is due at its moment.
@@ -238,7 +353,8 @@ impl Node {
 
     /// Ends bursts until no entry is under way, or only those that are held.
     pub(crate) fn end_burst(&mut self) {
-        loop {
+        for round in 0.. {
+            assert!(round < 1_000, "entries go round in circles");
             for number in 0..self.len() {
                 self.tick(number);
             }
@@ -251,15 +367,29 @@ impl Node {
     /// Gives all entries that are under way to their shards. False if there were none.
     fn deliver_all(&mut self) -> bool {
         let pairs: Vec<_> = self.mailboxes.keys().copied().collect();
-        for (from, to) in &pairs {
-            while self.deliver(self.number(*from), self.number(*to)) {}
+        let mut has_delivered = false;
+        for pair in pairs {
+            while self.deliver_to(pair) {
+                has_delivered = true;
+            }
         }
-        !pairs.is_empty()
+        has_delivered
     }
 
     /// Gives a shard the oldest entries from another one. False if there are none.
     pub(crate) fn deliver(&mut self, from: usize, to: usize) -> bool {
-        let pair = (self.ids[from], self.ids[to]);
+        self.deliver_to((self.ids[from], self.ids[to]))
+    }
+
+    fn deliver_to(&mut self, pair: (ShardId, ShardId)) -> bool {
+        // Entries of a node come behind the table that adds it.
+        let adds_node = |table: &HomeTable| table.nodes().any(|(node, _)| node == pair.0.node());
+        if self.is_cluster()
+            && !self.known[&pair.1].contains(&pair.0.node())
+            && self.coming.get(&pair.1).is_some_and(|coming| coming.iter().any(adds_node))
+        {
+            return false;
+        }
         let Some(mailbox) = self.mailboxes.get_mut(&pair) else { return false };
         let entries = mailbox.pop_front().expect("not empty");
         if mailbox.is_empty() {
@@ -324,6 +454,9 @@ impl Node {
                 }
                 Output::Peer(to, entries) => {
                     assert!(to != shard && !entries.is_empty());
+                    if !self.ids.contains(&to) {
+                        continue;
+                    }
                     self.mailboxes.entry((shard, to)).or_default().push_back(entries);
                 }
                 Output::Report(_, report) => self.reports.push(report),
@@ -338,6 +471,21 @@ impl Node {
             }
         }
     }
+}
+
+/// Drawn homes of slots, among these nodes.
+fn drawn(seed: u64, nodes: &[(NodeNumber, usize)]) -> impl Fn(usize) -> NodeNumber {
+    move |slot| {
+        let mixed = (seed ^ slot as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        nodes[(mixed >> 40) as usize % nodes.len()].0
+    }
+}
+
+fn server(own: ShardId, ids: &[ShardId], config: &Config) -> Server {
+    let count = ids.iter().filter(|id| id.node() == own.node()).count();
+    let mut config = config.clone();
+    config.placement = Placement::new(own, count, SEED).expect("valid");
+    Server::new(config, 1)
 }
 
 /// The shards of the first node.

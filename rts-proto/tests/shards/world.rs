@@ -203,7 +203,10 @@ impl World {
             Event::Wait(millis) => {
                 // Sessions that end at one moment may hear of one another, or not.
                 for who in 0..USERS {
-                    self.say(who, &[Frame::Ping]);
+                    // A client that has not logged in sends no pings.
+                    if self.clients.get(&who).is_some_and(|client| client.session != 0) {
+                        self.say(who, &[Frame::Ping]);
+                    }
                 }
                 self.node.wait(Duration::from_millis(*millis));
                 None

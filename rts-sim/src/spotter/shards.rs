@@ -89,8 +89,9 @@ impl Spotter {
             | PeerEntry::Frames
             | PeerEntry::NamesAsked
             | PeerEntry::StatusAsked
-            | PeerEntry::OrphanGone
-            | PeerEntry::Ownership => {}
+            | PeerEntry::Orphan
+            | PeerEntry::Ownership
+            | PeerEntry::Homes => {}
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use rts_proto::server::{
-    Denial, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Outcome, Ownership, PassedOn,
+    Denial, Entered, Entry, HomesStep, JoinPermit, JoinRefusal, MemberEnd, Moved, MovedMember,
+    Outcome, Ownership, PassedOn,
 };
 
 use crate::record::{
@@ -49,7 +50,7 @@ kinds! {
     }
     ServerInput {
         Tick Accepted Received Disconnected Accept Refuse Congested TargetChecked PostBegun
-        PostAnswered PostAnsweredBadly PostNotReached HandedOver Peer PeerCongested
+        PostAnswered PostAnsweredBadly PostNotReached HandedOver Peer PeerCongested HomesChanged
     }
     ServerCall {
         Shutdown Charge Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban BanLogin PutOut Revoke
@@ -57,13 +58,16 @@ kinds! {
     }
     Content { Text Binary }
     Entry {
-        InApp Deliver QueryStatus OrphanGone Join Leave Gone PutOut Broadcast AskNames Outcomes
+        InApp Deliver QueryStatus Orphan Join Leave Gone PutOut Broadcast AskNames Outcomes
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed Ownership
-        PassedOn
+        PassedOn HomesReached Moved
     }
     Ownership { Ask Grant Deny Revoke Release Keep }
     Denial { Overtaken Displaced NoGreaterClaim }
-    PassedOn { Deliver QueryStatus OrphanGone }
+    PassedOn { Deliver QueryStatus Orphan }
+    HomesStep { Switched HandedOver Settled }
+    Moved { User Held Members }
+    MovedMember { Here WaitsUntil }
     Outcome { Send Broadcast }
     JoinPermit { Charged Refused }
     JoinRefusal { Banned RoomFull TooManyRooms OverRate ShardBusy }
@@ -91,6 +95,17 @@ fn of_entry(entry: &Entry) -> Vec<&'static str> {
             }
         }
         Entry::PassedOn(passed_on) => kinds.push(passed_on.kind()),
+        Entry::HomesReached { step, .. } => kinds.push(step.kind()),
+        Entry::Moved(moved) => {
+            kinds.push(moved.kind());
+            match &**moved {
+                Moved::User { .. } => {}
+                Moved::Held(passed_on) => kinds.push(passed_on.kind()),
+                Moved::Members { members, .. } => {
+                    kinds.extend(members.iter().map(|(_, member)| member.kind()));
+                }
+            }
+        }
         Entry::JoinRefused { refusal, .. } => kinds.push(refusal.kind()),
         Entry::Joined { entered, .. } => kinds.push(entered.kind()),
         Entry::Gone { end, .. } => kinds.push(end.kind()),

@@ -1,5 +1,5 @@
-//! Golden files: recordings of an engine, of a server, of a shard among others and of one in a
-//! cluster, with every kind of record. They make each change of the format, and of a core's
+//! Golden files: recordings of an engine, of a server, of a shard among others and of two in
+//! clusters, with every kind of record. They make each change of the format, and of a core's
 //! behaviour, visible.
 //!
 //! A failed test has one of two causes:
@@ -15,6 +15,7 @@
 //! ```
 
 mod engine;
+mod homes;
 mod kinds;
 mod owners;
 mod server;
@@ -46,12 +47,13 @@ struct Golden {
     text: String,
 }
 
-static FILES: LazyLock<[Golden; 4]> = LazyLock::new(|| {
+static FILES: LazyLock<[Golden; 5]> = LazyLock::new(|| {
     [
         golden("engine", Secrets::Scrubbed, engine::record),
         golden("server", Secrets::Kept, server::record),
         golden("shard", Secrets::Scrubbed, shard::record),
         golden("owners", Secrets::Scrubbed, owners::record),
+        golden("homes", Secrets::Scrubbed, homes::record),
     ]
 });
 

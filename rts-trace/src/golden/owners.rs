@@ -2,8 +2,8 @@
 //! entry about owners occurs.
 
 use rts_proto::server::{
-    AskedLogin, Config, Deliveries, Denial, Entry, HomeTable, LeftBehind, NodeNumber, Ownership,
-    PassedOn, Placement, Server, ShardId, Tenure, UsedRates,
+    AskedLogin, Candidate, Config, Deliveries, Denial, Entry, HomeTable, LeftBehind, NodeNumber,
+    Ownership, PassedOn, Placement, Server, ShardId, Tenure, UsedRates,
 };
 use rts_proto::{Instant, LinkId, LoginId, MessageConfig, MessageId, RoomId, UserId};
 
@@ -12,7 +12,7 @@ use crate::Recorder;
 
 const SEED: u64 = 3;
 
-fn node(number: usize) -> NodeNumber {
+pub(super) fn node(number: usize) -> NodeNumber {
     NodeNumber::new(number).expect("few nodes")
 }
 
@@ -25,7 +25,7 @@ fn placement() -> Placement {
 }
 
 fn homes() -> HomeTable {
-    HomeTable::new([(node(0), 1), (node(1), 1)], |slot| node(slot % 2)).expect("two nodes")
+    HomeTable::new(1, [(node(0), 1), (node(1), 1)], |slot| node(slot % 2)).expect("two nodes")
 }
 
 /// A user whose home is in this node.
@@ -47,11 +47,17 @@ pub(super) fn record(recorder: Recorder) {
     owner_of(&mut shard, &user_of(0, "bob"), &user_of(1, "alice"));
 }
 
+/// A login of a shard of node 0.
+pub(super) fn candidate(number: usize) -> Candidate {
+    let shard = ShardId::of_node(node(0), number).expect("a node has it");
+    Candidate { shard, login: LoginId(7), asked: asked() }
+}
+
 fn asked() -> AskedLogin {
     AskedLogin { engine: 7, attempt: 2, claim: 0, clock: 1_800_000_000_000_000 }
 }
 
-fn left(displaced: Option<u64>) -> LeftBehind {
+pub(super) fn left(displaced: Option<u64>) -> LeftBehind {
     let room = RoomId::new("waits").expect("well formed");
     let used = Some(Box::new(UsedRates([1_000_000, 0, 0, 0, 0, 0, 0])));
     LeftBehind { displaced, orphans: vec![(room, 1)], used }
@@ -61,8 +67,9 @@ fn left(displaced: Option<u64>) -> LeftBehind {
 fn home_of(shard: &mut Shard, alice: &UserId) {
     let ownership = |entry| [Entry::Ownership(entry)];
     let uid = || alice.clone();
-    shard.hear(ownership(Ownership::Ask { uid: uid(), login: asked() }));
-    let tenure = Tenure(1);
+    shard.hear(ownership(Ownership::Ask { uid: uid(), candidate: candidate(0) }));
+    // The first grant of a table of epoch 1.
+    let tenure = Tenure(1 << 40 | 1);
     shard.take_over(LinkId(1), alice);
     let denial = Denial::Overtaken;
     shard.hear(ownership(Ownership::Keep { uid: uid(), tenure, denial }));
@@ -71,17 +78,27 @@ fn home_of(shard: &mut Shard, alice: &UserId) {
     shard.hear(ownership(Ownership::Release { uid: uid(), tenure, left }));
 }
 
+/// The number under which the latest login asks: the next one after that of its credentials.
+fn asking(shard: &Shard) -> LoginId {
+    LoginId(shard.login.0 + 1)
+}
+
 /// The other node is the home of bob.
 fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
     let ownership = |entry| [Entry::Ownership(entry)];
     let uid = || bob.clone();
     for (link, denial) in [(3, Denial::Displaced), (4, Denial::NoGreaterClaim)] {
         shard.take_over(LinkId(link), bob);
-        shard.hear(ownership(Ownership::Deny { uid: uid(), denial }));
+        shard.hear(ownership(Ownership::Deny { uid: uid(), login: asking(shard), denial }));
     }
     shard.take_over(LinkId(5), bob);
     let tenure = Tenure(9);
-    shard.hear(ownership(Ownership::Grant { uid: uid(), tenure, left: left(None) }));
+    shard.hear(ownership(Ownership::Grant {
+        uid: uid(),
+        login: asking(shard),
+        tenure,
+        left: left(None),
+    }));
     let mut deliveries = Deliveries::default();
     let config = MessageConfig::ReliableOrdered;
     deliveries.push(session(1), MessageId(1), config, bob, &delivery(alice, "hi bob"));
@@ -89,7 +106,7 @@ fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
     shard.hear([
         Entry::PassedOn(PassedOn::Deliver(deliveries)),
         Entry::PassedOn(PassedOn::QueryStatus { session: session(1), query: 2, uid: uid() }),
-        Entry::PassedOn(PassedOn::OrphanGone { room, uid: uid() }),
+        Entry::PassedOn(PassedOn::Orphan { room, uid: uid(), waits: false }),
     ]);
     shard.hear(ownership(Ownership::Revoke { uid: uid(), tenure, login: asked() }));
 }

@@ -28,7 +28,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         self.core.handle_input(self.now, input);
         self.drain();
     }
@@ -50,8 +50,13 @@ impl Shard {
 
     /// Entries of shard 0, and the tick that ends the burst.
     pub(super) fn hear(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.hear_from(shard(0), entries);
+    }
+
+    /// Entries of another shard, and the tick that ends the burst.
+    pub(super) fn hear_from(&mut self, from: ShardId, entries: impl IntoIterator<Item = Entry>) {
         let entries = [Entry::InApp(app())].into_iter().chain(entries).collect();
-        self.input(Input::Peer(shard(0), entries));
+        self.input(Input::Peer(from, entries));
         self.wait(1);
     }
 
@@ -303,7 +308,7 @@ fn displacement(shard: &mut Shard, alice: &UserId) {
     };
     shard.hear([joined]);
     shard.take_over(ALICE_AGAIN, alice);
-    shard.hear([Entry::OrphanGone { room: room_of(0), uid: alice.clone() }]);
+    shard.hear([Entry::Orphan { room: room_of(0), uid: alice.clone(), waits: false }]);
 }
 
 fn the_end(shard: &mut Shard) {

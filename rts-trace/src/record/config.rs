@@ -4,9 +4,11 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use rts_proto::client::{self, Parameters, Timing};
-use rts_proto::server::{HomeTable, NodeNumber, Placement, SLOTS, ShardId};
+use rts_proto::server::{Placement, ShardId};
 use rts_proto::{AppId, UserId, server};
 use serde::{Deserialize, Serialize};
+
+use super::homes::Homes;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum CoreConfig {
@@ -27,32 +29,7 @@ pub(crate) struct ServerConfig {
     shards: usize,
     placement_seed: u64,
     homes: Option<Homes>,
-}
-
-/// The homes of a cluster.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Homes {
-    /// The nodes, with the number of shards of each.
-    nodes: Vec<(usize, usize)>,
-    /// By slot, the home node.
-    of_slots: Vec<u8>,
-}
-
-impl Homes {
-    fn of(table: &HomeTable) -> Self {
-        let nodes = table.nodes().map(|(node, shards)| (node.number(), shards)).collect();
-        let number = |node: &NodeNumber| u8::try_from(node.number()).expect("below 64");
-        Self { nodes, of_slots: table.home_nodes().iter().map(number).collect() }
-    }
-
-    fn table(&self) -> Option<HomeTable> {
-        let node = |number: usize| NodeNumber::new(number);
-        let nodes = self.nodes.iter().map(|(number, shards)| Some((node(*number)?, *shards)));
-        let nodes: Vec<(NodeNumber, usize)> = nodes.collect::<Option<_>>()?;
-        let of_slots = self.of_slots.iter().map(|number| node((*number).into()));
-        let of_slots: Vec<NodeNumber> = of_slots.collect::<Option<_>>()?;
-        (of_slots.len() == SLOTS).then(|| HomeTable::new(nodes, |slot| of_slots[slot])).flatten()
-    }
+    joins_cluster: bool,
 }
 
 impl CoreConfig {
@@ -85,6 +62,7 @@ impl CoreConfig {
             reported_apps,
             placement,
             homes,
+            joins_cluster,
             // The test below fails if a field is not recorded.
             ..
         } = config;
@@ -116,6 +94,7 @@ impl CoreConfig {
             shards: placement.count(),
             placement_seed: placement.seed(),
             homes: homes.as_ref().map(Homes::of),
+            joins_cluster: *joins_cluster,
         })
     }
 }
@@ -176,12 +155,15 @@ impl ServerConfig {
             Some(homes) => Some(homes.table()?),
             None => None,
         };
+        config.joins_cluster = self.joins_cluster;
         Some(config)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rts_proto::server::{HomeTable, NodeNumber};
+
     use super::*;
 
     /// A configuration in which no field has its default value.
@@ -215,7 +197,8 @@ mod tests {
         let shard = ShardId::new(1).expect("valid");
         config.placement = Placement::new(shard, 3, 7).expect("valid");
         let node = |number| NodeNumber::new(number).expect("valid");
-        config.homes = HomeTable::new([(node(0), 3), (node(7), 1)], |slot| node(slot % 2 * 7));
+        config.homes = HomeTable::new(5, [(node(0), 3), (node(7), 1)], |slot| node(slot % 2 * 7));
+        config.joins_cluster = true;
         config
     }
 

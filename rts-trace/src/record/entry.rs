@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use rts_proto::UserId;
-use rts_proto::server::{Deliveries, Delivery, Entry, PassedOn};
+use rts_proto::server::{Deliveries, Delivery, Entry, Moved, PassedOn};
 
 use crate::scrub::Scrubber;
 
 pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     for entry in &mut entries {
-        if let Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) = entry {
+        if let Some(deliveries) = messages(entry) {
             *deliveries = scrubbed_deliveries(deliveries, scrubber);
         }
         for frame in frames(entry) {
@@ -17,6 +17,18 @@ pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// The messages of an entry, whose frames share memory.
+fn messages(entry: &mut Entry) -> Option<&mut Deliveries> {
+    match entry {
+        Entry::Deliver(messages) | Entry::PassedOn(PassedOn::Deliver(messages)) => Some(messages),
+        Entry::Moved(moved) => match &mut **moved {
+            Moved::Held(PassedOn::Deliver(messages)) => Some(messages),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn scrubbed_deliveries(deliveries: &Deliveries, scrubber: &Scrubber) -> Deliveries {
@@ -35,13 +47,15 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         Entry::Broadcast { frame, .. } | Entry::Push { frame, .. } => vec![frame],
         Entry::PushToEach { frames, .. } => frames.iter_mut().map(|(_, frame)| frame).collect(),
         Entry::Removed { notice, .. } => notice.iter_mut().collect(),
-        // Frames of messages share memory, and are scrubbed together.
+        // Their messages are scrubbed together.
         Entry::Deliver(_)
         | Entry::PassedOn(_)
+        | Entry::Moved(_)
+        | Entry::HomesReached { .. }
         | Entry::Ownership(_)
         | Entry::InApp(_)
         | Entry::QueryStatus { .. }
-        | Entry::OrphanGone { .. }
+        | Entry::Orphan { .. }
         | Entry::Join { .. }
         | Entry::Leave { .. }
         | Entry::Gone { .. }
@@ -54,5 +68,40 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         | Entry::JoinRefused { .. }
         | Entry::Names { .. }
         | Entry::Left { .. } => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rts_proto::server::SessionNumber;
+    use rts_proto::wire::Frame;
+    use rts_proto::{MessageConfig, MessageId, Payload};
+
+    use super::*;
+    use crate::Secrets;
+
+    #[test]
+    fn messages_in_entries_of_all_kinds_are_scrubbed() {
+        let uid = UserId::new("alice").expect("well formed");
+        let (config, payload) = (MessageConfig::ReliableOrdered, Payload::text("canary"));
+        let frame = Frame::Delivery { from: uid.clone(), payload, config }.encode();
+        let session = SessionNumber::from_number(1).expect("not zero");
+        let mut messages = Deliveries::default();
+        messages.push(session, MessageId(1), config, &uid, &frame);
+        let passed_on = || PassedOn::Deliver(messages.clone());
+        let entries = [
+            Entry::Deliver(messages.clone()),
+            Entry::PassedOn(passed_on()),
+            Entry::Moved(Box::new(Moved::Held(passed_on()))),
+        ];
+        for (secrets, is_kept) in [(Secrets::Scrubbed, false), (Secrets::Kept, true)] {
+            for mut entry in scrubbed(&entries, &Scrubber::new(secrets, [7; 32])) {
+                let messages = self::messages(&mut entry).expect("messages").clone();
+                let frames: Vec<&[u8]> = messages.iter().map(|message| message.frame).collect();
+                let [scrubbed] = frames[..] else { panic!("one message, not {frames:?}") };
+                assert_eq!(scrubbed == frame, is_kept, "{secrets:?}: {entry:?}");
+                assert_eq!(scrubbed.len(), frame.len(), "{entry:?}");
+            }
+        }
     }
 }

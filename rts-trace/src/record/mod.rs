@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod content;
 mod entry;
+mod homes;
 mod server;
 
 use serde::{Deserialize, Serialize};

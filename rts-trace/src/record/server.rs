@@ -6,6 +6,7 @@ use rts_proto::{CallId, Instant, LinkId, LoginCode, LoginId, Reply, TargetId};
 use serde::{Deserialize, Serialize};
 
 use super::entry::scrubbed;
+use super::homes::Homes;
 use crate::scrub::Scrubber;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,11 +26,14 @@ pub(crate) enum ServerInput {
     HandedOver { link: u64, key: [u8; 16], login_deadline: Instant, bytes: Vec<u8> },
     Peer { from: ShardId, entries: Vec<Entry> },
     PeerCongested { shard: ShardId, is_congested: bool },
+    HomesChanged(Homes),
 }
 
-impl From<ServerInput> for Input {
-    fn from(input: ServerInput) -> Self {
-        match input {
+impl TryFrom<ServerInput> for Input {
+    type Error = &'static str;
+
+    fn try_from(input: ServerInput) -> Result<Self, Self::Error> {
+        Ok(match input {
             ServerInput::Tick => Self::Tick,
             ServerInput::Accepted(link, key) => Self::Accepted(LinkId(link), ResumeKey(key)),
             ServerInput::Received(link, bytes) => Self::Received(LinkId(link), bytes.into()),
@@ -68,7 +72,10 @@ impl From<ServerInput> for Input {
             ServerInput::PeerCongested { shard, is_congested } => {
                 Self::PeerCongested(shard, is_congested)
             }
-        }
+            ServerInput::HomesChanged(homes) => {
+                Self::HomesChanged(Box::new(homes.table().ok_or("a bad table of homes")?))
+            }
+        })
     }
 }
 
@@ -120,6 +127,7 @@ impl ServerInput {
             Input::PeerCongested(shard, is_congested) => {
                 Self::PeerCongested { shard: *shard, is_congested: *is_congested }
             }
+            Input::HomesChanged(table) => Self::HomesChanged(Homes::of(table)),
         }
     }
 
@@ -154,6 +162,7 @@ impl ServerInput {
             Self::PeerCongested { shard, .. } => {
                 format!("shard {} takes entries again", shard.number())
             }
+            Self::HomesChanged(homes) => homes.in_words(),
         }
     }
 }

@@ -1,22 +1,20 @@
 //! From the types of protobuf to entries, with all checks.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use rts_proto::limits::NOTICE_MEMBERS_MAX;
 use rts_proto::server::{
-    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, SessionNumber,
+    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Moved, Names, Outcome, SessionNumber,
 };
 use rts_proto::{Instant, MessageId, RoomId, UserId, wire};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
-use super::ownership;
 use super::values::{
-    app_id, broadcast_code, business_id, deliveries, invalid, leave_reason, message_config, room,
-    room_state, send_code, session, uid,
+    app_id, arriving, broadcast_code, business_id, deliveries, invalid, leave_reason,
+    message_config, room, room_state, send_code, session, uid,
 };
+use super::{moved, ownership};
 
 pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
     Ok(match kind {
@@ -30,12 +28,20 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
         Kind::Keep(kept) => Entry::Ownership(ownership::keep(&kept)?),
         Kind::PassedDeliver(part) => Entry::PassedOn(ownership::passed_deliver(&part)?),
         Kind::PassedQueryStatus(asked) => Entry::PassedOn(ownership::passed_query_status(&asked)?),
-        Kind::PassedOrphanGone(gone) => Entry::PassedOn(ownership::passed_orphan_gone(&gone)?),
+        Kind::PassedOrphan(orphan) => Entry::PassedOn(ownership::passed_orphan(&orphan)?),
+        Kind::HomesReached(proto::HomesReached { epoch, step }) => {
+            Entry::HomesReached { epoch, step: moved::step(step)? }
+        }
+        Kind::MovedUser(user) => moved(moved::moved_user(user)?),
+        Kind::HeldDeliver(part) => moved(Moved::Held(ownership::passed_deliver(&part)?)),
+        Kind::HeldQueryStatus(asked) => moved(Moved::Held(ownership::passed_query_status(&asked)?)),
+        Kind::HeldOrphan(orphan) => moved(Moved::Held(ownership::passed_orphan(&orphan)?)),
+        Kind::MovedMembers(members) => moved(moved::moved_members(members, now)?),
         Kind::QueryStatus(proto::QueryStatus { session, query, uid }) => {
             Entry::QueryStatus { session: self::session(session)?, query, uid: self::uid(&uid)? }
         }
-        Kind::OrphanGone(proto::OfMember { room, uid }) => {
-            Entry::OrphanGone { room: self::room(&room)?, uid: self::uid(&uid)? }
+        Kind::Orphan(proto::Orphan { room, uid, waits }) => {
+            Entry::Orphan { room: self::room(&room)?, uid: self::uid(&uid)?, waits }
         }
         Kind::Join(join) => self::join(join)?,
         Kind::Leave(proto::OfSession { room, session, uid, ticket }) => {
@@ -88,6 +94,10 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
             Entry::Removed { room, session, notice: notice.map(frame).transpose()? }
         }
     })
+}
+
+fn moved(moved: Moved) -> Entry {
+    Entry::Moved(Box::new(moved))
 }
 
 fn join(join: proto::Join) -> Result<Entry, WireError> {
@@ -159,7 +169,7 @@ fn of_session(
 fn end(end: Option<proto::gone::End>, now: Instant) -> Result<MemberEnd, WireError> {
     Ok(match end.ok_or(WireError::Invalid("end"))? {
         proto::gone::End::Ends(reason) => MemberEnd::Ends(leave_reason(reason)?),
-        proto::gone::End::WaitsUs(time) => MemberEnd::WaitsUntil(now + Duration::from_micros(time)),
+        proto::gone::End::WaitsUs(time) => MemberEnd::WaitsUntil(arriving(time, now)),
     })
 }
 

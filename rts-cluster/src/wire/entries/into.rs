@@ -1,17 +1,17 @@
 //! From entries to the types of protobuf.
 
 use bytes::Bytes;
-use rts_proto::Instant;
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, Outcome, PassedOn,
-    SessionNumber,
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Moved, Names, Outcome,
+    PassedOn, SessionNumber,
 };
+use rts_proto::{Instant, RoomId, UserId};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
-use super::ownership;
 use super::pack::ENTRY_BYTES_MAX;
-use super::values::id;
+use super::values::{id, remaining};
+use super::{moved, ownership};
 use crate::limits::SESSIONS_OF_ENTRY_MAX;
 
 /// The tag and length of a field, and a few bytes more.
@@ -25,25 +25,33 @@ pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
             return self::deliveries(deliveries, Kind::PassedDeliver, add);
         }
         Entry::PassedOn(PassedOn::QueryStatus { session, query, uid }) => {
-            let (session, uid) = (session.number(), id(uid.as_str()));
-            Kind::PassedQueryStatus(proto::QueryStatus { session, query, uid })
+            Kind::PassedQueryStatus(query_status(session, query, &uid))
         }
-        Entry::PassedOn(PassedOn::OrphanGone { room, uid }) => {
-            let (room, uid) = (id(room.as_str()), id(uid.as_str()));
-            Kind::PassedOrphanGone(proto::OfMember { room, uid })
+        Entry::PassedOn(PassedOn::Orphan { room, uid, waits }) => {
+            Kind::PassedOrphan(orphan(&room, &uid, waits))
         }
+        Entry::HomesReached { epoch, step } => moved::reached(epoch, step),
+        Entry::Moved(moved) => match *moved {
+            Moved::User { uid, owner, left } => moved::user(&uid, owner, left),
+            Moved::Held(PassedOn::Deliver(deliveries)) => {
+                return self::deliveries(deliveries, Kind::HeldDeliver, add);
+            }
+            Moved::Held(PassedOn::QueryStatus { session, query, uid }) => {
+                Kind::HeldQueryStatus(query_status(session, query, &uid))
+            }
+            Moved::Held(PassedOn::Orphan { room, uid, waits }) => {
+                Kind::HeldOrphan(orphan(&room, &uid, waits))
+            }
+            Moved::Members { room, used, members } => moved::members(&room, used, &members, now),
+        },
         Entry::Ownership(entry) => ownership::kind(entry),
         Entry::Outcomes(outcomes) => return self::outcomes(outcomes, add),
         Entry::PushToEach { sessions, frames } => return push_to_each(&sessions, frames, add),
         Entry::InApp(app_id) => Kind::InApp(id(app_id.as_str())),
         Entry::QueryStatus { session, query, uid } => {
-            let (session, uid) = (session.number(), id(uid.as_str()));
-            Kind::QueryStatus(proto::QueryStatus { session, query, uid })
+            Kind::QueryStatus(query_status(session, query, &uid))
         }
-        Entry::OrphanGone { room, uid } => {
-            let (room, uid) = (id(room.as_str()), id(uid.as_str()));
-            Kind::OrphanGone(proto::OfMember { room, uid })
-        }
+        Entry::Orphan { room, uid, waits } => Kind::Orphan(orphan(&room, &uid, waits)),
         Entry::Join { room, session, uid, ticket, business_id, permit } => {
             Kind::Join(proto::Join {
                 room: id(room.as_str()),
@@ -134,6 +142,14 @@ fn deliveries(deliveries: Deliveries, kind: fn(Bytes) -> Kind, add: impl FnMut(K
     deliveries.into_parts(ENTRY_BYTES_MAX - FIELD_BYTES_MAX).map(kind).for_each(add);
 }
 
+fn query_status(session: SessionNumber, query: u64, uid: &UserId) -> proto::QueryStatus {
+    proto::QueryStatus { session: session.number(), query, uid: id(uid.as_str()) }
+}
+
+fn orphan(room: &RoomId, uid: &UserId, waits: bool) -> proto::Orphan {
+    proto::Orphan { room: id(room.as_str()), uid: id(uid.as_str()), waits }
+}
+
 fn outcomes(outcomes: Vec<(SessionNumber, Outcome)>, mut add: impl FnMut(Kind)) {
     let outcomes = outcomes.into_iter().map(|(session, outcome)| {
         let session = session.number();
@@ -199,9 +215,7 @@ fn in_groups<T: prost::Message>(
 fn end(end: MemberEnd, now: Instant) -> proto::gone::End {
     match end {
         MemberEnd::Ends(reason) => proto::gone::End::Ends(reason.code()),
-        MemberEnd::WaitsUntil(until) => {
-            proto::gone::End::WaitsUs(until.as_micros().saturating_sub(now.as_micros()))
-        }
+        MemberEnd::WaitsUntil(until) => proto::gone::End::WaitsUs(remaining(until, now)),
     }
 }
 

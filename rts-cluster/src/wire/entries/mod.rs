@@ -2,6 +2,7 @@
 
 mod from;
 mod into;
+mod moved;
 mod ownership;
 mod pack;
 mod route;
@@ -22,8 +23,8 @@ pub use route::Route;
 /// several messages, results, frames or receivers may become several ones that mean the same.
 ///
 /// The pieces have to arrive in their order. Each of them names the app of its entries.
-/// [`MemberEnd::WaitsUntil`](rts_proto::server::MemberEnd) goes over as the time that remains from
-/// `now` on, because clocks of nodes differ. The transfer is added to that time.
+/// The moment until which a membership waits goes over as the time that remains from `now` on,
+/// because clocks of nodes differ. The transfer is added to that time.
 #[must_use]
 pub fn encode(route: Route, entries: Vec<Entry>, now: Instant) -> Vec<Bytes> {
     let mut pack = Pack::new(route);

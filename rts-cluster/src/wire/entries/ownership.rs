@@ -1,34 +1,38 @@
 //! Entries about the owners of users, from and to the types of protobuf.
 
 use bytes::Bytes;
-use rts_proto::RoomId;
-use rts_proto::server::{AskedLogin, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates};
+use rts_proto::server::{
+    AskedLogin, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
+};
+use rts_proto::{LoginId, RoomId};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
-use super::values::{deliveries, id, invalid, room, session, uid};
+use super::values::{deliveries, id, invalid, room, session, shard, shard_number, uid};
 
 /// The kind of an entry about an owner.
 pub(super) fn kind(entry: Ownership) -> Kind {
     match entry {
-        Ownership::Ask { uid, login } => {
-            let (uid, login) = (id(uid.as_str()), Some(to_login(login)));
-            Kind::Ask(proto::Ask { uid, login })
+        Ownership::Ask { uid, candidate } => {
+            let (uid, candidate) = (id(uid.as_str()), Some(to_candidate(candidate)));
+            Kind::Ask(proto::Ask { uid, candidate })
         }
-        Ownership::Grant { uid, tenure, left } => {
-            Kind::Grant(to_tenure(uid.as_str(), tenure, left))
+        Ownership::Grant { uid, login: LoginId(login), tenure: Tenure(tenure), left } => {
+            let (uid, left) = (id(uid.as_str()), Some(to_left(left)));
+            Kind::Grant(proto::Grant { uid, login, tenure, left })
         }
-        Ownership::Deny { uid, denial } => {
+        Ownership::Deny { uid, login: LoginId(login), denial } => {
             let (uid, denial) = (id(uid.as_str()), to_denial(denial).into());
-            Kind::Deny(proto::Deny { uid, denial })
+            Kind::Deny(proto::Deny { uid, login, denial })
         }
         Ownership::Revoke { uid, tenure: Tenure(tenure), login } => {
             let (uid, login) = (id(uid.as_str()), Some(to_login(login)));
             Kind::Revoke(proto::Revoke { uid, tenure, login })
         }
-        Ownership::Release { uid, tenure, left } => {
-            Kind::Release(to_tenure(uid.as_str(), tenure, left))
+        Ownership::Release { uid, tenure: Tenure(number), left } => {
+            let (uid, left) = (id(uid.as_str()), Some(to_left(left)));
+            Kind::Release(proto::Tenure { uid, number, left })
         }
         Ownership::Keep { uid, tenure: Tenure(tenure), denial } => {
             let (uid, denial) = (id(uid.as_str()), to_denial(denial).into());
@@ -37,17 +41,22 @@ pub(super) fn kind(entry: Ownership) -> Kind {
     }
 }
 
+pub(super) fn to_candidate(candidate: Candidate) -> proto::Candidate {
+    let Candidate { shard, login: LoginId(login), asked } = candidate;
+    proto::Candidate { shard: shard_number(shard), login, asked: Some(to_login(asked)) }
+}
+
 fn to_login(AskedLogin { engine, attempt, claim, clock }: AskedLogin) -> proto::AskedLogin {
     proto::AskedLogin { engine, attempt, claim, clock }
 }
 
-fn to_tenure(uid: &str, Tenure(number): Tenure, left: LeftBehind) -> proto::Tenure {
+pub(super) fn to_left(left: LeftBehind) -> proto::LeftBehind {
     let LeftBehind { displaced, orphans, used } = left;
-    let orphan = |(room, count): (RoomId, u32)| proto::Orphan { room: id(room.as_str()), count };
+    let orphan =
+        |(room, count): (RoomId, u32)| proto::OrphanRoom { room: id(room.as_str()), count };
     let orphans = orphans.into_iter().map(orphan).collect();
     let used = used.map(|used| used.0.to_vec()).unwrap_or_default();
-    let left = Some(proto::LeftBehind { displaced, orphans, used });
-    proto::Tenure { uid: id(uid), number, left }
+    proto::LeftBehind { displaced, orphans, used }
 }
 
 fn to_denial(denial: Denial) -> proto::Denial {
@@ -58,17 +67,20 @@ fn to_denial(denial: Denial) -> proto::Denial {
     }
 }
 
-pub(super) fn ask(proto::Ask { uid: of, login }: proto::Ask) -> Result<Ownership, WireError> {
-    Ok(Ownership::Ask { uid: uid(&of)?, login: asked_login(login)? })
+pub(super) fn ask(ask: proto::Ask) -> Result<Ownership, WireError> {
+    let asking = candidate(ask.candidate.unwrap_or_default())?;
+    Ok(Ownership::Ask { uid: uid(&ask.uid)?, candidate: asking })
 }
 
-pub(super) fn grant(tenure: proto::Tenure) -> Result<Ownership, WireError> {
-    let uid = uid(&tenure.uid)?;
-    Ok(Ownership::Grant { uid, tenure: Tenure(tenure.number), left: left(tenure.left)? })
+pub(super) fn grant(grant: proto::Grant) -> Result<Ownership, WireError> {
+    let (uid, left) = (uid(&grant.uid)?, left(grant.left)?);
+    let (login, tenure) = (LoginId(grant.login), Tenure(grant.tenure));
+    Ok(Ownership::Grant { uid, login, tenure, left })
 }
 
 pub(super) fn deny(denied: &proto::Deny) -> Result<Ownership, WireError> {
-    Ok(Ownership::Deny { uid: uid(&denied.uid)?, denial: denial(denied.denial)? })
+    let (uid, denial) = (uid(&denied.uid)?, denial(denied.denial)?);
+    Ok(Ownership::Deny { uid, login: LoginId(denied.login), denial })
 }
 
 pub(super) fn revoke(revoke: proto::Revoke) -> Result<Ownership, WireError> {
@@ -95,8 +107,15 @@ pub(super) fn passed_query_status(asked: &proto::QueryStatus) -> Result<PassedOn
     Ok(PassedOn::QueryStatus { session, query: asked.query, uid })
 }
 
-pub(super) fn passed_orphan_gone(gone: &proto::OfMember) -> Result<PassedOn, WireError> {
-    Ok(PassedOn::OrphanGone { room: room(&gone.room)?, uid: uid(&gone.uid)? })
+pub(super) fn passed_orphan(orphan: &proto::Orphan) -> Result<PassedOn, WireError> {
+    let (room, uid) = (room(&orphan.room)?, uid(&orphan.uid)?);
+    Ok(PassedOn::Orphan { room, uid, waits: orphan.waits })
+}
+
+/// An absent one has no login, which is an error.
+pub(super) fn candidate(candidate: proto::Candidate) -> Result<Candidate, WireError> {
+    let proto::Candidate { shard: of, login, asked } = candidate;
+    Ok(Candidate { shard: shard(of)?, login: LoginId(login), asked: asked_login(asked)? })
 }
 
 fn asked_login(login: Option<proto::AskedLogin>) -> Result<AskedLogin, WireError> {
@@ -108,9 +127,9 @@ fn asked_login(login: Option<proto::AskedLogin>) -> Result<AskedLogin, WireError
     }
 }
 
-fn left(left: Option<proto::LeftBehind>) -> Result<LeftBehind, WireError> {
+pub(super) fn left(left: Option<proto::LeftBehind>) -> Result<LeftBehind, WireError> {
     let proto::LeftBehind { displaced, orphans, used } = left.unwrap_or_default();
-    let orphan = |proto::Orphan { room: of, count }: proto::Orphan| match count {
+    let orphan = |proto::OrphanRoom { room: of, count }: proto::OrphanRoom| match count {
         0 => invalid("count of a membership"),
         count => Ok((room(&of)?, count)),
     };

@@ -1,10 +1,12 @@
 //! Values that entries of all kinds have, from and to the types of protobuf.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use rts_proto::server::{Deliveries, SessionNumber};
+use rts_proto::server::{Deliveries, NodeNumber, SessionNumber, ShardId};
 use rts_proto::{
-    AppId, BroadcastCode, BusinessId, LeaveReason, MessageConfig, RoomId, RoomState, SendCode,
-    UserId,
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, RoomId, RoomState,
+    SendCode, UserId,
 };
 
 use super::super::packet::WireError;
@@ -19,6 +21,28 @@ pub(super) fn id(text: &str) -> Bytes {
 
 pub(super) fn session(number: u64) -> Result<SessionNumber, WireError> {
     SessionNumber::from_number(number).ok_or(WireError::Invalid("session"))
+}
+
+/// The number of a shard among the shards of all nodes.
+pub(super) fn shard_number(shard: ShardId) -> u32 {
+    (shard.node().number() * ShardId::COUNT_MAX + shard.number()) as u32
+}
+
+pub(super) fn shard(number: u32) -> Result<ShardId, WireError> {
+    let number = number as usize;
+    let node = NodeNumber::new(number / ShardId::COUNT_MAX);
+    let shard = node.and_then(|node| ShardId::of_node(node, number % ShardId::COUNT_MAX));
+    shard.ok_or(WireError::Invalid("shard"))
+}
+
+/// The time from `now` to this moment, in microseconds.
+pub(super) fn remaining(until: Instant, now: Instant) -> u64 {
+    until.as_micros().saturating_sub(now.as_micros())
+}
+
+/// The moment until which this many microseconds remain.
+pub(super) fn arriving(remaining: u64, now: Instant) -> Instant {
+    now + Duration::from_micros(remaining)
 }
 
 pub(super) fn deliveries(part: &Bytes) -> Result<Deliveries, WireError> {

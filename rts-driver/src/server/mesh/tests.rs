@@ -4,8 +4,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_lite::future::block_on;
-use rts_proto::server::{Deliveries, SessionNumber};
-use rts_proto::{MessageConfig, MessageId, UserId};
+use rts_proto::server::{Deliveries, MovedMember, SessionNumber};
+use rts_proto::{MessageConfig, MessageId, RoomId, UserId};
 
 use super::*;
 
@@ -18,15 +18,20 @@ fn entry(number: u64) -> Entry {
     Entry::Push { session, frame: Bytes::new() }
 }
 
-/// An entry with this many messages.
-fn messages(count: usize) -> Entry {
+/// This many messages.
+fn deliveries(count: usize) -> Deliveries {
     let session = SessionNumber::from_number(1).expect("not zero");
     let bob = UserId::new("bob").expect("valid");
     let mut deliveries = Deliveries::default();
     for id in (1..=count as u64).map(MessageId) {
         deliveries.push(session, id, MessageConfig::ReliableOrdered, &bob, b"frame");
     }
-    Entry::Deliver(deliveries)
+    deliveries
+}
+
+/// An entry with this many messages.
+fn messages(count: usize) -> Entry {
+    Entry::Deliver(deliveries(count))
 }
 
 fn mesh(shards: usize) -> (Mesh, Vec<Arc<ReadyQueue>>) {
@@ -197,6 +202,13 @@ fn entries_weigh_as_much_as_their_lists() {
     };
     let weights = [entry(1), to_each(0), to_each(800), messages(3)].map(|entry| weight(&entry));
     assert_eq!(weights, [1, 2, 102, 3]);
+    let members = |count| {
+        let bob = UserId::new("bob").expect("valid");
+        let members = vec![(bob, MovedMember::Here(session)); count];
+        Moved::Members { room: RoomId::new("lobby").expect("valid"), used: 0, members }
+    };
+    let moved = [members(0), members(800), Moved::Held(PassedOn::Deliver(deliveries(3)))];
+    assert_eq!(moved.map(|moved| weight(&Entry::Moved(Box::new(moved)))), [1, 101, 3]);
     let (mesh, _ready) = mesh(2);
     for _ in 0..2 {
         mesh.send(shard(0), shard(1), vec![to_each(ITEMS_PER_WEIGHT * WEIGHT_PER_TURN)]);

@@ -1,11 +1,13 @@
 //! What one shard sends another, of its node or of another one in a cluster.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
+use super::moved::{HomesStep, Moved};
 use super::ownership::{Ownership, PassedOn};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::{
@@ -32,6 +34,15 @@ pub enum Entry {
     Ownership(Ownership),
     /// What the home of a user passes on to the user's owner, in a cluster.
     PassedOn(PassedOn),
+    /// How far the sender is with the change to the table of homes of this epoch, in a cluster.
+    HomesReached {
+        /// The epoch.
+        epoch: u64,
+        /// The step.
+        step: HomesStep,
+    },
+    /// To the next home of a user or a room, in a cluster.
+    Moved(Box<Moved>),
 
     // To the home of a user.
     /// Messages to users.
@@ -45,12 +56,14 @@ pub enum Entry {
         /// The user.
         uid: UserId,
     },
-    /// A membership no longer waits for a session of the user.
-    OrphanGone {
+    /// A membership waits for a session of the user, or waits no longer.
+    Orphan {
         /// The room.
         room: RoomId,
         /// The member.
         uid: UserId,
+        /// Whether it waits now.
+        waits: bool,
     },
 
     // To the home of a room.
@@ -225,6 +238,19 @@ pub enum Entry {
     },
 }
 
+/// The entry that the home of a user has passed on, or would have.
+impl From<PassedOn> for Entry {
+    fn from(passed_on: PassedOn) -> Self {
+        match passed_on {
+            PassedOn::Deliver(deliveries) => Self::Deliver(deliveries),
+            PassedOn::QueryStatus { session, query, uid } => {
+                Self::QueryStatus { session, query, uid }
+            }
+            PassedOn::Orphan { room, uid, waits } => Self::Orphan { room, uid, waits },
+        }
+    }
+}
+
 impl Entry {
     /// How many entries it counts as where entries wait: each of its messages to users is one.
     #[must_use]
@@ -232,10 +258,12 @@ impl Entry {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
             Self::PassedOn(passed_on) => passed_on.counts_as(),
+            Self::Moved(moved) => moved.counts_as(),
             Self::InApp(_)
             | Self::Ownership(_)
             | Self::QueryStatus { .. }
-            | Self::OrphanGone { .. }
+            | Self::HomesReached { .. }
+            | Self::Orphan { .. }
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Gone { .. }
@@ -264,6 +292,8 @@ impl Entry {
             Self::InApp(app_id) => app_id.as_str().len(),
             Self::Ownership(entry) => entry.more_bytes(),
             Self::PassedOn(passed_on) => passed_on.more_bytes(),
+            Self::HomesReached { .. } => 0,
+            Self::Moved(moved) => size_of::<Moved>() + moved.more_bytes(),
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } | Self::NotDelivered { to: uid, .. } => {
                 uid.as_str().len()
@@ -271,7 +301,7 @@ impl Entry {
             Self::Join { room, uid, business_id, .. } => {
                 of_ids(room, uid) + business_id.as_ref().map_or(0, |id| id.as_str().len())
             }
-            Self::OrphanGone { room, uid }
+            Self::Orphan { room, uid, .. }
             | Self::Leave { room, uid, .. }
             | Self::Gone { room, uid, .. }
             | Self::PutOut { room, uid }

@@ -4,6 +4,7 @@ mod credentials;
 mod deliveries;
 mod detail;
 mod entry;
+mod moved;
 mod notice;
 mod opened;
 mod ownership;
@@ -21,12 +22,16 @@ pub use deliveries::{BadDelivery, Deliveries, Delivery};
 pub(super) use detail::named;
 pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
+pub use moved::{HomesStep, Moved, MovedMember, MovedOwner};
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use opened::Opened;
-pub use ownership::{AskedLogin, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates};
+pub use ownership::{
+    AskedLogin, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
+};
 pub use post::{Post, PostProgress};
 pub use report::Report;
 
+use super::home_table::HomeTable;
 use super::placement::ShardId;
 use crate::wire::ResumeKey;
 use crate::{AppId, CallId, CloseCode, Instant, LinkId, LoginCode, LoginId, TargetId, Text};
@@ -58,11 +63,19 @@ pub enum Input {
     AppServerReplied(CallId, PostProgress),
     /// A link of another shard, which gave it away with [`Output::HandOver`].
     HandedOver(LinkId, Box<Opened>),
-    /// Another shard of the node sent these entries ([`Output::Peer`]).
+    /// Another shard sent these entries ([`Output::Peer`]).
     Peer(ShardId, Vec<Entry>),
-    /// Another shard of the node is congested or no longer so: too many entries wait for it. The
+    /// Another shard is congested or no longer so: too many entries wait for it. The
     /// driver sets the threshold. Messages that would go there are refused in the meantime.
     PeerCongested(ShardId, bool),
+    /// The next table of the homes of the cluster. All shards get all tables in their order.
+    /// Entries of a shard come behind the table that adds its node. A node that a table lacks is
+    /// gone for ever, with its sessions; another node may get its number in a later table.
+    ///
+    /// While shards change to a table ([`Server::served_epoch`](super::Server::served_epoch)), the
+    /// only next one is one that lacks a node, in which only the homes that this node had are
+    /// others.
+    HomesChanged(Box<HomeTable>),
 }
 
 /// Whether a login is allowed.
@@ -109,7 +122,7 @@ pub enum Output {
     /// Move this link to another shard of the node, which gets [`Input::HandedOver`]. Bytes that
     /// come later are for that shard. If the link is down already, nothing is moved.
     HandOver(LinkId, ShardId, Box<Opened>),
-    /// Give these entries to another shard of the node as [`Input::Peer`], after all earlier ones.
+    /// Give these entries to another shard as [`Input::Peer`], after all earlier ones.
     Peer(ShardId, Vec<Entry>),
     /// Check these credentials, and answer with [`Input::Verdict`].
     Authenticate(LoginId, Box<Credentials>),

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 
 use super::deliveries::Deliveries;
 use crate::server::keys::SessionNumber;
-use crate::{RoomId, UserId};
+use crate::server::placement::ShardId;
+use crate::{LoginId, RoomId, UserId};
 
-/// The number of a grant of a user. Of the grants of one user a later one is greater.
+/// The number of a grant of a user. Of the grants of one user a later one is greater, also if the
+/// user's home has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tenure(pub u64);
@@ -28,17 +30,19 @@ pub struct Tenure(pub u64);
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Ownership {
     /// To the home: a login asks for the user. A shard that has not released the user, or has not
-    /// got an answer, does not ask again.
+    /// got an answer, asks again only if a home is gone.
     Ask {
         /// The user.
         uid: UserId,
-        /// What decides between the login and the present session.
-        login: AskedLogin,
+        /// The login.
+        candidate: Candidate,
     },
     /// To the shard of the login: it owns the user.
     Grant {
         /// The user.
         uid: UserId,
+        /// The login that has asked. An answer to a former one changes nothing.
+        login: LoginId,
         /// The number of the grant.
         tenure: Tenure,
         /// What is left of the user's sessions.
@@ -48,6 +52,8 @@ pub enum Ownership {
     Deny {
         /// The user.
         uid: UserId,
+        /// The login that has asked.
+        login: LoginId,
         /// Why.
         denial: Denial,
     },
@@ -78,6 +84,18 @@ pub enum Ownership {
         /// Why.
         denial: Denial,
     },
+}
+
+/// A login that asks for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Candidate {
+    /// The shard of the login.
+    pub shard: ShardId,
+    /// Its number in that shard.
+    pub login: LoginId,
+    /// What decides between the login and the present session.
+    pub asked: AskedLogin,
 }
 
 /// What decides between a good login and the present session of its user.
@@ -142,12 +160,14 @@ pub enum PassedOn {
         /// The user.
         uid: UserId,
     },
-    /// [`Entry::OrphanGone`](super::Entry::OrphanGone).
-    OrphanGone {
+    /// [`Entry::Orphan`](super::Entry::Orphan).
+    Orphan {
         /// The room.
         room: RoomId,
         /// The member.
         uid: UserId,
+        /// Whether it waits now.
+        waits: bool,
     },
 }
 
@@ -167,7 +187,7 @@ impl Ownership {
 }
 
 impl LeftBehind {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let names = self.orphans.iter().map(|(room, _)| room.as_str().len());
         let rates = self.used.as_ref().map_or(0, |_| size_of::<UsedRates>());
         self.orphans.capacity() * size_of::<(RoomId, u32)>() + names.sum::<usize>() + rates
@@ -179,7 +199,7 @@ impl PassedOn {
     pub(super) fn counts_as(&self) -> usize {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
-            Self::QueryStatus { .. } | Self::OrphanGone { .. } => 1,
+            Self::QueryStatus { .. } | Self::Orphan { .. } => 1,
         }
     }
 
@@ -198,7 +218,7 @@ impl PassedOn {
         match self {
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } => uid.as_str().len(),
-            Self::OrphanGone { room, uid } => room.as_str().len() + uid.as_str().len(),
+            Self::Orphan { room, uid, .. } => room.as_str().len() + uid.as_str().len(),
         }
     }
 }

@@ -85,8 +85,8 @@ fn tally_is_forgotten_when_its_rate_is_full() {
 fn memberships_that_wait_keep_a_tally() {
     let (mut tallies, mut shared) = tallies();
     let (lobby, garden) = (room_id("lobby"), room_id("garden"));
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), garden.clone());
+    tallies.count_orphan_in(&mut shared, &app_id(), &uid("alice"), lobby.clone());
+    tallies.count_orphan_in(&mut shared, &app_id(), &uid("alice"), garden.clone());
     look(&mut tallies, &mut shared);
     assert!(tallies.orphans(&app_id(), &uid("alice")).eq([&garden, &lobby]));
     assert!(!tallies.has_orphan(&app_id(), &uid("bob"), &lobby));
@@ -98,10 +98,10 @@ fn memberships_that_wait_keep_a_tally() {
 
 #[test]
 fn room_that_waits_twice_is_one_room_until_both_waits_are_over() {
-    let (mut tallies, shared) = tallies();
+    let (mut tallies, mut shared) = tallies();
     let lobby = room_id("lobby");
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), lobby.clone());
+    tallies.count_orphan_in(&mut shared, &app_id(), &uid("alice"), lobby.clone());
+    tallies.count_orphan_in(&mut shared, &app_id(), &uid("alice"), lobby.clone());
     assert_eq!(tallies.orphans(&app_id(), &uid("alice")).count(), 1);
     tallies.count_orphan_out(&app_id(), &uid("alice"), &lobby);
     assert!(tallies.has_orphan(&app_id(), &uid("alice"), &lobby));
@@ -113,7 +113,7 @@ fn room_that_waits_twice_is_one_room_until_both_waits_are_over() {
 fn rates_keep_a_tally_that_no_membership_keeps() {
     let (mut tallies, mut shared) = tallies();
     assert_eq!(turn_of(&mut tallies, &mut shared, "alice", 1), Turn::Now);
-    tallies.count_orphan_in(&shared, &app_id(), &uid("alice"), room_id("lobby"));
+    tallies.count_orphan_in(&mut shared, &app_id(), &uid("alice"), room_id("lobby"));
     tallies.count_orphan_out(&app_id(), &uid("alice"), &room_id("lobby"));
     assert_eq!(tallies.len(), 1);
 }

@@ -7,12 +7,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use rts_proto::server::{
-    AskedLogin, Deliveries, Denial, Entered, Entry, JoinPermit, JoinRefusal, LeftBehind, MemberEnd,
-    Names, Outcome, Ownership, PassedOn, SessionNumber, Tenure, UsedRates,
+    AskedLogin, Candidate, Deliveries, Denial, Entered, Entry, HomesStep, JoinPermit, JoinRefusal,
+    LeftBehind, MemberEnd, Moved, MovedMember, MovedOwner, Names, NodeNumber, Outcome, Ownership,
+    PassedOn, SessionNumber, ShardId, Tenure, UsedRates,
 };
 use rts_proto::{
-    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
-    RoomState, SendCode, UserId,
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, LoginId, MessageConfig, MessageId,
+    RoomId, RoomState, SendCode, UserId,
 };
 
 /// A frame of this length, without its prefix.
@@ -67,29 +68,37 @@ fn names() -> impl Strategy<Value = Names> {
     (names, any::<bool>()).prop_map(|(names, has_no_notices)| Names { names, has_no_notices })
 }
 
+fn logins() -> impl Strategy<Value = AskedLogin> {
+    (any::<u64>(), 0..9_u64, any::<u64>(), any::<u64>())
+        .prop_map(|(engine, attempt, claim, clock)| AskedLogin { engine, attempt, claim, clock })
+}
+
+fn candidates() -> impl Strategy<Value = Candidate> {
+    (shards(), any::<u64>().prop_map(LoginId), logins())
+        .prop_map(|(shard, login, asked)| Candidate { shard, login, asked })
+}
+
+fn left() -> impl Strategy<Value = LeftBehind> {
+    let used = any::<[u64; 7]>().prop_map(|used| Box::new(UsedRates(used)));
+    let orphans = vec((rooms(), 1..3_u32), 0..4);
+    (proptest::option::of(any::<u64>()), orphans, proptest::option::of(used))
+        .prop_map(|(displaced, orphans, used)| LeftBehind { displaced, orphans, used })
+}
+
 fn ownership() -> impl Strategy<Value = Entry> {
-    let login = || {
-        (any::<u64>(), 0..9_u64, any::<u64>(), any::<u64>()).prop_map(
-            |(engine, attempt, claim, clock)| AskedLogin { engine, attempt, claim, clock },
-        )
-    };
-    let left = || {
-        let used = any::<[u64; 7]>().prop_map(|used| Box::new(UsedRates(used)));
-        let orphans = vec((rooms(), 1..3_u32), 0..4);
-        (proptest::option::of(any::<u64>()), orphans, proptest::option::of(used))
-            .prop_map(|(displaced, orphans, used)| LeftBehind { displaced, orphans, used })
-    };
     let tenure = || any::<u64>().prop_map(Tenure);
+    let login_id = || any::<u64>().prop_map(LoginId);
     let denial = || one_of(&[Denial::Overtaken, Denial::Displaced, Denial::NoGreaterClaim]);
     prop_oneof![
-        (uids(), login()).prop_map(|(uid, login)| Ownership::Ask { uid, login }),
-        (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Grant {
+        (uids(), candidates()).prop_map(|(uid, candidate)| Ownership::Ask { uid, candidate }),
+        (uids(), login_id(), tenure(), left())
+            .prop_map(|(uid, login, tenure, left)| Ownership::Grant { uid, login, tenure, left }),
+        (uids(), login_id(), denial()).prop_map(|(uid, login, denial)| Ownership::Deny {
             uid,
-            tenure,
-            left
+            login,
+            denial
         }),
-        (uids(), denial()).prop_map(|(uid, denial)| Ownership::Deny { uid, denial }),
-        (uids(), tenure(), login()).prop_map(|(uid, tenure, login)| Ownership::Revoke {
+        (uids(), tenure(), logins()).prop_map(|(uid, tenure, login)| Ownership::Revoke {
             uid,
             tenure,
             login
@@ -108,14 +117,50 @@ fn ownership() -> impl Strategy<Value = Entry> {
     .prop_map(Entry::Ownership)
 }
 
-fn passed_on() -> impl Strategy<Value = Entry> {
+fn passed_on() -> impl Strategy<Value = PassedOn> {
     prop_oneof![
         deliveries().prop_map(PassedOn::Deliver),
         (sessions(), any::<u64>(), uids())
             .prop_map(|(session, query, uid)| PassedOn::QueryStatus { session, query, uid }),
-        (rooms(), uids()).prop_map(|(room, uid)| PassedOn::OrphanGone { room, uid }),
+        (rooms(), uids(), any::<bool>()).prop_map(|(room, uid, waits)| PassedOn::Orphan {
+            room,
+            uid,
+            waits
+        }),
     ]
-    .prop_map(Entry::PassedOn)
+}
+
+fn homes_reached() -> impl Strategy<Value = Entry> {
+    let step = one_of(&[HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled]);
+    (any::<u64>(), step).prop_map(|(epoch, step)| Entry::HomesReached { epoch, step })
+}
+
+fn shards() -> impl Strategy<Value = ShardId> {
+    (0..NodeNumber::COUNT, 0..ShardId::COUNT_MAX).prop_map(|(node, number)| {
+        let node = NodeNumber::new(node).expect("a valid number");
+        ShardId::of_node(node, number).expect("a valid number")
+    })
+}
+
+fn moved() -> impl Strategy<Value = Entry> {
+    let owner = (shards(), any::<u64>(), vec(candidates(), 0..4)).prop_map(
+        |(shard, tenure, candidates)| MovedOwner { shard, tenure: Tenure(tenure), candidates },
+    );
+    let member = prop_oneof![
+        sessions().prop_map(MovedMember::Here),
+        moments().prop_map(MovedMember::WaitsUntil),
+    ];
+    prop_oneof![
+        (uids(), proptest::option::of(owner), left()).prop_map(|(uid, owner, left)| Moved::User {
+            uid,
+            owner,
+            left
+        }),
+        passed_on().prop_map(Moved::Held),
+        (rooms(), any::<u64>(), vec((uids(), member), 0..9))
+            .prop_map(|(room, used, members)| Moved::Members { room, used, members }),
+    ]
+    .prop_map(|moved| Entry::Moved(Box::new(moved)))
 }
 
 fn deliveries() -> impl Strategy<Value = Deliveries> {
@@ -155,9 +200,12 @@ fn push_to_each() -> impl Strategy<Value = Entry> {
 fn ends() -> impl Strategy<Value = MemberEnd> {
     prop_oneof![
         one_of(LeaveReason::ALL).prop_map(MemberEnd::Ends),
-        any::<u64>().prop_map(|at| MemberEnd::WaitsUntil(Instant::from_micros(at))),
-        (0..9_000_000_u64).prop_map(|at| MemberEnd::WaitsUntil(Instant::from_micros(at))),
+        moments().prop_map(MemberEnd::WaitsUntil),
     ]
+}
+
+fn moments() -> impl Strategy<Value = Instant> {
+    prop_oneof![any::<u64>(), 0..9_000_000_u64].prop_map(Instant::from_micros)
 }
 
 fn joins() -> impl Strategy<Value = Entry> {
@@ -181,7 +229,9 @@ fn entry() -> impl Strategy<Value = Entry> {
         app_id.prop_map(Entry::InApp),
         deliveries().prop_map(Entry::Deliver),
         ownership(),
-        passed_on(),
+        passed_on().prop_map(Entry::PassedOn),
+        homes_reached(),
+        moved(),
         outcomes(),
         push_to_each(),
         joins(),
@@ -190,7 +240,11 @@ fn entry() -> impl Strategy<Value = Entry> {
             query,
             uid
         }),
-        (rooms(), uids()).prop_map(|(room, uid)| Entry::OrphanGone { room, uid }),
+        (rooms(), uids(), any::<bool>()).prop_map(|(room, uid, waits)| Entry::Orphan {
+            room,
+            uid,
+            waits
+        }),
         (rooms(), uids()).prop_map(|(room, uid)| Entry::PutOut { room, uid }),
         of_session().prop_map(|(room, session, uid, ticket)| {
             Entry::Leave { room, session, uid, ticket }
@@ -253,6 +307,15 @@ fn one_by_one(deliveries: &Deliveries) -> impl Iterator<Item = Deliveries> {
     })
 }
 
+fn moved_one_by_one(moved: &Moved) -> impl Iterator<Item = Moved> {
+    let (messages, other) = match moved {
+        Moved::Held(PassedOn::Deliver(deliveries)) => (Some(deliveries), None),
+        other => (None, Some(other.clone())),
+    };
+    let messages = messages.into_iter().flat_map(one_by_one);
+    messages.map(PassedOn::Deliver).map(Moved::Held).chain(other)
+}
+
 /// What these pieces mean. Each of them names its apps.
 pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
     let mut all = Vec::new();
@@ -267,6 +330,10 @@ pub(super) fn meaning(pieces: &[Vec<Entry>]) -> Vec<Meaning> {
                 }
                 Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
                     let each = one_by_one(deliveries).map(PassedOn::Deliver).map(Entry::PassedOn);
+                    all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
+                }
+                Entry::Moved(moved) => {
+                    let each = moved_one_by_one(moved).map(Box::new).map(Entry::Moved);
                     all.extend(each.map(|one| Meaning::One(app_id.clone(), one)));
                 }
                 Entry::Outcomes(outcomes) => {

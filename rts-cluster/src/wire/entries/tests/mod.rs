@@ -1,11 +1,12 @@
 //! Entries survive the way, whole or in pieces, and no bytes do harm.
 
 mod drawn;
+mod moved;
 
 use proptest::prelude::*;
 use prost::Message as _;
 use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
-use rts_proto::server::{Deliveries, JoinPermit, MemberEnd, Names, Outcome};
+use rts_proto::server::{Deliveries, JoinPermit, MemberEnd, Moved, MovedMember, Names, Outcome};
 use rts_proto::{AppId, MessageConfig, MessageId, RoomId, SendCode, UserId};
 
 use super::proto::entry::Kind;
@@ -50,7 +51,20 @@ fn by_other_clock(entry: Entry) -> Entry {
             let end = MemberEnd::WaitsUntil(ARRIVED + until.since(SENT));
             Entry::Gone { room, session, uid, end }
         }
+        Entry::Moved(mut moved) => {
+            if let Moved::Members { members, .. } = &mut *moved {
+                members.iter_mut().for_each(|(_, member)| *member = moved_by_other_clock(*member));
+            }
+            Entry::Moved(moved)
+        }
         other => other,
+    }
+}
+
+fn moved_by_other_clock(member: MovedMember) -> MovedMember {
+    match member {
+        MovedMember::WaitsUntil(until) => MovedMember::WaitsUntil(ARRIVED + until.since(SENT)),
+        MovedMember::Here(_) => member,
     }
 }
 
@@ -163,6 +177,7 @@ macro_rules! refuses {
         assert_eq!(refused, WireError::Invalid($name), "{}", stringify!($kind.$field));
     };
 }
+use refuses;
 
 #[test]
 fn invalid_values_are_named() {

@@ -1,0 +1,67 @@
+//! In a cluster, a shard with a login asks the home of the user for the user, and releases the user
+//! when no session is left.
+
+use super::io::{Candidate, Entry, LeftBehind, Ownership};
+use super::links::Pass;
+use super::shard::Server;
+use crate::limits::ASKS_PER_USER_MAX;
+use crate::wire::Login;
+use crate::{AppId, LinkId, LoginId, UserId};
+
+impl Server {
+    /// Whether this shard does not own the user of a login.
+    pub(super) fn must_ask_home(&self, asked: &Login) -> bool {
+        self.shared.homes.are_in_cluster()
+            && self.users.find(&asked.app_id, asked.uid.as_str()).is_none()
+    }
+
+    /// The home of the user decides whether the login may continue.
+    pub(super) fn ask_home(&mut self, link: LinkId, asked: Login, pass: Pass) {
+        let (app_id, uid) = (asked.app_id.clone(), asked.uid.clone());
+        if self.shared.grants.asking(&app_id, &uid) >= ASKS_PER_USER_MAX {
+            return self.turn_away_login(link, &asked);
+        }
+        let login = self.links.begin_ask(link, asked, pass);
+        if self.shared.grants.ask(&app_id, &uid, login) {
+            self.ask_for(&app_id, &uid, login);
+        }
+    }
+
+    /// The user has no session in this shard any more. `displaced` is the claim of a session that
+    /// ended for another login.
+    pub(super) fn release_user(&mut self, app_id: &AppId, uid: &UserId, displaced: Option<u64>) {
+        let Some(tenure) = self.shared.grants.give_up(app_id, uid) else { return };
+        let own = self.shared.config.placement.own();
+        let left = match self.shared.homes.other_of_user(app_id, uid.as_str()) {
+            Some(home) if home != own => {
+                self.tallies.take_left(&self.shared, app_id, uid, displaced)
+            }
+            // It stays in this shard.
+            Some(_) | None => LeftBehind { displaced, ..LeftBehind::default() },
+        };
+        let entry = Ownership::Release { uid: uid.clone(), tenure, left };
+        self.send_to_home(app_id, uid, entry);
+    }
+
+    pub(super) fn send_to_home(&mut self, app_id: &AppId, uid: &UserId, entry: Ownership) {
+        let entry = Entry::Ownership(entry);
+        match self.shared.homes.other_of_user(app_id, uid.as_str()) {
+            Some(home) => self.shared.send_in_app(home, app_id, entry),
+            None => self.shared.to_self.add(app_id, entry),
+        }
+    }
+
+    /// Asks for a user for this login, or for the first one behind it whose link is there.
+    pub(super) fn ask_for(&mut self, app_id: &AppId, uid: &UserId, first: LoginId) {
+        let mut next = Some(first);
+        while let Some(login) = next {
+            if let Some(asked) = self.links.asking(login) {
+                let shard = self.shared.config.placement.own();
+                let candidate = Candidate { shard, login, asked };
+                let entry = Ownership::Ask { uid: uid.clone(), candidate };
+                return self.send_to_home(app_id, uid, entry);
+            }
+            next = self.shared.grants.next_asking(app_id, uid);
+        }
+    }
+}

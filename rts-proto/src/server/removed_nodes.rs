@@ -1,0 +1,126 @@
+//! Nodes were removed from a cluster, with their sessions and with what they knew as homes.
+
+use alloc::vec::Vec;
+
+use super::closing::reason_for;
+use super::ending::End;
+use super::io::{LeftBehind, Moved, MovedMember, MovedOwner};
+use super::keys::SessionNumber;
+use super::placement::NodeNumber;
+use super::rooms;
+use super::shard::Server;
+use crate::{AppId, CloseCode, RoomId, UserId};
+
+impl Server {
+    pub(super) fn nodes_removed(&mut self, removed: &[NodeNumber]) {
+        let homes = &self.shared.homes;
+        self.shared.held.retain(|from| homes.has(from));
+        self.forget_partial(removed);
+        self.end_users_of_removed_nodes();
+        self.end_members_of_removed_nodes();
+    }
+
+    /// Forgets what former homes have sent that were removed before they had sent everything. The
+    /// owners of users and the shards of members report it again.
+    fn forget_partial(&mut self, removed: &[NodeNumber]) {
+        for (app_id, uid) in self.shared.directory.users() {
+            if self.shared.homes.lack_user(&app_id, uid.as_str(), removed) {
+                self.shared.directory.take(&app_id, &uid);
+            }
+        }
+        for (app_id, room) in self.rooms.sorted() {
+            if self.shared.homes.lack_room(&app_id, &room, removed) {
+                self.rooms.take(&mut self.shared, &app_id, &room);
+            }
+        }
+    }
+
+    pub(super) fn end_users_of_removed_nodes(&mut self) {
+        let lost = self.shared.directory.of_removed_nodes(&self.shared.homes);
+        for (app_id, uid, tenure) in lost {
+            self.report_offline(&app_id, &uid, End::Dropped);
+            self.user_released(&app_id, &uid, tenure, LeftBehind::default());
+        }
+    }
+
+    /// §6.9: their users may come back at other nodes.
+    pub(super) fn end_members_of_removed_nodes(&mut self) {
+        let until = self.shared.now() + self.shared.config.session_grace;
+        for (app_id, room, uid) in self.rooms.of_removed_nodes(&self.shared.homes) {
+            let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+            if self.rooms.go_away(shared, &app_id, &room, &uid, until) {
+                rooms::count_orphan(shared, tallies, &app_id, &room, &uid, true);
+            }
+        }
+    }
+
+    /// If a home is gone, all logins ask again: what they have asked may be lost on its way over
+    /// several homes.
+    pub(super) fn ask_new_homes(&mut self) {
+        if !self.shared.homes.have_lost_something() {
+            return;
+        }
+        for (app_id, uid) in self.shared.grants.asked_for() {
+            if let Some(first) = self.shared.grants.first_asking(&app_id, &uid) {
+                self.ask_for(&app_id, &uid, first);
+            }
+        }
+        self.end_sessions_without_answers();
+    }
+
+    /// The homes of rooms are gone, with the answers to joins and leaves that sessions wait for.
+    /// Their clients log in again, and join again.
+    fn end_sessions_without_answers(&mut self) {
+        let mut waiting: Vec<SessionNumber> = Vec::new();
+        for (app_id, uid) in self.shared.grants.users() {
+            let number = self.users.find(&app_id, uid.as_str());
+            let homes = &self.shared.homes;
+            let is_lost = |room: &RoomId| homes.has_lost_room(&app_id, room);
+            let session = number.and_then(|number| self.shared.sessions.get_mut(number));
+            if session.is_some_and(|session| session.rooms.answers_lost(is_lost)) {
+                waiting.extend(number);
+            }
+        }
+        for number in waiting {
+            if let Some(link) = self.shared.session(number).and_then(|session| session.link()) {
+                self.close(link, CloseCode::LoginAgain, reason_for(CloseCode::LoginAgain));
+            }
+            self.end_session(number, End::Dropped);
+        }
+    }
+
+    /// Reports to the new homes what only this shard knows: the users that it owns, their
+    /// memberships, and those that wait for them.
+    pub(super) fn report_to_new_homes(&mut self) {
+        let own = self.shared.config.placement.own();
+        for (app_id, uid) in self.shared.grants.users() {
+            let home = self.shared.homes.other_of_user(&app_id, uid.as_str());
+            if self.shared.homes.has_lost_user(&app_id, uid.as_str())
+                && let Some(home) = home
+                && let Some(tenure) = self.shared.grants.of(&app_id, &uid)
+            {
+                let owner = Some(MovedOwner { shard: own, tenure, candidates: Vec::new() });
+                let (uid, left) = (uid.clone(), LeftBehind::default());
+                match home == own {
+                    true => self.user_moved_here(&app_id, uid, owner, left),
+                    false => self.send_moved(home, &app_id, Moved::User { uid, owner, left }),
+                }
+            }
+            self.report_memberships(&app_id, &uid);
+        }
+        for (app_id, uid) in self.tallies.with_left() {
+            self.report_orphans(&app_id, &uid);
+        }
+    }
+
+    fn report_memberships(&mut self, app_id: &AppId, uid: &UserId) {
+        let Some(number) = self.users.find(app_id, uid.as_str()) else { return };
+        let Some(session) = self.shared.session(number) else { return };
+        let homes = &self.shared.homes;
+        let is_lost = |room: &&RoomId| homes.has_lost_room(app_id, room);
+        let lost: Vec<RoomId> = session.rooms.joined_rooms().filter(is_lost).cloned().collect();
+        for room in lost {
+            self.report_member(app_id, uid, &room, MovedMember::Here(number));
+        }
+    }
+}

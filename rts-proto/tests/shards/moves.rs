@@ -1,0 +1,146 @@
+//! Stories of a cluster whose homes move, because nodes come and go.
+
+use rts_proto::limits::SESSION_GRACE;
+use rts_proto::server::Config;
+use rts_proto::wire::{Frame, Login};
+use rts_proto::{CloseCode, LeaveReason, LinkId, MessageId, SendCode, UserId};
+
+use crate::support::{
+    Node, broadcast, delivery, join, login, message, room_delivery, user, without_acks,
+};
+
+/// Three nodes of one shard each.
+fn three() -> Node {
+    Node::cluster(&[1, 1, 1], &Config::default())
+}
+
+fn log_in_at(cluster: &mut Node, shard: usize, uid: &UserId) -> LinkId {
+    let (link, _) = cluster.log_in_at(shard, login(uid));
+    cluster.frames_to(link);
+    link
+}
+
+fn ok(id: u64) -> Frame {
+    Frame::SendResults { code: SendCode::Ok, ids: vec![MessageId(id)] }
+}
+
+#[test]
+fn what_waits_for_a_user_moves_with_its_home() {
+    let mut cluster = three();
+    let (alice, bob) = (cluster.user_at(0, "a"), cluster.user_at(1, "b"));
+    let (at_alice, first) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 0, &bob));
+    cluster.holds_entries = true;
+    let second = cluster.link_at(2, &[Frame::Login(login(&bob))]);
+    cluster.tick(2);
+    assert!(cluster.deliver(2, 1), "it asks the home");
+    cluster.tick(1);
+    cluster.say(at_alice, message(1, &bob, "waits at the home"));
+    cluster.tick(0);
+    assert!(cluster.deliver(0, 1));
+    cluster.move_homes_to(2);
+    cluster.say(at_alice, message(2, &bob, "waits at the next one"));
+    cluster.tick(0);
+    cluster.holds_entries = false;
+    let frames = without_acks(cluster.frames_to(second));
+    let both = ["waits at the home", "waits at the next one"].map(|text| delivery(&alice, text));
+    assert!(frames.ends_with(&both), "{frames:?}");
+    assert_eq!(cluster.closed(first), Some(Some(CloseCode::Displaced)));
+}
+
+#[test]
+fn broadcasts_to_a_room_stay_in_order_while_its_home_moves() {
+    let mut cluster = three();
+    let (alice, bob, room) = (user("alice"), user("bob"), cluster.room_at(1));
+    let (at_alice, at_bob) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 2, &bob));
+    for link in [at_alice, at_bob] {
+        cluster.say(link, join(&room, 1));
+        cluster.frames_to(link);
+    }
+    cluster.holds_entries = true;
+    cluster.say(at_alice, broadcast(&room, 1, "by the former home"));
+    cluster.tick(0);
+    cluster.move_homes_to(0);
+    cluster.say(at_alice, broadcast(&room, 2, "by the next one"));
+    cluster.tick(0);
+    cluster.holds_entries = false;
+    let both = ["by the former home", "by the next one"];
+    let expected = both.map(|text| room_delivery(&alice, &room, text));
+    assert_eq!(without_acks(cluster.frames_to(at_bob)), expected);
+}
+
+#[test]
+fn user_whose_home_crashes_stays_online_and_is_displaced_as_before() {
+    let mut cluster = three();
+    let (alice, bob) = (user("alice"), cluster.user_at(1, "b"));
+    let (at_alice, first) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 2, &bob));
+    cluster.remove_node(1, 7);
+    cluster.say(at_alice, message(1, &bob, "still there?"));
+    assert_eq!(without_acks(cluster.frames_to(first)), [delivery(&alice, "still there?")]);
+    cluster.say(first, Frame::Ack { received: 1 });
+    assert_eq!(without_acks(cluster.frames_to(at_alice)), [ok(1)]);
+    log_in_at(&mut cluster, 0, &bob);
+    assert_eq!(cluster.closed(first), Some(Some(CloseCode::Displaced)));
+    assert_eq!(cluster.stats_of_all().sessions, 2);
+}
+
+#[test]
+fn login_that_asks_a_home_which_crashes_asks_the_next_one() {
+    let mut cluster = three();
+    let bob = cluster.user_at(1, "b");
+    cluster.holds_entries = true;
+    let link = cluster.link_at(0, &[Frame::Login(login(&bob))]);
+    cluster.tick(0);
+    cluster.remove_node(1, 7);
+    cluster.holds_entries = false;
+    let frames = cluster.frames_to(link);
+    assert!(matches!(frames.last(), Some(Frame::LoginAnswer(_))), "{frames:?}");
+    assert_eq!(cluster.stats_of_all().sessions, 1);
+}
+
+#[test]
+fn members_of_a_room_whose_home_crashes_notice_nothing() {
+    let mut cluster = three();
+    let (alice, bob, room) = (user("alice"), user("bob"), cluster.room_at(1));
+    let (at_alice, at_bob) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 2, &bob));
+    for link in [at_alice, at_bob] {
+        cluster.say(link, join(&room, 1));
+    }
+    cluster.frames_to(at_alice);
+    cluster.frames_to(at_bob);
+    cluster.remove_node(1, 7);
+    cluster.say(at_alice, broadcast(&room, 1, "all here?"));
+    let seen = without_acks(cluster.frames_to(at_bob));
+    assert_eq!(seen, [room_delivery(&alice, &room, "all here?")]);
+    assert_eq!(cluster.members_of_all(&room), Some(vec![alice, bob]));
+}
+
+#[test]
+fn member_whose_node_crashes_may_come_back_within_the_grace() {
+    for comes_back in [true, false] {
+        let mut cluster = three();
+        let (alice, bob, room) = (user("alice"), user("bob"), cluster.room_at(1));
+        let at_alice = log_in_at(&mut cluster, 0, &alice);
+        let (at_bob, had) = cluster.log_in_at(2, login(&bob));
+        for link in [at_alice, at_bob] {
+            cluster.say(link, join(&room, 1));
+            cluster.end_burst();
+        }
+        cluster.frames_to(at_alice);
+        cluster.remove_node(2, 7);
+        assert_eq!(cluster.closed(at_bob), Some(None));
+        let mut links = vec![at_alice];
+        if comes_back {
+            let again = Login { claim: had.claim, ..login(&bob) };
+            let (second, _) = cluster.log_in_at(0, again);
+            cluster.say(second, join(&room, 2));
+            links.push(second);
+        }
+        cluster.wait(SESSION_GRACE / 2);
+        for link in links {
+            cluster.say(link, Frame::Ping);
+        }
+        cluster.wait(SESSION_GRACE / 2);
+        let left = Frame::MemberLeft { room, uid: bob, reason: LeaveReason::Dropped };
+        assert_eq!(cluster.frames_to(at_alice).contains(&left), !comes_back);
+    }
+}

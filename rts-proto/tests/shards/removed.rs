@@ -1,0 +1,140 @@
+//! Nodes join a cluster and crash, and entries arrive late. Whatever happens, a user has at most
+//! one session, no send has two results, messages arrive in order, all see a room's broadcasts in
+//! one order, and when all is over the cluster works: everybody reaches everybody.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rts_proto::MessageConfig;
+use rts_proto::limits::SESSION_GRACE;
+
+use crate::events::{Event, ROOMS, USERS, client_event};
+use crate::seers::Seers;
+use crate::world::World;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Event(Event),
+    /// Entries arrive from one shard at another. Shards are counted round and round.
+    Deliver(usize, usize),
+    GiveHomes(usize),
+    MoveHomes(u64),
+    AddNode(usize, u64),
+    RemoveNode(usize, u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let shard = || 0..60_usize;
+    prop_oneof![
+        40 => client_event().prop_map(Step::Event),
+        40 => (shard(), shard()).prop_map(|(from, to)| Step::Deliver(from, to)),
+        15 => shard().prop_map(Step::GiveHomes),
+        2 => any::<u64>().prop_map(Step::MoveHomes),
+        2 => (1..=2_usize, any::<u64>()).prop_map(|(shards, seed)| Step::AddNode(shards, seed)),
+        3 => (0..60_usize, any::<u64>()).prop_map(|(node, seed)| Step::RemoveNode(node, seed)),
+    ]
+}
+
+/// More nodes at once than here add nothing.
+const NODES_MAX: usize = 5;
+
+proptest! {
+    #[test]
+    fn cluster_whose_nodes_come_and_go_keeps_its_promises(
+        shape in prop::collection::vec(1_usize..=2, 1..=3),
+        is_late in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..200),
+    ) {
+        let mut world = World::cluster(&shape);
+        world.resumes_there = false;
+        (world.node.holds_entries, world.node.holds_homes) = (is_late, is_late);
+        let mut seers = Seers::default();
+        for step in &steps {
+            take(&mut world, step);
+            seers.see(&world.happens(&Event::Wait(0)))?;
+        }
+        settle(&mut world, &mut seers)?;
+        everybody_reaches_everybody(&mut world, &mut seers)?;
+        nothing_is_left(&mut world)?;
+    }
+}
+
+fn take(world: &mut World, step: &Step) {
+    let (shards, nodes) = (world.node.len(), world.node.nodes());
+    let is_settled = world.node.homes_are_settled();
+    match step {
+        Step::Event(event) => drop(world.happens(event)),
+        Step::Deliver(from, to) => drop(world.node.deliver(from % shards, to % shards)),
+        Step::GiveHomes(shard) => drop(world.node.give_homes(shard % shards)),
+        Step::MoveHomes(seed) if is_settled => world.node.move_homes(*seed),
+        Step::AddNode(shards, seed) if is_settled && nodes < NODES_MAX => {
+            world.node.add_node(*shards, *seed)
+        }
+        Step::RemoveNode(node, seed) if nodes > 1 => world.node.remove_node(node % nodes, *seed),
+        Step::MoveHomes(_) | Step::AddNode(..) | Step::RemoveNode(..) => {}
+    }
+}
+
+/// Everything arrives, and what a crash has left behind is over.
+fn settle(world: &mut World, seers: &mut Seers) -> Result<(), TestCaseError> {
+    world.node.give_all_homes();
+    (world.node.holds_entries, world.node.holds_homes) = (false, false);
+    wait_for_the_grace(world, seers)?;
+    seers.agree()
+}
+
+/// In steps: a client that is heard keeps its session.
+fn wait_for_the_grace(world: &mut World, seers: &mut Seers) -> Result<(), TestCaseError> {
+    for _ in 0..4 {
+        let wait = SESSION_GRACE / 3;
+        seers.see(&world.happens(&Event::Wait(wait.as_millis() as u64)))?;
+    }
+    Ok(())
+}
+
+fn everybody_reaches_everybody(world: &mut World, seers: &mut Seers) -> Result<(), TestCaseError> {
+    for who in 0..USERS {
+        seers.see(&world.happens(&Event::LogIn(who)))?;
+    }
+    // Memberships of former sessions end.
+    wait_for_the_grace(world, seers)?;
+    for room in 0..ROOMS {
+        for who in 0..4 {
+            seers.see(&world.happens(&Event::Join(who, room)))?;
+        }
+    }
+    for from in 0..USERS {
+        seers.see(&world.happens(&Event::Wait(2_000)))?;
+        for to in 0..2 {
+            let id = world.next_id();
+            let send = Event::Send(from, to, MessageConfig::ReliableOrdered);
+            seers.see(&world.happens(&send))?;
+            prop_assert!(seers.has_arrived(to, id), "{from} to {to}");
+        }
+    }
+    for room in 0..ROOMS {
+        seers.see(&world.happens(&Event::Wait(2_000)))?;
+        let id = world.next_id();
+        seers.see(&world.happens(&Event::Broadcast(0, room)))?;
+        for who in 1..4 {
+            prop_assert!(seers.has_seen(who, room, id), "{who} in {room}");
+        }
+    }
+    seers.agree()
+}
+
+fn nothing_is_left(world: &mut World) -> Result<(), TestCaseError> {
+    for who in 0..USERS {
+        world.happens(&Event::LogOut(who));
+    }
+    for _ in 0..3 {
+        world.node.wait(Duration::from_secs(40));
+    }
+    let stats = world.node.stats_of_all();
+    prop_assert_eq!(
+        (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
+        (0, 0, 0, 0)
+    );
+    prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
+    Ok(())
+}
