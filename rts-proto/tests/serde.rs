@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rts_proto::client::{CreateRoomError, Event, JoinType, RoomEvent, WarningCode};
 use rts_proto::server::{
-    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Names, NodeNumber, Outcome,
-    SessionNumber, ShardId,
+    Deliveries, Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Moved, MovedMember, Names,
+    NodeNumber, Outcome, SessionNumber, ShardId,
 };
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, ConnectionState, Instant, LeaveReason, LoginCode,
@@ -152,6 +152,15 @@ fn entry_of_a_shard_is_read_back_and_invalid_parts_are_refused() {
     assert_eq!(refusal::<ShardId>(json!(4_096)), "no such shard");
     let nothing = refusal::<SessionNumber>(json!(0));
     assert!(nothing.contains("nonzero"), "{nothing}");
-    let nobody = json!({"orphan_gone": {"room": "lobby", "uid": ""}});
+    check(
+        Entry::Moved(Box::new(Moved::Members {
+            room: room(),
+            used: 3,
+            members: vec![(alice(), MovedMember::Here(session))],
+        })),
+        json!({"moved": {"members":
+            {"room": "lobby", "used": 3, "members": [["alice", {"here": 5}]]}}}),
+    );
+    let nobody = json!({"orphan": {"room": "lobby", "uid": "", "waits": true}});
     assert_eq!(refusal::<Entry>(nobody), "the user id is empty");
 }
