@@ -60,9 +60,9 @@ pub const BUS_BYTES_MAX: usize = 48 * 1_024 * 1_024;
 pub const ENTRY_OVERHEAD_BYTES: usize = 32;
 /// An acknowledgement waits this long for a batch that can carry it.
 pub const ACK_DELAY: Duration = Duration::from_millis(10);
-/// Removed nodes that a view knows. This is a number of removals, and no time: after so many
-/// others, the view does not tell that a node was removed. So a node that waits to join ends when
-/// it sees more than this number of views pass: it may have been a member meanwhile.
+/// Removed nodes that a view knows. This is a number of removals, and no time: after this number
+/// of others, the view does not tell that a node was removed. So a node that waits to join ends
+/// when it sees more than this number of views pass: it may have been a member meanwhile.
 pub const REMOVED_MAX: usize = 64;
 /// Received entries after which an acknowledgement no longer waits.
 pub const ACK_ENTRIES_MAX: u64 = 128;

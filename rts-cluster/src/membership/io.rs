@@ -101,8 +101,8 @@ pub enum Ended {
     Removed,
     /// It was without a lease for too long.
     Frozen,
-    /// It has waited to become a member for so many views that the others may have removed it
-    /// meanwhile, and do not know it any more.
+    /// It has waited to become a member, and seen more views pass than the others remember removed
+    /// nodes. They may have removed it meanwhile, and not know it any more.
     Overtaken,
     /// Another member has acknowledged nothing for too long, and the others did not remove it.
     Stalled,

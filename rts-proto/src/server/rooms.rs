@@ -1,15 +1,15 @@
 //! Rooms of all apps: their members, and the notices to members of those who leave.
 
+mod moves;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::deadlines::Due;
-use super::homes::Homes;
-use super::io::{MovedMember, Names, Report};
+use super::io::{Names, Report};
 use super::keys::SessionNumber;
 use super::outbox::{Audience, Audiences};
-use super::placement::ShardId;
 use super::room::{Away, Room};
 use super::shared::Shared;
 use super::tallies::Tallies;
@@ -164,94 +164,6 @@ impl Rooms {
             members.push((uid, number));
         }
         Some(members)
-    }
-
-    /// All rooms, in the order of their apps and ids.
-    pub(super) fn sorted(&self) -> Vec<(AppId, RoomId)> {
-        let of_app = |(app_id, rooms): (&AppId, &BTreeMap<RoomId, Room>)| {
-            rooms.keys().map(|id| (app_id.clone(), id.clone())).collect::<Vec<_>>()
-        };
-        self.apps.iter().flat_map(of_app).collect()
-    }
-
-    /// The members whose sessions are in removed nodes.
-    pub(super) fn of_removed_nodes(&self, homes: &Homes) -> Vec<(AppId, RoomId, UserId)> {
-        let mut lost = Vec::new();
-        for (app_id, rooms) in &self.apps {
-            for (id, room) in rooms {
-                let is_lost = |number| !homes.has(ShardId::of_session(number));
-                let members = room.uids().filter(|uid| room.session_of(uid).is_some_and(is_lost));
-                lost.extend(members.map(|uid| (app_id.clone(), id.clone(), uid.clone())));
-            }
-        }
-        lost
-    }
-
-    /// Adds a member that a former home knew, or that its shard reports because that home is gone.
-    /// The later of two sessions of a user has come back already.
-    pub(super) fn put(
-        &mut self,
-        shared: &mut Shared,
-        tallies: &mut Tallies,
-        app_id: &AppId,
-        id: &RoomId,
-        uid: UserId,
-        member: MovedMember,
-    ) {
-        let known = self.find(app_id, id).filter(|room| room.contains(&uid));
-        let is_here = known.is_some_and(|room| room.session_of(&uid).is_some());
-        match (member, known.is_some()) {
-            (MovedMember::Here(number), false) => self.add(shared, number, app_id, id, uid),
-            (MovedMember::Here(number), true) if !is_here => {
-                self.come_back(shared, tallies, number, app_id, id, &uid);
-            }
-            (MovedMember::Here(_), true) => {}
-            (MovedMember::WaitsUntil(until), false) => {
-                let due = Due::orphaned_membership(app_id, id, &uid);
-                let deadline = shared.deadlines.arm(until, due);
-                let audience = self.next_audience();
-                let room = self.room_or_new(shared, app_id, id);
-                room.add_waiting(uid, deadline, audience, &shared.config, shared.now());
-            }
-            // It waits no longer.
-            (MovedMember::WaitsUntil(_), true) if is_here => {
-                count_orphan(shared, tallies, app_id, id, &uid, false);
-            }
-            // It was reported twice, because the user moved meanwhile.
-            (MovedMember::WaitsUntil(_), true) => {}
-        }
-    }
-
-    /// Sets what is used up of a room's rate of broadcasts.
-    pub(super) fn set_used(&mut self, app_id: &AppId, id: &RoomId, used: u64) {
-        if let Some(room) = self.find_mut(app_id, id) {
-            room.set_used(used);
-        }
-    }
-
-    /// Takes a room out, for its next home: its members, and what is used up of its rate.
-    pub(super) fn take(
-        &mut self,
-        shared: &mut Shared,
-        app_id: &AppId,
-        id: &RoomId,
-    ) -> Option<(Vec<(UserId, MovedMember)>, u64)> {
-        let room = self.take_room(app_id, id)?;
-        let used = room.used(shared.now());
-        let members = room.into_members().filter_map(|(uid, member)| {
-            let member = match member {
-                Ok(number) => MovedMember::Here(number),
-                Err(Away::ForEver) => return None,
-                Err(Away::Until(deadline)) => {
-                    let until = deadline.at();
-                    let due = Due::orphaned_membership(app_id, id, &uid);
-                    shared.deadlines.disarm(deadline, due);
-                    MovedMember::WaitsUntil(until)
-                }
-            };
-            Some((uid, member))
-        });
-        Some((members.collect(), used))
     }
 
     /// Rooms of which a user is a member, with and without a session. Looks at all rooms of the

@@ -2,8 +2,6 @@
 //! happens meanwhile, a user has at most one session, every send has one result and every join and
 //! leave one answer, messages arrive in order, and nothing of a user remains when all is over.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 use rts_proto::MessageConfig;
 
@@ -140,20 +138,7 @@ fn check(mut world: World, steps: &[Step]) -> Result<(), TestCaseError> {
             prop_assert!(seers.answers.contains(&asked), "no answer to {asked:?}");
         }
     }
-    for who in 0..USERS {
-        world.happens(&Event::LogOut(who));
-    }
-    // The grace of sessions without a link, bans and rates.
-    for _ in 0..3 {
-        world.node.wait(Duration::from_secs(40));
-    }
-    let stats = world.node.stats_of_all();
-    prop_assert_eq!(
-        (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
-        (0, 0, 0, 0)
-    );
-    prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
-    Ok(())
+    world.leaves_nothing()
 }
 
 #[test]

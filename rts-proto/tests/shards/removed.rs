@@ -2,8 +2,6 @@
 //! one session, no send has two results, messages arrive in order, all see a room's broadcasts in
 //! one order, and when all is over the cluster works: everybody reaches everybody.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 use rts_proto::MessageConfig;
 use rts_proto::limits::SESSION_GRACE;
@@ -55,7 +53,7 @@ proptest! {
         }
         settle(&mut world, &mut seers)?;
         everybody_reaches_everybody(&mut world, &mut seers)?;
-        nothing_is_left(&mut world)?;
+        world.leaves_nothing()?;
     }
 }
 
@@ -121,20 +119,4 @@ fn everybody_reaches_everybody(world: &mut World, seers: &mut Seers) -> Result<(
         }
     }
     seers.agree()
-}
-
-fn nothing_is_left(world: &mut World) -> Result<(), TestCaseError> {
-    for who in 0..USERS {
-        world.happens(&Event::LogOut(who));
-    }
-    for _ in 0..3 {
-        world.node.wait(Duration::from_secs(40));
-    }
-    let stats = world.node.stats_of_all();
-    prop_assert_eq!(
-        (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
-        (0, 0, 0, 0)
-    );
-    prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use rts_proto::server::{Command, Config, Returned, Shards as _};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
 use rts_proto::{LinkId, MessageId, OnlineStatus, Payload, RoomId, UserId};
@@ -311,6 +312,23 @@ impl World {
 }
 
 impl World {
+    /// All users log out. When lost sessions, bans and rates are over, nothing is left.
+    pub(crate) fn leaves_nothing(&mut self) -> Result<(), TestCaseError> {
+        for who in 0..USERS {
+            self.happens(&Event::LogOut(who));
+        }
+        for _ in 0..3 {
+            self.node.wait(Duration::from_secs(40));
+        }
+        let stats = self.node.stats_of_all();
+        prop_assert_eq!(
+            (stats.sessions, stats.rooms, stats.memberships, stats.window_bytes),
+            (0, 0, 0, 0)
+        );
+        prop_assert_eq!((stats.users_remembered, stats.bans, stats.apps), (0, 0, 0));
+        Ok(())
+    }
+
     /// What the figures say.
     fn figures(&mut self) -> String {
         let stats = self.node.stats_of_all();
