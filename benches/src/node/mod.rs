@@ -150,6 +150,9 @@ async fn measure(
     tokio::time::sleep(warm_up).await;
     let (begin, before) = (Moment::now(), traffic.done(&tallies));
     tokio::time::sleep(duration).await;
+    // A short one on a busy machine would measure nothing.
+    let has_done = |tallies: &Tallies| traffic.done(tallies) > before;
+    tallies.wait(PATIENCE, "a message arrived", has_done).await?;
     let cost = begin.cost(traffic.done(&tallies) - before);
     tallies.stop();
     let receivers = traffic.receivers();
