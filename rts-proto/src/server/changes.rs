@@ -20,6 +20,10 @@ use super::placement::{NodeNumber, ShardId};
 /// When all shards have settled, nothing from a former home is under way, and the next homes begin
 /// to decide. So no two shards decide about a name, and nothing overtakes what went through a
 /// former home. Names whose homes stay are not affected.
+///
+/// This holds for changes during which no node is removed. If a former home is removed before it
+/// has handed over, shards may not agree about what is lost, because each of them judges by the
+/// tables that it has gone through.
 #[derive(Debug)]
 pub(super) struct Changes {
     own: ShardId,

@@ -137,8 +137,8 @@ impl Shared {
         }
     }
 
-    /// Keeps a message to a user whose home this shard is, and about whom it does not decide yet.
-    /// The result, if too much waits.
+    /// Keeps a message to a user of this home until this shard decides about the user. Returns the
+    /// result if too much waits.
     pub(super) fn hold_message(
         &mut self,
         from: ShardId,
