@@ -1,5 +1,5 @@
 //! The server side: a [`Node`] serves the links of its server cores, and asks its embedder through
-//! the hooks [`Authenticate`], [`Watch`] and [`PostToAppServer`].
+//! the hooks [`Authenticate`], [`Watch`], [`PostToAppServer`] and [`SendToNodes`].
 //!
 //! ```text
 //!  Node ------> each shard: core and hooks, behind a lock <------+---- mesh: a mailbox for each
@@ -17,6 +17,8 @@ mod gate;
 mod handshakes;
 mod hooked_core;
 mod hooks;
+mod in_cluster;
+mod lease;
 mod link_end;
 mod log;
 mod mailboxes;
@@ -34,7 +36,7 @@ mod token_bucket;
 mod until;
 
 pub use admission::LinkLimits;
-pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, Watch};
+pub use hooks::{Authenticate, Begun, PostToAppServer, Posting, SendToNodes, Watch};
 pub use log::{LogRateLimiter, LogThrottle, Sanitized};
 #[doc(hidden)]
 pub use mailboxes::Mailboxes;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rts_proto::server::{
-    Credentials, Input, Notice, NoticeLevel, Opened, Output, Server, ShardId, Target, Verdict,
+    Credentials, Entry, Input, Notice, NoticeLevel, Opened, Output, Server, ShardId, Target,
+    Verdict,
 };
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
 
 use crate::panics::catch_panic;
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
+use crate::server::in_cluster::InCluster;
 use crate::server::mesh::Mesh;
 use crate::server::posts::{NewPost, Posts};
 
@@ -37,6 +39,7 @@ pub(crate) struct HookedCore {
     /// Notices for the log.
     notices: Vec<Notice>,
     mesh: Option<Arc<Mesh>>,
+    cluster: Option<InCluster>,
     /// The latest shard whose mailbox became full since the last look. The log has few lines about
     /// full mailboxes, and need not name all shards.
     overloaded: Option<ShardId>,
@@ -57,13 +60,19 @@ impl HookedCore {
             watcher: None,
             notices: Vec::new(),
             mesh: None,
+            cluster: None,
             overloaded: None,
         }
     }
 
     /// Whether other shards count on what this one does.
     pub(crate) fn has_peers(&self) -> bool {
-        self.mesh.is_some()
+        self.mesh.is_some() || self.cluster.is_some()
+    }
+
+    /// The way to the other nodes of the cluster.
+    pub(crate) fn join_cluster(&mut self, cluster: InCluster) {
+        self.cluster = Some(cluster);
     }
 
     /// The mesh between the core and the other shards, if there are others.
@@ -101,15 +110,7 @@ impl HookedCore {
                 Output::HandOver(id, shard, opened) => {
                     apply(LinkOutput::HandOver(id, shard, opened));
                 }
-                Output::Peer(to, entries) => {
-                    let own = self.server.placement().own();
-                    if let Some(mesh) = &self.mesh
-                        && mesh.send(own, to, entries)
-                    {
-                        self.overloaded = Some(to);
-                        self.server.handle_input(now, Input::PeerCongested(to, true));
-                    }
-                }
+                Output::Peer(to, entries) => self.send(now, to, entries),
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
                     self.server.handle_input(now, Input::Verdict(login, verdict));
@@ -136,6 +137,20 @@ impl HookedCore {
         }
     }
 
+    fn send(&mut self, now: Instant, to: ShardId, entries: Vec<Entry>) {
+        let own = self.server.placement().own();
+        if let Some(cluster) = &self.cluster
+            && to.node() != own.node()
+        {
+            cluster.send(own, to, entries, now);
+        } else if let Some(mesh) = &self.mesh
+            && mesh.send(own, to, entries)
+        {
+            self.overloaded = Some(to);
+            self.server.handle_input(now, Input::PeerCongested(to, true));
+        }
+    }
+
     /// Takes what the other shards sent, up to the bound of a turn. Returns whether there is more.
     pub(crate) fn take_mail(
         &mut self,
@@ -149,12 +164,24 @@ impl HookedCore {
             self.server.handle_input(now, Input::PeerCongested(shard, false));
             self.drain(now, apply);
         }
-        self.mesh.as_ref().is_some_and(|mesh| mesh.take(own, into))
+        let has_more = self.mesh.as_ref().is_some_and(|mesh| mesh.take(own, into));
+        self.cluster.as_ref().is_some_and(|cluster| cluster.take(into)) || has_more
     }
 
     /// Ends the burst: the core does at once what is due at once. A panic is contained, unless
     /// other shards count on what it leaves undone. Then it ends the shard.
     pub(crate) fn end_burst(
+        &mut self,
+        now: Instant,
+        apply: &mut impl FnMut(LinkOutput) -> Option<Input>,
+    ) {
+        self.do_what_is_due(now, apply);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.serves(self.server.placement().own(), self.server.served_epoch());
+        }
+    }
+
+    fn do_what_is_due(
         &mut self,
         now: Instant,
         apply: &mut impl FnMut(LinkOutput) -> Option<Input>,

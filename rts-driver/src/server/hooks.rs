@@ -1,11 +1,11 @@
 //! The hooks of a node's shards, through which they ask the embedder: who may log in, where reports
-//! of users go, and how to post to app servers.
+//! of users go, how to post to app servers, and how to reach the other nodes of a cluster.
 
 use std::fmt;
 use std::pin::Pin;
 
-use rts_proto::AppId;
-use rts_proto::server::{Credentials, Post, PostProgress, Report, ShardId, Target, Verdict};
+use rts_proto::server::{Credentials, Entry, Post, PostProgress, Report, ShardId, Target, Verdict};
+use rts_proto::{AppId, Instant};
 
 /// Decides on logins. Called under the lock of a shard: it must be quick, and must not block or
 /// call the node. Several shards call at the same time.
@@ -45,6 +45,18 @@ pub trait PostToAppServer: Send + Sync {
     /// own, and is dropped when the shard gives it no more time. A panic counts as
     /// [`PostProgress::NotReached`].
     fn post(&self, post: Post, begun: Begun) -> Posting;
+}
+
+/// Carries entries to the other nodes of a cluster. Called under the lock of a shard: it must be
+/// quick, and must not panic, block or call the node. Several shards call at the same time.
+pub trait SendToNodes: Send + Sync {
+    /// Sends entries of a shard of this node to a shard of another one, behind all earlier ones of
+    /// the same two shards. `now` is the moment of the shard's clock, for the times in entries.
+    fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>, now: Instant);
+
+    /// All shards of this node decide about their names by the table of homes of this epoch
+    /// ([`Server::served_epoch`](rts_proto::server::Server::served_epoch)). The epochs rise.
+    fn all_serve(&self, epoch: u64);
 }
 
 /// A post in progress.

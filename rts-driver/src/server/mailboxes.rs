@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use rts_proto::server::{Entry, Input, ShardId};
+use rts_proto::server::{Entry, Input, NodeNumber, ShardId};
 
 use crate::server::mesh::Mesh;
 use crate::server::ready_queue::ReadyQueue;
@@ -21,7 +21,7 @@ impl Mailboxes {
     #[must_use]
     pub fn new(shards: usize) -> Self {
         let ready: Vec<_> = (0..shards).map(|_| Arc::default()).collect();
-        Self { mesh: Mesh::new(&ready), ready }
+        Self { mesh: Mesh::new(NodeNumber::ALONE, &ready), ready }
     }
 
     /// Puts a burst of entries into a mailbox, and wakes the receiver. Returns whether the receiver

@@ -1,13 +1,19 @@
 //! The mesh between the shards of a node: a mailbox for each pair of shards, in both directions. A
-//! shard sends the entries of a burst together, and wakes the other shard once.
+//! shard sends the entries of a burst together, and wakes the other shard once. What comes from
+//! other nodes has a mailbox of its own.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rts_proto::server::{Entry, Input, Moved, PassedOn, ShardId};
+use rts_proto::server::{Entry, Input, NodeNumber, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
+use burst::{Budget, Burst};
+pub(crate) use outside::Outside;
+
+mod burst;
+mod outside;
 
 /// Entries in a mailbox, with each message counted, at which the receiver is reported to the sender
 /// as congested, until half of them are left. The sender then refuses messages for it, and still
@@ -16,19 +22,10 @@ const CONGESTED_ENTRIES: usize = 65_536;
 /// Bytes of frames, ids and lists in a mailbox at which the same happens, also until half of them
 /// are left.
 const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
-/// The weight of entries ([`weight`]) after which the rest stays in the mailboxes until the next
-/// turn: as many messages as a turn reads from links. The burst that reaches it is still taken as a
-/// whole.
-const WEIGHT_PER_TURN: usize = 1_024;
-/// Bytes of frames, ids and lists after which the rest stays too: as many as a turn reads from
-/// links.
-const BYTES_PER_TURN: usize = 262_144;
-/// Items of an entry, such as the sessions that get a frame, which cost as much as another entry.
-const ITEMS_PER_WEIGHT: usize = 8;
-
 /// All mailboxes of a node.
 #[derive(Debug)]
 pub(crate) struct Mesh {
+    node: NodeNumber,
     shards: Vec<Inboxes>,
 }
 
@@ -58,22 +55,6 @@ struct Mailbox {
     /// Whether the sender counts the receiver as congested. Only the sender changes this, in the
     /// moment in which its core learns it.
     is_known: bool,
-}
-
-/// Entries that were sent together.
-#[derive(Debug)]
-struct Burst {
-    entries: Vec<Entry>,
-    counts_as: usize,
-    bytes: usize,
-}
-
-impl Burst {
-    fn new(entries: Vec<Entry>) -> Self {
-        let counts_as = entries.iter().map(Entry::counts_as).sum();
-        let bytes = entries.iter().map(Entry::more_bytes).sum();
-        Self { entries, counts_as, bytes }
-    }
 }
 
 impl Mailbox {
@@ -132,11 +113,11 @@ impl ShardSet {
         }
     }
 
-    /// Removes and returns one shard. Only one thread may call it.
-    fn take_one(&self) -> Option<ShardId> {
-        let shard = of_bits(self.0.load(Ordering::Acquire)).next()?;
-        self.0.fetch_and(!bit(shard), Ordering::AcqRel);
-        Some(shard)
+    /// Removes one shard, and returns its number. Only one thread may call it.
+    fn take_one(&self) -> Option<usize> {
+        let number = of_bits(self.0.load(Ordering::Acquire)).next()?;
+        self.0.fetch_and(!(1 << number), Ordering::AcqRel);
+        Some(number)
     }
 }
 
@@ -144,20 +125,14 @@ fn bit(shard: ShardId) -> u64 {
     1 << shard.number()
 }
 
-fn of_bits(bits: u64) -> impl Iterator<Item = ShardId> {
-    let numbers = (0..ShardId::COUNT_MAX).filter(move |number| bits & (1 << number) != 0);
-    numbers.filter_map(ShardId::new)
-}
-
-/// The first of these shards that has this number or a higher one, or the first of all.
-fn first_from(number: usize, bits: u64) -> Option<ShardId> {
-    let is_there = |shard: &ShardId| shard.number() >= number;
-    of_bits(bits).find(is_there).or_else(|| of_bits(bits).next())
+/// The numbers of shards in a set.
+fn of_bits(bits: u64) -> impl Iterator<Item = usize> {
+    (0..ShardId::COUNT_MAX).filter(move |number| bits & (1 << number) != 0)
 }
 
 impl Mesh {
-    /// Between shards with these ready queues.
-    pub(crate) fn new(ready: &[Arc<ReadyQueue>]) -> Self {
+    /// Between the shards of a node, with these ready queues.
+    pub(crate) fn new(node: NodeNumber, ready: &[Arc<ReadyQueue>]) -> Self {
         let inboxes = |ready: &Arc<ReadyQueue>, count| Inboxes {
             ready: Arc::clone(ready),
             from: (0..count).map(|_| Mutex::default()).collect(),
@@ -165,7 +140,18 @@ impl Mesh {
             next: AtomicUsize::new(0),
             relieved: ShardSet::default(),
         };
-        Self { shards: ready.iter().map(|of_shard| inboxes(of_shard, ready.len())).collect() }
+        let shards = ready.iter().map(|of_shard| inboxes(of_shard, ready.len())).collect();
+        Self { node, shards }
+    }
+
+    fn shard(&self, number: usize) -> Option<ShardId> {
+        ShardId::of_node(self.node, number)
+    }
+
+    /// The first of these shards that has this number or a higher one, or the first of all.
+    fn first_from(&self, number: usize, bits: u64) -> Option<ShardId> {
+        let first = of_bits(bits).find(|there| *there >= number);
+        self.shard(first.or_else(|| of_bits(bits).next())?)
     }
 
     /// Puts entries into a mailbox, and wakes the receiver. Returns whether the receiver has to
@@ -190,18 +176,16 @@ impl Mesh {
         let inboxes = &self.shards[own.number()];
         let mut waiting = inboxes.has_mail.take();
         let mut next = inboxes.next.load(Ordering::Relaxed);
-        let (mut taken, mut bytes) = (0, 0);
-        while taken < WEIGHT_PER_TURN
-            && bytes < BYTES_PER_TURN
-            && let Some(from) = first_from(next, waiting)
+        let mut budget = Budget::default();
+        while budget.has_room()
+            && let Some(from) = self.first_from(next, waiting)
         {
             let (burst, has_more) = self.take_burst(own, from);
             if !has_more {
                 waiting &= !bit(from);
             }
             if let Some(burst) = burst {
-                taken += burst.entries.iter().map(weight).sum::<usize>();
-                bytes += burst.bytes;
+                budget.spend(&burst.entries, burst.bytes);
                 into(Input::Peer(from, burst.entries));
             }
             next = from.number() + 1;
@@ -231,7 +215,7 @@ impl Mesh {
     /// sender at once, before it sends anything to that shard.
     pub(crate) fn next_relieved(&self, own: ShardId) -> Option<ShardId> {
         let relieved = &self.shards[own.number()].relieved;
-        while let Some(shard) = relieved.take_one() {
+        while let Some(shard) = relieved.take_one().and_then(|number| self.shard(number)) {
             // It may be congested again.
             if lock(&self.shards[shard.number()].from[own.number()]).must_report(false) {
                 return Some(shard);
@@ -239,46 +223,6 @@ impl Mesh {
         }
         None
     }
-}
-
-/// What an entry costs its receiver, in units of a message to one user.
-fn weight(entry: &Entry) -> usize {
-    let items = match entry {
-        // As many messages, each of which has the weight of an entry.
-        Entry::Deliver(deliveries) | Entry::PassedOn(PassedOn::Deliver(deliveries)) => {
-            return deliveries.len();
-        }
-        Entry::Moved(moved) => match &**moved {
-            Moved::Held(PassedOn::Deliver(deliveries)) => return deliveries.len(),
-            Moved::Held(PassedOn::QueryStatus { .. } | PassedOn::Orphan { .. }) => 0,
-            Moved::User { owner, left, .. } => {
-                owner.as_ref().map_or(0, |owner| owner.candidates.len()) + left.orphans.len()
-            }
-            Moved::Members { members, .. } => members.len(),
-        },
-        Entry::Outcomes(outcomes) => outcomes.len(),
-        Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
-        Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
-        Entry::InApp(_)
-        | Entry::Ownership(_)
-        | Entry::PassedOn(_)
-        | Entry::QueryStatus { .. }
-        | Entry::HomesReached { .. }
-        | Entry::Orphan { .. }
-        | Entry::Join { .. }
-        | Entry::Leave { .. }
-        | Entry::Gone { .. }
-        | Entry::PutOut { .. }
-        | Entry::Broadcast { .. }
-        | Entry::AskNames { .. }
-        | Entry::NotDelivered { .. }
-        | Entry::NotBroadcast { .. }
-        | Entry::Push { .. }
-        | Entry::JoinRefused { .. }
-        | Entry::Left { .. }
-        | Entry::Removed { .. } => 0,
-    };
-    1 + items / ITEMS_PER_WEIGHT
 }
 
 /// No code that can panic runs under this lock.

@@ -70,20 +70,33 @@ impl<R: Runtime> Node<R> {
         authenticator: Arc<dyn Authenticate>,
         poster: Arc<dyn PostToAppServer>,
     ) -> Self {
-        let count = servers.len();
-        let is_complete = servers.iter().enumerate().all(|(number, server)| {
-            let placement = server.placement();
-            placement.own().number() == number && placement.count() == count
-        });
-        assert!(count > 0 && is_complete, "the cores are not all shards of one node");
+        Self::check_placements(&servers);
         let common = Common::new();
         let shard = |server| {
             let core = HookedCore::new(server, Arc::clone(&authenticator), Arc::clone(&poster));
-            Arc::new(Shared::new(core, common.clone()))
+            Arc::new(Shared::new(core, common.clone(), None))
         };
-        let shards: Arc<Vec<_>> = Arc::new(servers.into_iter().map(shard).collect());
+        Self::of(servers.into_iter().map(shard).collect())
+    }
+
+    fn check_placements(servers: &[Server]) {
+        let count = servers.len();
+        let node = |server: &Server| server.placement().own().node();
+        let is_complete = servers.iter().enumerate().all(|(number, server)| {
+            let placement = server.placement();
+            placement.own().number() == number
+                && placement.count() == count
+                && node(server) == node(&servers[0])
+        });
+        assert!(count > 0 && is_complete, "the cores are not all shards of one node");
+    }
+
+    /// A node of these shards.
+    fn of(shards: Vec<Arc<Shared<R>>>) -> Self {
+        let shards = Arc::new(shards);
         let ready: Vec<_> = shards.iter().map(|shard| Arc::clone(&shard.ready)).collect();
-        let mesh = (count > 1).then(|| Arc::new(Mesh::new(&ready)));
+        let node = shards[0].placement.own().node();
+        let mesh = (shards.len() > 1).then(|| Arc::new(Mesh::new(node, &ready)));
         for shard in shards.iter() {
             shard.join_node(&shards, mesh.clone());
         }
@@ -141,6 +154,10 @@ impl<R: Runtime> Node<R> {
                 commands.command_to(own, Command::Shutdown { retry_after_max });
             }
         }
+        drop(commands);
+        // Also a frozen node closes its links: no session can use them any more.
+        self.first().common.clock.release();
+        self.wake_all();
     }
 
     /// Waits until no link is left. Cancel safe. Without a [`shutdown`](Self::shutdown), new links
@@ -215,6 +232,12 @@ impl<R: Runtime> Node<R> {
         // No code under this lock leaves anything half done.
         let guard = self.inner.commands.lock().unwrap_or_else(PoisonError::into_inner);
         Commands { shards: &self.inner.shards, _guard: guard }
+    }
+
+    fn wake_all(&self) {
+        for shard in self.inner.shards.iter() {
+            shard.ready.notify();
+        }
     }
 
     fn first(&self) -> &Arc<Shared<R>> {
@@ -333,5 +356,6 @@ impl<R: Runtime> fmt::Debug for Commands<'_, R> {
     }
 }
 
+mod cluster;
 #[cfg(test)]
 mod tests;

@@ -92,11 +92,14 @@ impl<R: Runtime> Reactor<R> {
         while let Some(shared) = self.shared.upgrade()
             && !shared.arrivals.is_stopped()
         {
-            let deadline = self.turn(&shared).and_then(|deadline| shared.to_std(deadline));
+            let turn = self.turn(&shared);
+            shared.probes.turn_is_made();
+            let is_frozen = turn.is_err();
+            let deadline = turn.ok().flatten().and_then(|deadline| shared.to_std(deadline));
             self.alive = self.alive.take().filter(|_| self.io.links.has_links());
             drop(shared);
             let mut has_waited = false;
-            if !self.has_more() {
+            if is_frozen || !self.has_more() {
                 poll_fn(|context| {
                     let is_due = self.timer.poll_deadline(context, deadline).is_ready();
                     let is_ready = self.reader.poll_ready(context).is_ready();
@@ -126,30 +129,32 @@ impl<R: Runtime> Reactor<R> {
             || self.has_mail
     }
 
-    /// Makes one turn. Returns the core's deadline for the next one.
-    fn turn(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
+    /// Makes one turn. Returns the core's deadline for the next one. A node that may not act does
+    /// nothing, or stops in the middle. The next turn goes on with what is left.
+    fn turn(&mut self, shared: &Arc<Shared<R>>) -> Result<Option<Instant>, Frozen> {
+        check_acting(shared)?;
         self.io.begin_turn();
         self.reader.read_ready(&mut self.io);
         self.take_new_links(shared);
-        let deadline = self.call_core(shared);
+        let deadline = self.call_core(shared)?;
         self.io.batch.release_gone();
         self.hand_over(shared);
+        check_acting(shared)?;
         self.writer.write(&mut self.io);
         self.write_log(shared);
         self.reader.read_again(&mut self.io);
-        shared.probes.turn_is_made();
-        deadline
+        Ok(deadline)
     }
 
-    fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Option<Instant> {
+    fn call_core(&mut self, shared: &Arc<Shared<R>>) -> Result<Option<Instant>, Frozen> {
         // Without the lock, because this calls the embedder's subscriber.
         let level = NoticeLog::level();
         let mut state = shared.lock();
         if shared.arrivals.is_stopped() {
             // Perhaps by a command that panicked. The core then has half-done work.
-            return None;
+            return Ok(None);
         }
-        let now = shared.now();
+        let now = shared.acting_now().ok_or(Frozen)?;
         let State { core, link_outputs, .. } = &mut *state;
         let LinkIo { links, batch, .. } = &mut self.io;
         batch.extend(link_outputs.drain(..).filter_map(|output| links.apply(output)));
@@ -157,7 +162,7 @@ impl<R: Runtime> Reactor<R> {
         self.has_mail =
             core.take_mail(now, &mut |mail| batch.push(mail), &mut |output| links.apply(output));
         for input in batch.drain_inputs() {
-            if let Input::Peer(..) = input {
+            if let Input::Peer(..) | Input::PeerCongested(..) | Input::HomesChanged(..) = input {
                 // A panic ends the shard, and so the node: the other shards count on its part.
                 core.server.handle_input(now, input);
                 core.drain(now, &mut |output| links.apply(output));
@@ -193,7 +198,7 @@ impl<R: Runtime> Reactor<R> {
         if has_new_posts {
             shared.start_posts();
         }
-        deadline
+        Ok(deadline)
     }
 
     /// Moves links to other shards before they are read again, since what comes next is for those.
@@ -259,6 +264,13 @@ impl<R: Runtime> Drop for Reactor<R> {
             });
         });
     }
+}
+
+/// The node may not act.
+struct Frozen;
+
+fn check_acting<R: Runtime>(shared: &Shared<R>) -> Result<(), Frozen> {
+    if shared.is_frozen() { Err(Frozen) } else { Ok(()) }
 }
 
 /// The link that an input came from.

@@ -16,8 +16,9 @@ use crate::runtime::Runtime;
 use crate::server::arrivals::{Arrival, Arrivals, Arriving, NewLink, ReactorNumber};
 use crate::server::gate::{Gate, LinkGuard, Openings};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
+use crate::server::lease::NodeClock;
 use crate::server::log::targets::LINKS;
-use crate::server::mesh::Mesh;
+use crate::server::mesh::{Mesh, Outside};
 use crate::server::notice_log::NoticeLog;
 use crate::server::posts::NewPost;
 use crate::server::probes::Probes;
@@ -36,6 +37,8 @@ pub(crate) struct Shared<R: Runtime> {
     /// The links of this shard that have not logged in.
     pub(crate) openings: Openings,
     pub(crate) probes: Arc<Probes>,
+    /// What comes from other nodes of a cluster.
+    pub(crate) outside: Option<Arc<Outside>>,
     node: OnceLock<Weak<Vec<Arc<Self>>>>,
 }
 
@@ -45,7 +48,7 @@ pub(crate) type NodeShards<R> = Arc<Vec<Arc<Shared<R>>>>;
 /// What all shards of a node have in common.
 #[derive(Clone)]
 pub(crate) struct Common {
-    clock: Clock,
+    pub(crate) clock: NodeClock,
     pub(crate) gate: Arc<Gate>,
     /// The limit on handshakes, for each reactor.
     pub(crate) handshakes_per_second: Arc<AtomicU32>,
@@ -56,8 +59,12 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn new() -> Self {
+        Self::with_clock(NodeClock::running(Clock::start()))
+    }
+
+    pub(crate) fn with_clock(clock: NodeClock) -> Self {
         Self {
-            clock: Clock::start(),
+            clock,
             gate: Arc::default(),
             handshakes_per_second: Arc::default(),
             last_link: Arc::default(),
@@ -78,18 +85,20 @@ pub(crate) struct State {
 }
 
 impl<R: Runtime> Shared<R> {
-    pub(crate) fn new(core: HookedCore, common: Common) -> Self {
+    pub(crate) fn new(core: HookedCore, common: Common, outside: Option<Arc<Outside>>) -> Self {
         let placement = core.server.placement();
+        let has_peers = placement.count() > 1 || outside.is_some();
         let state =
             State { core, link_outputs: Vec::new(), is_shut_down: false, is_starting_posts: false };
         Self {
             state: Mutex::new(state),
             common,
             placement,
-            arrivals: Arrivals::new(placement.count() == 1),
+            arrivals: Arrivals::new(!has_peers),
             ready: Arc::default(),
             openings: Openings::default(),
             probes: Arc::default(),
+            outside,
             node: OnceLock::new(),
         }
     }
@@ -111,8 +120,14 @@ impl<R: Runtime> Shared<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        self.common.clock.now()
+    /// The present moment, if the node may act.
+    pub(crate) fn acting_now(&self) -> Option<Instant> {
+        self.common.clock.acting_now()
+    }
+
+    /// Whether the node may not act.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.common.clock.is_frozen()
     }
 
     /// Converts the core's deadline to the clock of the system.
@@ -191,13 +206,25 @@ impl<R: Runtime> Shared<R> {
         post
     }
 
-    fn post_progressed(self: &Arc<Self>, call: CallId, progress: PostProgress) {
+    pub(crate) fn post_progressed(self: &Arc<Self>, call: CallId, progress: PostProgress) {
         if progress != PostProgress::Begun {
             self.lock().core.forget_post(call);
         }
-        self.command(|server, now| {
-            server.handle_input(now, Input::AppServerReplied(call, progress));
-        });
+        let input = Input::AppServerReplied(call, progress);
+        if self.is_frozen() {
+            self.put(input);
+        } else {
+            self.command(|server, now| server.handle_input(now, input));
+        }
+    }
+
+    /// Leaves an input to the next turn, in a node of a cluster.
+    pub(crate) fn put(&self, input: Input) {
+        if let Some(outside) = &self.outside
+            && outside.put(input)
+        {
+            self.ready.notify();
+        }
     }
 
     /// Hands an accepted link to the reactor, and wakes the reactor.

@@ -4,9 +4,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_lite::future::block_on;
-use rts_proto::server::{Deliveries, MovedMember, SessionNumber};
+use rts_proto::server::{Deliveries, Moved, MovedMember, PassedOn, SessionNumber};
 use rts_proto::{MessageConfig, MessageId, RoomId, UserId};
 
+use super::burst::{BYTES_PER_TURN, ITEMS_PER_WEIGHT, WEIGHT_PER_TURN, weight};
 use super::*;
 
 fn shard(number: usize) -> ShardId {
@@ -36,7 +37,7 @@ fn messages(count: usize) -> Entry {
 
 fn mesh(shards: usize) -> (Mesh, Vec<Arc<ReadyQueue>>) {
     let ready: Vec<_> = (0..shards).map(|_| Arc::default()).collect();
-    (Mesh::new(&ready), ready)
+    (Mesh::new(NodeNumber::ALONE, &ready), ready)
 }
 
 fn taken(mesh: &Mesh, own: usize) -> Vec<Input> {
@@ -271,4 +272,20 @@ fn threads_lose_and_swap_nothing() {
             }
         }
     });
+}
+
+#[test]
+fn turn_takes_a_bounded_weight_of_other_nodes_in_their_order() {
+    let outside = Outside::default();
+    let [half, congested] =
+        [Input::Peer(shard(1), vec![messages(600)]), Input::PeerCongested(shard(1), true)];
+    let all = [&half, &congested, &half, &half].map(Clone::clone);
+    let wakes = all.clone().map(|input| outside.put(input));
+    assert_eq!(wakes, [true, false, false, false], "once until it takes");
+    let mut inputs = Vec::new();
+    assert!(outside.take(&mut |input| inputs.push(input)));
+    assert_eq!(inputs, all[..3], "the burst that reaches the bound is taken");
+    assert!(!outside.take(&mut |input| inputs.push(input)));
+    assert_eq!(inputs, all);
+    assert!(outside.put(half));
 }

@@ -16,6 +16,7 @@ use rts_proto::wire::{Decoder, Frame, Login, VERSION};
 use rts_proto::{CloseCode, LinkId, MessageConfig, MessageId, Payload, SendCode};
 use rts_stream::Origins;
 
+mod clustered;
 mod decisions;
 mod places;
 mod several;

@@ -98,7 +98,7 @@ fn user_of(shard: usize) -> String {
     names.into_iter().find(is_there).expect("hashes reach both")
 }
 
-fn frames(peer: &mut Pipe) -> Vec<Frame> {
+pub(super) fn frames(peer: &mut Pipe) -> Vec<Frame> {
     let mut decoder = Decoder::new();
     decoder.push(read_all(peer).into());
     std::iter::from_fn(|| decoder.next(FRAME_BYTES_MAX).expect("well formed")).collect()

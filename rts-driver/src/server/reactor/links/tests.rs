@@ -25,7 +25,7 @@ impl Authenticate for Nobody {
 fn table(acceptor: &Acceptor) -> LinkTable<Still> {
     let server = Server::new(Config::default(), 1);
     let core = HookedCore::new(server, Arc::new(Nobody), Arc::new(NoAppServers));
-    let shared = Arc::new(Shared::<Still>::new(core, Common::new()));
+    let shared = Arc::new(Shared::<Still>::new(core, Common::new(), None));
     let (near, _) = pipe(1_024);
     let peer = ([192, 0, 2, 1], 1).into();
     let guard = shared.common.gate.admit(peer, None).expect("the first link");
