@@ -5,6 +5,7 @@
 pub mod limits;
 pub mod membership;
 pub mod node;
+pub mod shards;
 pub mod slots;
 pub mod trunk;
 pub mod view;

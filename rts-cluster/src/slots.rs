@@ -33,27 +33,38 @@ impl Slot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Homes {
     /// By slot, the index of a member of the view.
-    of_slot: Vec<Option<u8>>,
+    of_slot: Vec<u8>,
 }
 
 impl Homes {
-    /// The homes in this view. Only members that are `Up` are homes.
+    /// The homes in this view. Members that are `Up` are homes. If none is, those that join are,
+    /// because they have nobody left to learn from. If all drain, all are, because their users
+    /// still need them. In each case, if one member is removed, only its slots move.
     #[must_use]
     pub fn of(view: &View) -> Self {
         let home = |slot| {
             let members = view.members().iter().enumerate();
-            let up = members.filter(|(_, member)| member.state == MemberState::Up);
-            let home =
-                up.max_by_key(|(index, member)| (greatest(view.seed(), member, slot), *index));
-            home.map(|(index, _)| index as u8)
+            let home = members.max_by_key(|(index, member)| {
+                (fitness(member.state), greatest(view.seed(), member, slot), *index)
+            });
+            home.map_or(0, |(index, _)| index as u8)
         };
         Self { of_slot: Slot::all().map(home).collect() }
     }
 
-    /// The index of the member that decides about a slot. `None` if no member is up.
+    /// The index of the member that decides about a slot.
     #[must_use]
-    pub fn home(&self, slot: Slot) -> Option<usize> {
-        self.of_slot.get(usize::from(slot.0)).copied().flatten().map(usize::from)
+    pub fn home(&self, slot: Slot) -> usize {
+        self.of_slot[usize::from(slot.0)].into()
+    }
+}
+
+/// Of members in different states, only the fittest are homes.
+fn fitness(state: MemberState) -> u8 {
+    match state {
+        MemberState::Up => 2,
+        MemberState::Joining => 1,
+        MemberState::Draining => 0,
     }
 }
 
@@ -79,14 +90,13 @@ mod tests {
     }
 
     /// By slot, the name of the home.
-    fn homes(view: &View) -> Vec<Option<String>> {
+    fn homes(view: &View) -> Vec<String> {
         let homes = Homes::of(view);
-        let name = |index: usize| view.members()[index].name.to_string();
-        Slot::all().map(|slot| homes.home(slot).map(name)).collect()
+        Slot::all().map(|slot| view.members()[homes.home(slot)].name.to_string()).collect()
     }
 
-    fn count(homes: &[Option<String>], of: &str) -> usize {
-        homes.iter().filter(|home| home.as_deref() == Some(of)).count()
+    fn count(homes: &[String], of: &str) -> usize {
+        homes.iter().filter(|home| *home == of).count()
     }
 
     #[test]
@@ -95,8 +105,8 @@ mod tests {
         let [before, after] = [&all[..], &all[..2]].map(|members| homes(&view(members.to_vec())));
         let mut moved = 0;
         for (before, after) in before.iter().zip(&after) {
-            match before.as_deref() {
-                Some("c") => moved += 1,
+            match before.as_str() {
+                "c" => moved += 1,
                 _ => assert_eq!(before, after),
             }
         }
@@ -124,13 +134,38 @@ mod tests {
     }
 
     #[test]
-    fn only_members_that_are_up_are_homes() {
-        let draining = Member { state: MemberState::Draining, ..member("a", 1) };
-        let joining = Member { state: MemberState::Joining, ..member("b", 2) };
-        let none = homes(&view(vec![draining.clone(), joining]));
-        assert!(none.iter().all(Option::is_none));
-        let one = homes(&view(vec![draining, member("c", 3)]));
-        assert_eq!(count(&one, "c"), SLOTS);
+    fn homes_are_up_or_join_if_none_is_up_or_drain_if_all_do() {
+        let in_state = |name, state| Member { state, ..member(name, name.as_bytes()[0].into()) };
+        let draining = ["a", "b"].map(|name| in_state(name, MemberState::Draining));
+        let joining = ["c", "d"].map(|name| in_state(name, MemberState::Joining));
+        let up = ["e", "f"].map(|name| in_state(name, MemberState::Up));
+        let mut present = Vec::new();
+        for group in [draining, joining, up] {
+            let names = group.clone().map(|member| member.name.to_string());
+            present.extend(group);
+            let homes = homes(&view(present.clone()));
+            assert!(names.iter().all(|name| count(&homes, name) > 1_500), "{present:?}");
+            assert!(homes.iter().all(|home| names.contains(home)), "{present:?}");
+        }
+    }
+
+    #[test]
+    fn removal_moves_the_slots_of_the_removed_member_only_whatever_the_states_are() {
+        let all_states = [MemberState::Joining, MemberState::Up, MemberState::Draining];
+        for n in 0..27 {
+            let states = [n / 9, n / 3 % 3, n % 3].map(|state| all_states[state]);
+            let all = ["a", "b", "c"].into_iter().zip(states).zip(1..);
+            let all: Vec<_> = all
+                .map(|((name, state), incarnation)| Member { state, ..member(name, incarnation) })
+                .collect();
+            let before = homes(&view(all.clone()));
+            for removed in &all {
+                let rest = all.iter().filter(|member| *member != removed).cloned().collect();
+                for (before, after) in before.iter().zip(homes(&view(rest))) {
+                    assert!(*before == after || before == removed.name.as_str(), "{states:?}");
+                }
+            }
+        }
     }
 
     #[test]

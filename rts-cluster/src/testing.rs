@@ -1,5 +1,6 @@
 //! Values for the tests of several files.
 
+use crate::membership::{Beat, Wish};
 use crate::view::{ClusterName, Incarnation, Member, MemberState, NodeName};
 
 pub(crate) fn cluster_name() -> ClusterName {
@@ -18,5 +19,20 @@ pub(crate) fn member(of: &str, incarnation: u64) -> Member {
         shards: 1,
         version: 1,
         state: MemberState::Up,
+    }
+}
+
+/// The first beat of a node that wants to be a member.
+pub(crate) fn beat(node: Member) -> Beat {
+    Beat {
+        node,
+        view: None,
+        is_settled: false,
+        is_served: false,
+        number: 1,
+        wish: Wish::Be(MemberState::Up),
+        echoes: vec![],
+        votes: vec![],
+        dead: vec![],
     }
 }

@@ -58,6 +58,9 @@ pub struct Beat {
     pub view: Option<ViewRef>,
     /// Whether it knows that no other view than its own can follow the one before.
     pub is_settled: bool,
+    /// Whether all its shards decide by the homes of this view. A member is added or changed only
+    /// after all members say so.
+    pub is_served: bool,
     /// The number of this beat. Later beats have greater ones.
     pub number: u64,
     /// What it wants to become.

@@ -44,13 +44,11 @@ impl Held {
 mod tests {
     use super::*;
     use crate::membership::{Beat, Wish};
-    use crate::testing::member;
+    use crate::testing::{self, member};
     use crate::view::{MemberState, ViewId, ViewRef};
 
     fn beat(of: u64, view: ViewRef, wish: Wish) -> Beat {
-        let (node, view) = (member(&format!("n{of}"), of), Some(view));
-        let (echoes, votes, dead) = (vec![], vec![], vec![]);
-        Beat { node, view, is_settled: false, number: 1, wish, echoes, votes, dead }
+        Beat { view: Some(view), wish, ..testing::beat(member(&format!("n{of}"), of)) }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rts_proto::Instant;
 
 use super::beat::{Beat, Wish};
 use super::register::Question;
-use crate::view::{Incarnation, View, ViewId};
+use crate::view::{Epoch, Incarnation, View, ViewId};
 
 /// The revision of the register's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,9 @@ pub enum Input {
     /// The answer to [`Output::Vote`]: the member that the arbiter votes to remove. `None` if no
     /// answer came, or it does not vote.
     Voted(Question, Option<Incarnation>),
+    /// All shards of this node decide by the homes of the view with this number, or of a later one.
+    /// Until all members know that of each other, no member is added or changed.
+    Served(Epoch),
     /// What this node wants to become. At first: `Up`. `Leave` cannot be taken back.
     Wish(Wish),
     /// Time has passed.

@@ -12,6 +12,10 @@
 //! It votes once: when one of them is lost, or when they do not hear each other, it votes to remove
 //! the one that it is first asked to remove.
 //!
+//! When members come or change, the homes of users move between shards, which takes a while. A next
+//! member comes or changes only after all shards of all members serve the present view. A removal
+//! does not wait for that.
+//!
 //! The register may lose a change that it has acknowledged. Then nodes may have views that exclude
 //! each other. Grants and votes count in one view, and a node acts in a view when a majority of the
 //! members of the view before have it. So nodes do not act in two such views. Those whose view was
@@ -44,7 +48,7 @@ use register::Register;
 use votes::Votes;
 
 use crate::limits::{BEAT, FROZEN_MAX, STALLED_MAX};
-use crate::view::{Incarnation, Member, MemberState, View, ViewId, ViewRef};
+use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId, ViewRef};
 
 /// The membership of one incarnation of a node.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Membership {
     peers: Peers,
     lease: Lease,
     votes: Votes,
+    /// The latest view whose homes all shards of this node have.
+    served: Option<Epoch>,
     /// Since when the node has no lease, if it had one.
     frozen_since: Option<Instant>,
     has_lease: bool,
@@ -86,6 +92,7 @@ impl Membership {
             peers: Peers::default(),
             lease: Lease::default(),
             votes: Votes::default(),
+            served: None,
             frozen_since: None,
             has_lease: false,
             register: Register::new(),
@@ -131,6 +138,12 @@ impl Membership {
                     vote.into_iter().for_each(|node| self.arbiter_voted(node));
                 }
             }
+            Input::Served(epoch) => {
+                self.served = self.served.max(Some(epoch));
+                if self.is_served() {
+                    self.next_beat = self.now;
+                }
+            }
             // The others remove a node that leaves without waiting for its lease to end.
             Input::Wish(_) if self.wish == Wish::Leave => {}
             Input::Wish(wish) => {
@@ -156,16 +169,19 @@ impl Membership {
     /// Whether this node may act at this moment.
     #[must_use]
     pub fn may_act(&self, now: Instant) -> bool {
+        self.acts_until().is_some_and(|until| now.max(self.now) < until)
+    }
+
+    /// The moment before which this node may act in its present view: the end of time for the only
+    /// member of a view. `None` if it may not act at all. It changes with each input.
+    #[must_use]
+    pub fn acts_until(&self) -> Option<Instant> {
         // A node that leaves has nothing left to do, and the others count on that.
         let is_over = self.has_ended || self.wish == Wish::Leave;
-        let Some(held) = self.held.as_ref().filter(|held| !is_over && held.settling.is_settled())
-        else {
-            return false;
-        };
-        match self.lease.until(&held.view, self.own.incarnation) {
-            Some(Until::Ever) => true,
-            Some(Until::Moment(until)) => now.max(self.now) < until,
-            None => false,
+        let held = self.held.as_ref().filter(|held| !is_over && held.settling.is_settled())?;
+        match self.lease.until(&held.view, self.own.incarnation)? {
+            Until::Ever => Some(Instant::from_micros(u64::MAX)),
+            Until::Moment(until) => Some(until),
         }
     }
 
@@ -175,6 +191,11 @@ impl Membership {
 
     fn is_settled(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.settling.is_settled())
+    }
+
+    /// Whether all shards of this node decide by the homes of its view.
+    fn is_served(&self) -> bool {
+        self.view().is_some_and(|view| self.served == Some(view.epoch()))
     }
 
     fn heard(&mut self, beat: Beat) {
@@ -365,8 +386,8 @@ impl Membership {
         }
         let (now, own) = (self.now, self.own.incarnation);
         // A node that joins would not know that it has to wait.
-        let may_add = self.serve_after <= now;
-        let change = self.votes.proposal(now, &held.view, own, &self.peers, may_add);
+        let (is_served, may_add) = (self.is_served(), self.serve_after <= now);
+        let change = self.votes.proposal(now, &held.view, own, &self.peers, is_served, may_add);
         let Some(change) = change else {
             return self.ask_arbiter();
         };
@@ -409,6 +430,7 @@ impl Membership {
             node: self.own.clone(),
             view: self.view_ref(),
             is_settled: self.is_settled(),
+            is_served: self.is_served(),
             number: self.beats,
             wish: self.wish,
             echoes,

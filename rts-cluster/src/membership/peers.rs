@@ -165,8 +165,7 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::Wish;
-    use crate::testing::member;
+    use crate::testing::{beat, member};
     use crate::view::ViewId;
 
     #[test]
@@ -174,11 +173,8 @@ mod tests {
         let (now, own, other) = (Instant::ORIGIN, member("a", 1), member("b", 2));
         let view = View::first(ViewId(1), 7, vec![own.clone(), other.clone()]);
         let view = view.expect("a valid view");
-        let (node, wish, number) = (other.clone(), Wish::Leave, 1);
-        let (echoes, votes, dead) = (vec![], vec![], vec![]);
-        let beat = Beat { node, view: None, is_settled: false, number, wish, echoes, votes, dead };
         let mut peers = Peers::default();
-        peers.hear(now, beat);
+        peers.hear(now, beat(other.clone()));
         peers.stalled(now, other.incarnation);
         assert_eq!(peers.echoes(now, Some(&view), &[]), []);
         peers.view_changed(now, &view);

@@ -62,7 +62,7 @@ impl Settling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::member;
+    use crate::testing::{self, member};
     use crate::view::{MemberState, ViewId};
 
     const OWN: Incarnation = Incarnation(1);
@@ -80,16 +80,8 @@ mod tests {
     }
 
     fn beat(of: u64, view: &View, wish: Wish) -> Beat {
-        Beat {
-            node: member(&format!("n{of}"), of),
-            view: Some(view.reference()),
-            is_settled: false,
-            number: 1,
-            wish,
-            echoes: vec![],
-            votes: vec![],
-            dead: vec![],
-        }
+        let view = Some(view.reference());
+        Beat { view, wish, ..testing::beat(member(&format!("n{of}"), of)) }
     }
 
     const UP: Wish = Wish::Be(MemberState::Up);

@@ -71,17 +71,19 @@ impl Votes {
         has_new
     }
 
-    /// A change that has a majority, when it is this node's turn to propose it. `may_add`: it may
-    /// add a node.
+    /// A change that has a majority, when it is this node's turn to propose it. `is_served`: its
+    /// shards serve the view. `may_add`: it may add a node.
     pub(super) fn proposal(
         &mut self,
         now: Instant,
         view: &View,
         own: Incarnation,
         peers: &Peers,
+        is_served: bool,
         may_add: bool,
     ) -> Option<Change> {
-        let ballots = Ballots { view, own, votes: &self.own, of_arbiter: self.of_arbiter, peers };
+        let (votes, of_arbiter) = (&self.own[..], self.of_arbiter);
+        let ballots = Ballots { view, own, is_served, votes, of_arbiter, peers };
         let Some(change) = ballots.decided(may_add) else {
             self.decided = None;
             return None;
@@ -131,6 +133,8 @@ fn joiner(view: &View, beat: &Beat) -> Option<Change> {
 struct Ballots<'a> {
     view: &'a View,
     own: Incarnation,
+    /// Whether the shards of this node serve the view.
+    is_served: bool,
     votes: &'a [Change],
     of_arbiter: Option<Incarnation>,
     peers: &'a Peers,
@@ -140,7 +144,12 @@ impl Ballots<'_> {
     /// The first change with a majority. Removals go first.
     fn decided(&self, may_add: bool) -> Option<Change> {
         let mut changes: Vec<&Change> = self.votes.iter().collect();
-        changes.retain(|change| may_add || !matches!(change, Change::Add(_)));
+        let is_served = self.is_served_by_all();
+        changes.retain(|change| match change {
+            Change::Remove(_) => true,
+            Change::Set(..) => is_served,
+            Change::Add(_) => is_served && may_add,
+        });
         changes.sort_by_key(|change| match change {
             Change::Remove(_) => 0,
             Change::Set(..) => 1,
@@ -149,6 +158,15 @@ impl Ballots<'_> {
         let is_decided =
             |change: &&&Change| self.has_majority(change) && self.has_everybody_else(change);
         changes.iter().find(is_decided).map(|change| (*change).clone())
+    }
+
+    /// Whether all shards of all members serve their view, which has to be the present one for any
+    /// change. While homes move, shards bear only that the homes of a removed node move too.
+    fn is_served_by_all(&self) -> bool {
+        self.view.members().iter().all(|member| match self.peers.last(member.incarnation) {
+            _ if member.incarnation == self.own => self.is_served,
+            beat => beat.is_some_and(|beat| beat.is_served),
+        })
     }
 
     fn has_majority(&self, change: &Change) -> bool {

@@ -56,8 +56,8 @@ impl Echoes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::membership::{Echo, Wish};
-    use crate::testing::member;
+    use crate::membership::Echo;
+    use crate::testing::{beat, member};
 
     const OWN: Incarnation = Incarnation(1);
 
@@ -66,19 +66,8 @@ mod tests {
     }
 
     fn answer(of: u64, number: u64) -> Beat {
-        let node = member("b", 2);
         let echoes = vec![Echo { of: Incarnation(of), number }];
-        let (votes, dead) = (Vec::new(), Vec::new());
-        Beat {
-            node,
-            view: None,
-            is_settled: false,
-            number: 1,
-            wish: Wish::Leave,
-            echoes,
-            votes,
-            dead,
-        }
+        Beat { echoes, ..beat(member("b", 2)) }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rts_proto::Instant;
 
 use crate::membership::{CasResult, Ended, Question, Revision, Wish};
 use crate::trunk::GivenBack;
-use crate::view::{Incarnation, View, ViewId};
+use crate::view::{Epoch, Incarnation, View, ViewId};
 use crate::wire::entries::Route;
 
 /// What happens to a node.
@@ -30,6 +30,9 @@ pub enum Input {
     /// The process of a node has ended for certain, as
     /// [`membership::Input::Dead`](crate::membership::Input::Dead) says.
     Dead(Incarnation),
+    /// All shards of this node decide by the homes of the view with this number, as
+    /// [`ShardMap::served`](crate::shards::ShardMap::served) finds out.
+    Served(Epoch),
     /// What this node wants to become. At first: `Up`.
     Wish(Wish),
     /// Entries of shards of this node for shards of another one, as

@@ -96,6 +96,7 @@ impl Node {
             Input::Cas(question, result) => membership::Input::Cas(question, result),
             Input::Voted(question, vote) => membership::Input::Voted(question, vote),
             Input::Dead(node) => membership::Input::Dead(node),
+            Input::Served(epoch) => membership::Input::Served(epoch),
             Input::Wish(wish) => membership::Input::Wish(wish),
             Input::Tick => {
                 self.report_stalls();
@@ -143,6 +144,13 @@ impl Node {
     #[must_use]
     pub fn may_act(&self, now: Instant) -> bool {
         self.membership.may_act(now)
+    }
+
+    /// The moment before which this node may act in its present view: the end of time for the only
+    /// member of a view. `None` if it may not act at all. It changes with each input.
+    #[must_use]
+    pub fn acts_until(&self) -> Option<Instant> {
+        self.membership.acts_until()
     }
 
     /// Whether all other members have acknowledged all entries. A node that wants to leave waits

@@ -56,6 +56,7 @@ fn beat(beat: proto::Beat) -> Result<Beat, WireError> {
         node: member(beat.node.ok_or(WireError::Invalid("node"))?)?,
         view,
         is_settled: beat.is_settled,
+        is_served: beat.is_served,
         number: beat.number,
         wish: match beat.wish {
             0 => Wish::Leave,

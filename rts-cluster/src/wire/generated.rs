@@ -57,6 +57,10 @@ pub struct Beat {
     /// It knows that its view is settled: no other view can follow the one before it.
     #[prost(bool, tag = "9")]
     pub is_settled: bool,
+    /// All its shards serve its view: each of them decides by the homes of this view. A member is
+    /// added or changed only after all members say so.
+    #[prost(bool, tag = "10")]
+    pub is_served: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Echo {

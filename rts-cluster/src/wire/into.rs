@@ -35,6 +35,7 @@ impl From<Beat> for proto::Beat {
             epoch: beat.view.map_or(0, |view| view.epoch.0),
             view: beat.view.map(|view| id_bytes(view.id)).unwrap_or_default(),
             is_settled: beat.is_settled,
+            is_served: beat.is_served,
             number: beat.number,
             wish: match beat.wish {
                 Wish::Be(state) => proto::MemberState::from(state).into(),

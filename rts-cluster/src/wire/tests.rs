@@ -15,6 +15,7 @@ fn beat() -> Beat {
         node: member("a", NODE.0),
         view: Some(ViewRef { epoch: Epoch(3), id: ViewId(u128::MAX) }),
         is_settled: true,
+        is_served: true,
         number: 9,
         wish: Wish::Be(MemberState::Up),
         echoes: vec![Echo { of: Incarnation(8), number: 5 }],

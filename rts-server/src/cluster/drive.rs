@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
 use rts_cluster::membership::{CasResult, Ended, Question, Revision, Wish};
 use rts_cluster::node::{Input, Node, Output};
-use rts_cluster::view::{Incarnation, View};
+use rts_cluster::view::{Epoch, Incarnation, View};
 use rts_proto::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -26,6 +26,7 @@ const ORDERS_OF_TURN: usize = 256;
 #[derive(Debug)]
 pub(super) enum Order {
     Wish(Wish),
+    Served(Epoch),
     Send { to: Incarnation, pieces: Vec<Bytes> },
 }
 
@@ -187,6 +188,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                     self.handle(Input::Wish(wish));
                 }
             }
+            Order::Served(epoch) => self.handle(Input::Served(epoch)),
             Order::Send { to, pieces } => self.handle(Input::Entries { to, pieces }),
         }
     }

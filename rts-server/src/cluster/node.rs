@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rts_cluster::membership::{Ended, Wish};
 use rts_cluster::node::Node;
-use rts_cluster::view::{ClusterName, Incarnation, Member, MemberState, NodeName};
+use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -119,5 +119,11 @@ impl NodeSender {
     /// [`STALLED_MAX`](rts_cluster::limits::STALLED_MAX).
     pub fn send(&self, to: Incarnation, pieces: Vec<Bytes>) {
         let _ = self.0.send(Order::Send { to, pieces });
+    }
+
+    /// All shards of this node decide by the homes of the view with this number. Until all members
+    /// have said so, no node is added to the view. Never waits.
+    pub fn served(&self, epoch: Epoch) {
+        let _ = self.0.send(Order::Served(epoch));
     }
 }

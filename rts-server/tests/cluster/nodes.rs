@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_cluster::limits::{LEASE, SUSPECT};
 use rts_cluster::membership::{Ended, Wish};
-use rts_cluster::view::{ClusterName, Incarnation, MemberState, NodeName};
+use rts_cluster::view::{ClusterName, Incarnation, MemberState, NodeName, View};
 use rts_cluster::wire::VERSION;
 use rts_server::cluster::{
     ClusterNode, Life, LifeError, NatsBus, NodeConfig, NodeStatus, StaticArbiter, StaticSet,
@@ -69,7 +69,20 @@ async fn run(server: &NatsServer, name: &str, directory: &tempfile::TempDir) -> 
     let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
     let bus = bus.expect("it connects");
     let arbiter = bus.arbiter();
-    ClusterNode::start(node_config(name), life, bus, arbiter, |_| {})
+    let node = ClusterNode::start(node_config(name), life, bus, arbiter, |_| {});
+    serve_at_once(&node);
+    node
+}
+
+/// Without shards, a node serves each view at once.
+pub(crate) fn serve_at_once(node: &ClusterNode) {
+    let (sender, mut status) = (node.sender(), node.status());
+    tokio::spawn(async move {
+        while status.changed().await.is_ok() {
+            let epoch = status.borrow().view.as_ref().map(View::epoch);
+            epoch.into_iter().for_each(|epoch| sender.served(epoch));
+        }
+    });
 }
 
 pub(crate) fn node_config(name: &str) -> NodeConfig {

@@ -11,7 +11,7 @@ use rts_server::cluster::{ClusterNode, Life, NatsBus, NodeEvent};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
-use crate::nodes::node_config;
+use crate::nodes::{node_config, serve_at_once};
 use crate::support::{NatsServer, config, within};
 
 /// A node, and what happens to its shard.
@@ -31,6 +31,7 @@ impl Shard {
         let on_event = move |event| drop(report.send(event));
         let arbiter = bus.arbiter();
         let node = ClusterNode::start(node_config(name), life, bus, arbiter, on_event);
+        serve_at_once(&node);
         Self { node, events, _directory: directory }
     }
 

@@ -4,11 +4,9 @@ use proptest::prelude::*;
 
 use super::world::{Fault, World, ms};
 use super::{cluster, fault};
-use crate::membership::{
-    Beat, Change, Echo, Input, MemberState, Membership, Output, Revision, ViewRef, Wish,
-};
+use crate::membership::{Beat, Change, Echo, Input, Membership, Output, Revision, ViewRef, Wish};
 use crate::node;
-use crate::testing::member;
+use crate::testing::{beat, member};
 use crate::view::{Epoch, Incarnation, View, ViewId};
 
 impl World {
@@ -136,8 +134,7 @@ fn nobody_succeeds_dead_members_while_it_hears_one_of_a_lost_view() {
 }
 
 fn beat_of_second(view: Option<ViewRef>, echoes: Vec<Echo>, votes: Vec<Change>) -> Beat {
-    let (node, wish, dead) = (member("n1", 2), Wish::Be(MemberState::Up), vec![]);
-    Beat { node, view, is_settled: false, number: 1_000, wish, echoes, votes, dead }
+    Beat { view, number: 1_000, echoes, votes, ..beat(member("n1", 2)) }
 }
 
 /// A member of three that has heard nothing of the third one for long, and a beat of the second

@@ -6,7 +6,7 @@ use super::cluster;
 use crate::limits::{BEAT, BEAT_LIST_MAX};
 use crate::membership::{self, *};
 use crate::node::Input;
-use crate::testing::member;
+use crate::testing::{beat, member};
 
 #[test]
 fn second_node_of_a_name_does_not_join() {
@@ -43,17 +43,7 @@ fn nobody_votes_for_a_node_that_asked_to_join_and_died() {
     let mut world = cluster(2);
     let node = world.nodes.get_mut(&0).expect("it runs").node.membership_mut();
     let joiner = Incarnation(9);
-    let beat = Beat {
-        node: member("c", joiner.0),
-        view: None,
-        is_settled: false,
-        number: 1,
-        wish: Wish::Be(MemberState::Up),
-        echoes: vec![],
-        votes: vec![],
-        dead: vec![],
-    };
-    node.handle(world.now, membership::Input::Beat(beat));
+    node.handle(world.now, membership::Input::Beat(beat(member("c", joiner.0))));
     assert!(matches!(node.votes.all(), [Change::Add(_)]), "{:?}", node.votes);
     node.handle(world.now, membership::Input::Dead(joiner));
     assert_eq!(node.votes.all(), []);
@@ -70,17 +60,8 @@ fn beat_has_room_for_members_beside_many_strangers() {
     let now = world.now;
     let node = world.nodes.get_mut(&0).expect("it runs").node.membership_mut();
     for stranger in 0..2 * BEAT_LIST_MAX as u64 {
-        let beat = Beat {
-            node: member(&format!("s{stranger}"), 1_000 + stranger),
-            view: None,
-            is_settled: false,
-            number: 1,
-            wish: Wish::Be(MemberState::Up),
-            echoes: vec![],
-            votes: vec![],
-            dead: vec![],
-        };
-        node.handle(now, membership::Input::Beat(beat));
+        let stranger = member(&format!("s{stranger}"), 1_000 + stranger);
+        node.handle(now, membership::Input::Beat(beat(stranger)));
     }
     while !matches!(node.poll(), Output::Wait(_)) {}
     node.handle(now + BEAT, membership::Input::Tick);

@@ -163,6 +163,26 @@ fn removed_node_that_missed_two_views_knows_that_it_was_removed() {
 }
 
 #[test]
+fn members_come_and_change_after_all_shards_serve_the_view_and_go_before() {
+    let mut world = cluster(3);
+    world.break_it(Fault::ServeLate { ms: 60_000 });
+    world.input(2, Input::Wish(Wish::Be(MemberState::Draining)));
+    world.pass(2_000);
+    let views = world.history.len();
+    world.start(3);
+    world.input(1, Input::Wish(Wish::Be(MemberState::Draining)));
+    world.pass(2_000);
+    assert_eq!(world.history.len(), views, "nothing is added or changed");
+    world.crash(0);
+    world.certify();
+    world.pass(2_000);
+    assert_eq!((world.history.len(), world.members()), (views + 1, 2));
+    world.heal();
+    world.pass(120_000);
+    assert_eq!((world.members(), world.acting()), (4, vec![0, 1, 2, 3]));
+}
+
+#[test]
 fn draining_member_stays_and_comes_back() {
     let mut world = cluster(3);
     for state in [MemberState::Draining, MemberState::Up] {
@@ -277,14 +297,16 @@ pub(crate) fn fault() -> impl Strategy<Value = Fault> {
         2 => (0..9_u64).prop_map(|of_10| Fault::Disturb { of_10 }),
         1 => node().prop_map(Fault::Leave),
         1 => (node(), time()).prop_map(|(node, ms)| Fault::Close { node, ms }),
+        2 => time().prop_map(|ms| Fault::ServeLate { ms }),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Whatever happens, nobody serves what a removed node may still serve. When the faults are
-    /// over, all running nodes form one view.
+    /// Whatever happens, nobody serves what a removed node may still serve, and no view that adds
+    /// or changes a member follows one that a member has yet to serve. When the faults are over,
+    /// all running nodes form one view.
     #[test]
     fn removed_nodes_act_no_more_and_the_cluster_heals(
         seed in any::<u64>(),

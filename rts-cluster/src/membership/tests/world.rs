@@ -13,7 +13,7 @@ use rts_proto::Instant;
 use crate::membership::{Membership, Question, Revision};
 use crate::node::{self, Input, Output};
 use crate::testing::{cluster_name, member};
-use crate::view::{Incarnation, Member, MemberState, View, ViewId};
+use crate::view::{Incarnation, Member, MemberState, View, ViewId, ViewRef};
 pub(crate) use faults::Fault;
 
 /// The time of a packet on the bus.
@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) node: node::Node,
     /// Views that it took, with the time from which it serves slots of removed members.
     views: Vec<(View, Instant)>,
+    /// The views that its shards have served.
+    served: BTreeSet<ViewId>,
     pub(crate) paused_until: Instant,
     wait: Instant,
     pub(crate) is_foreign: bool,
@@ -34,11 +36,37 @@ pub(crate) struct Node {
 /// Something under way.
 #[derive(Clone, Debug)]
 enum Due {
-    Packet { from: u64, to: u64, packet: Bytes },
-    Read { by: u64, question: Question },
-    Cas { by: u64, question: Question, expected: Option<Revision>, view: View },
-    Vote { by: u64, question: Question, view: ViewId, remove: Incarnation },
-    Answer { to: u64, input: Input },
+    Packet {
+        from: u64,
+        to: u64,
+        packet: Bytes,
+    },
+    Read {
+        by: u64,
+        question: Question,
+    },
+    Cas {
+        by: u64,
+        question: Question,
+        expected: Option<Revision>,
+        view: View,
+    },
+    Vote {
+        by: u64,
+        question: Question,
+        view: ViewId,
+        remove: Incarnation,
+    },
+    Answer {
+        to: u64,
+        input: Input,
+    },
+    /// The shards of a node serve a view.
+    Serve {
+        by: u64,
+        incarnation: Incarnation,
+        view: ViewRef,
+    },
 }
 
 pub(crate) struct World {
@@ -62,6 +90,8 @@ pub(crate) struct World {
     closed: Option<(u64, Instant)>,
     /// Packets that are doubled, and delayed by a time that others overtake.
     disturb_of_10: u64,
+    /// The longest time after which the shards of a node serve its view.
+    serve_late: Duration,
     /// The outputs of incarnations about entries.
     pub(crate) log: Vec<(Incarnation, Output)>,
     random: Rng,
@@ -98,6 +128,7 @@ impl World {
             lose_of_10: 0,
             closed: None,
             disturb_of_10: 0,
+            serve_late: Duration::ZERO,
             log: Vec::new(),
             random: Rng::with_seed(seed),
             next_incarnation: 0,
@@ -127,6 +158,7 @@ impl World {
         let node = Node {
             node: node::Node::new(cluster_name(), own, self.random.u64(..)),
             views: Vec::new(),
+            served: BTreeSet::new(),
             paused_until: Instant::ORIGIN,
             wait: self.now,
             is_foreign: false,
@@ -166,7 +198,13 @@ impl World {
                 Output::Vote { question, view, remove } => self
                     .due
                     .push((self.now + ms(1), Due::Vote { by: name, question, view, remove })),
-                Output::View { view, serve_after } => node.views.push((view, serve_after)),
+                Output::View { view, serve_after } => {
+                    let late = self.random.u64(..=self.serve_late.as_millis() as u64);
+                    let (incarnation, reference) = (node.incarnation(), view.reference());
+                    let serve = Due::Serve { by: name, incarnation, view: reference };
+                    self.due.push((self.now + ms(late), serve));
+                    node.views.push((view, serve_after));
+                }
                 Output::Lease(_) => {}
                 Output::Ended(_) => ended = true,
                 Output::Unheard | Output::Namesake(_) => {}
@@ -243,13 +281,16 @@ impl World {
             match &due {
                 Due::Packet { to, .. } => *to,
                 Due::Answer { to, .. } => *to,
-                Due::Read { by, .. } | Due::Cas { by, .. } | Due::Vote { by, .. } => *by,
+                Due::Read { by, .. } | Due::Cas { by, .. } => *by,
+                Due::Vote { by, .. } | Due::Serve { by, .. } => *by,
             },
         );
-        let Some(node) = self.nodes.get(&to) else { return };
+        let Some(node) = self.nodes.get_mut(&to) else { return };
         match due {
             // What comes to a node that is paused waits for it.
-            Due::Packet { .. } | Due::Answer { .. } if now < node.paused_until => {
+            Due::Packet { .. } | Due::Answer { .. } | Due::Serve { .. }
+                if now < node.paused_until =>
+            {
                 self.due.push((node.paused_until, due));
             }
             Due::Packet { from, packet, .. } => {
@@ -258,6 +299,12 @@ impl World {
                 }
             }
             Due::Answer { input, .. } => self.input(to, input),
+            Due::Serve { incarnation, view, .. } => {
+                if incarnation == node.incarnation() {
+                    node.served.insert(view.id);
+                    self.input(to, Input::Served(view.epoch));
+                }
+            }
             Due::Read { by, question } => {
                 let input = match now < self.register_down_until {
                     true => Input::ReadFailed(question),
@@ -329,6 +376,7 @@ impl World {
         self.partition_until = self.now;
         (self.register_down_until, self.closed) = (self.now, None);
         (self.lose_of_10, self.disturb_of_10) = (0, 0);
+        self.serve_late = Duration::ZERO;
         for node in self.nodes.values_mut() {
             node.paused_until = node.paused_until.min(self.now);
         }

@@ -11,7 +11,7 @@ use crate::limits::TRUNK_ENTRIES_MAX;
 use crate::membership::tests::world::{Fault, World};
 use crate::membership::tests::{cluster, fault};
 use crate::membership::{Question, Wish};
-use crate::testing::{cluster_name, member};
+use crate::testing::{beat, cluster_name, member};
 use crate::view::MemberState;
 use traffic::{Traffic, piece};
 
@@ -352,16 +352,7 @@ fn namesake_is_reported_once() {
     let mut world = cluster(1);
     let (now, node) = (world.now, &mut world.nodes.get_mut(&0).expect("it runs").node);
     let mut reported = |name: &str, number: u64| {
-        let beat = Beat {
-            node: member(name, 99),
-            view: None,
-            is_settled: false,
-            number,
-            wish: Wish::Leave,
-            echoes: Vec::new(),
-            votes: Vec::new(),
-            dead: Vec::new(),
-        };
+        let beat = Beat { number, wish: Wish::Leave, ..beat(member(name, 99)) };
         let packet = Packet { to: None, ..from(99, Kind::Beat(beat)) };
         node.handle(now, Input::Packet(packet.encode()));
         outputs(node).contains(&Output::Namesake(Incarnation(99)))

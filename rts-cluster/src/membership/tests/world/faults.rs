@@ -37,6 +37,10 @@ pub(crate) enum Fault {
         node: u64,
         ms: u64,
     },
+    /// From now on, shards serve the views of their nodes late.
+    ServeLate {
+        ms: u64,
+    },
     /// The register loses its last change.
     Forget,
 }
@@ -64,6 +68,7 @@ impl World {
             Fault::Lose { of_10 } => self.lose_of_10 = of_10,
             Fault::Disturb { of_10 } => self.disturb_of_10 = of_10,
             Fault::Close { node, ms: millis } => self.closed = Some((node, now + ms(millis))),
+            Fault::ServeLate { ms: millis } => self.serve_late = ms(millis),
             Fault::Forget => self.forget_last_change(),
             Fault::Leave(node) => self.input(node, Input::Wish(Wish::Leave)),
         }

@@ -1,8 +1,8 @@
 //! The register and the arbiter of a world.
 
-use super::World;
+use super::{Node, World};
 use crate::membership::{CasResult, Revision};
-use crate::view::{Incarnation, View, ViewId};
+use crate::view::{Incarnation, Member, View, ViewId};
 
 impl World {
     /// While the register is down, half of what it is asked to set is set, and nobody knows.
@@ -14,6 +14,7 @@ impl World {
         let revision = self.register.as_ref().map(|(revision, _)| *revision);
         let is_expected = revision == expected;
         if is_expected {
+            self.check_successor(&view);
             // No two values have one revision, also when the first one of them was lost.
             self.last_revision = self.last_revision.max(revision.map_or(0, |last| last.0)) + 1;
             self.history.push(view.clone());
@@ -28,6 +29,20 @@ impl World {
             (true, _) => CasResult::Unknown,
             (false, true) => CasResult::Done,
             (false, false) => CasResult::Conflict,
+        }
+    }
+
+    /// No view that adds or changes a member follows one that a running member has yet to serve.
+    fn check_successor(&self, view: &View) {
+        let Some((_, before)) = &self.register else { return };
+        let is_new = |of: &Member| before.member(of.incarnation) != Some(of);
+        if !view.members().iter().any(is_new) {
+            return;
+        }
+        let is_member = |node: &&Node| before.member(node.incarnation()).is_some();
+        for member in self.nodes.values().filter(is_member) {
+            let has_served = member.served.contains(&before.id());
+            assert!(has_served, "{:?} has yet to serve {before:?}", member.incarnation());
         }
     }
 
