@@ -76,9 +76,9 @@ impl TokenBucket {
         present.capacity - present.level
     }
 
-    /// Takes millionths of an event from a full bucket, or all that it has.
+    /// Makes sure that these millionths of an event are taken, or all that the bucket has.
     pub(crate) fn set_used(&mut self, used: u64) {
-        self.level = self.capacity.saturating_sub(used);
+        self.level = self.level.min(self.capacity.saturating_sub(used));
     }
 
     /// When the bucket is full again, if nothing more is taken.

@@ -205,9 +205,13 @@ impl Observer for Voice<'_> {
             server::Input::PeerCongested(shard, false) => {
                 self.say(at, format!("shard {} takes entries again", shard.number()));
             }
-            server::Input::HomesChanged(table) => {
+            server::Input::HomesChanged { table, serve_after } => {
                 let (epoch, nodes) = (table.epoch(), table.nodes().count());
-                self.say(at, format!("homes of epoch {epoch} in {nodes} nodes"));
+                let text = format!("homes of epoch {epoch} in {nodes} nodes");
+                self.say(at, match *serve_after > at {
+                    true => format!("{text}, lost ones are served at {serve_after}"),
+                    false => text,
+                });
             }
         }
     }

@@ -212,9 +212,8 @@ fn ownership_in_words(entry: &Ownership) -> String {
             let (claim, clock) = (asked.claim, asked.clock);
             format!("login {login} asks for {uid}, claim {claim}, clock {clock}")
         }
-        Ownership::Grant { uid, login, tenure, left } => {
-            let left = left_in_words(left);
-            format!("{uid} is granted to login {login}, number {}, {left}", tenure.0)
+        Ownership::Grant { uid, tenure, left } => {
+            format!("{uid} is granted, number {}, {}", tenure.0, left_in_words(left))
         }
         Ownership::Deny { uid, login, denial } => {
             format!("{uid} is denied to login {login}: {denial:?}")

@@ -244,7 +244,7 @@ pub mod entry {
         /// A login asks the home of its user for the user.
         #[prost(message, tag = "21")]
         Ask(super::Ask),
-        /// The home gives the user to the shard of a login.
+        /// The home gives the user to a shard with logins that ask for it.
         #[prost(message, tag = "22")]
         Grant(super::Grant),
         /// The shard of a login does not get the user.
@@ -383,13 +383,10 @@ pub struct AskedLogin {
 pub struct Grant {
     #[prost(bytes = "bytes", tag = "1")]
     pub uid: ::prost::bytes::Bytes,
-    /// As in the Candidate that has asked.
-    #[prost(fixed64, tag = "2")]
-    pub login: u64,
     /// The number of the grant.
-    #[prost(uint64, tag = "3")]
+    #[prost(uint64, tag = "2")]
     pub tenure: u64,
-    #[prost(message, optional, tag = "4")]
+    #[prost(message, optional, tag = "3")]
     pub left: ::core::option::Option<LeftBehind>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use super::home_table::HomeTable;
 use super::io::HomesStep;
-use super::placement::{NodeNumber, ShardId};
+use super::placement::ShardId;
+use crate::Instant;
 
 /// A change to the next table has three steps. A shard takes a step when all shards have taken the
 /// one before:
@@ -21,31 +22,44 @@ use super::placement::{NodeNumber, ShardId};
 /// to decide. So no two shards decide about a name, and nothing overtakes what went through a
 /// former home. Names whose homes stay are not affected.
 ///
-/// This holds for changes during which no node is removed. If a former home is removed before it
-/// has handed over, shards may not agree about what is lost, because each of them judges by the
-/// tables that it has gone through.
+/// If a node was removed, what it knew about the names whose home it was is lost. All shards have
+/// to agree which names these are, because each of them reports what it has of them. But they do
+/// not agree which changes are over: a node may crash when only some shards know of its last step.
+/// So a shard judges by the tables alone. A name is lost if one of its homes was removed since the
+/// last change that removed no node. That one began when the one before it was over everywhere.
 #[derive(Debug)]
 pub(super) struct Changes {
     own: ShardId,
     /// By which this shard addresses.
     table: HomeTable,
+    /// The tables before it, the latest one last: those since the last change that removed no node
+    /// began. They are kept when a change is over.
+    formers: Vec<HomeTable>,
+    /// The epoch of the latest table by which this shard decides about all names whose home it is.
+    served: Option<u64>,
     change: Option<Change>,
     /// Later tables, which wait until this change is over.
-    later: VecDeque<HomeTable>,
+    later: VecDeque<Later>,
     /// The table and the last step that each other shard has reached.
     reached: BTreeMap<ShardId, (u64, HomesStep)>,
     /// Whether a step may be possible that was not possible before.
     has_news: bool,
+    /// The moment for which this shard waits, or has waited.
+    waits_until: Instant,
 }
 
 #[derive(Debug)]
 struct Change {
-    /// The last step that this shard has taken.
+    /// The last step that this shard has taken. `None` before the first one.
     step: Option<HomesStep>,
-    /// The tables before, the latest one last. There are several if a node was removed before a
-    /// change was over, because then the next homes may lack what that node knew. There are none in
-    /// a shard that joins the cluster.
-    formers: Vec<HomeTable>,
+    /// Before this moment, no next home decides.
+    serve_after: Instant,
+}
+
+#[derive(Debug)]
+struct Later {
+    table: HomeTable,
+    serve_after: Instant,
 }
 
 /// What a shard does next in a change.
@@ -53,17 +67,20 @@ struct Change {
 pub(super) enum Next {
     /// Takes this step, and lets the other shards know.
     Take(HomesStep),
+    /// Looks again at this moment, which it has not waited for so far.
+    Wait(Instant),
     /// Decides about all names whose home it is. The change is over after that.
     Serve,
 }
 
 impl Changes {
-    /// The first table of a shard. A shard that joins a cluster has to get what the former homes
-    /// know.
+    /// The first table of a shard. A shard that joins a cluster is no home at first.
     pub(super) fn new(own: ShardId, table: HomeTable, joins: bool) -> Self {
-        let change = joins.then(|| Change { step: None, formers: Vec::new() });
-        let (later, reached) = (VecDeque::new(), BTreeMap::new());
-        Self { own, table, change, later, reached, has_news: joins }
+        let change = joins.then_some(Change { step: None, serve_after: Instant::ORIGIN });
+        let served = (!joins).then_some(table.epoch());
+        let (formers, later, reached) = (Vec::new(), VecDeque::new(), BTreeMap::new());
+        let (has_news, waits_until) = (joins, Instant::ORIGIN);
+        Self { own, table, formers, served, change, later, reached, has_news, waits_until }
     }
 
     pub(super) fn table(&self) -> &HomeTable {
@@ -72,19 +89,19 @@ impl Changes {
 
     /// The latest table, which says which nodes there are.
     pub(super) fn latest(&self) -> &HomeTable {
-        self.later.back().unwrap_or(&self.table)
+        self.later.back().map_or(&self.table, |later| &later.table)
     }
 
-    /// Adds a later table. Returns the nodes that it lacks. `None` if it is not later.
-    pub(super) fn add(&mut self, table: HomeTable) -> Option<Vec<NodeNumber>> {
+    /// Adds a later table. Returns whether it lacks nodes of the one before. `None` if it is not
+    /// later.
+    pub(super) fn add(&mut self, table: HomeTable, serve_after: Instant) -> Option<bool> {
         if table.epoch() <= self.latest().epoch() {
             return None;
         }
-        let former = self.latest().nodes().map(|(node, _)| node);
-        let removed = former.filter(|node| !table.has(*node)).collect();
-        self.later.push_back(table);
+        let removes_nodes = table.lacks_node_of(self.latest());
+        self.later.push_back(Later { table, serve_after });
         self.has_news = true;
-        Some(removed)
+        Some(removes_nodes)
     }
 
     /// Another shard has taken a step.
@@ -93,29 +110,21 @@ impl Changes {
         self.has_news = true;
     }
 
+    /// The moment for which this shard waits may have come.
+    pub(super) fn time_has_passed(&mut self) {
+        self.has_news = true;
+    }
+
     /// Whether another shard addresses by a later table than this one.
     pub(super) fn is_ahead(&self, shard: ShardId) -> bool {
         self.reached.get(&shard).is_some_and(|(epoch, _)| *epoch > self.table.epoch())
     }
 
-    /// Whether the last home of a name was in one of these nodes, and has sent less than it knew.
-    pub(super) fn lacks(&self, hash: u64, removed: &[NodeNumber]) -> bool {
-        let former = self.formers(hash).last().filter(|home| removed.contains(&home.node()));
-        let reached = former.and_then(|home| self.reached.get(&home));
-        let all_sent = (self.table.epoch(), HomesStep::HandedOver);
-        former.is_some() && reached.is_none_or(|reached| *reached < all_sent)
-    }
-
-    /// Whether what a node knew as a home is lost.
-    pub(super) fn have_lost_something(&self) -> bool {
-        let formers = self.change.iter().flat_map(|change| &change.formers);
-        formers.flat_map(HomeTable::nodes).any(|(node, _)| !self.latest().has(node))
-    }
-
     /// The shards of the present table, without this one and those of removed nodes.
     pub(super) fn others(&self) -> Vec<ShardId> {
+        let is_removed = |node| self.later.iter().any(|later| !later.table.has(node));
         let others = self.table.shards().filter(|shard| *shard != self.own);
-        others.filter(|shard| !self.is_removed(shard.node())).collect()
+        others.filter(|shard| !is_removed(shard.node())).collect()
     }
 
     /// Whether a step may be possible that was not possible before.
@@ -125,9 +134,9 @@ impl Changes {
     }
 
     /// What to do next, if it can be done.
-    pub(super) fn next(&mut self) -> Option<Next> {
+    pub(super) fn next(&mut self, now: Instant) -> Option<Next> {
         self.has_news = false;
-        let Some(change) = &self.change else { return self.begin(Vec::new()) };
+        let Some(change) = &self.change else { return self.begin() };
         let Some(taken) = change.step else { return self.take(HomesStep::Switched) };
         let needed = (self.table.epoch(), taken);
         let has_reached =
@@ -138,12 +147,21 @@ impl Changes {
         match taken {
             HomesStep::Switched => self.take(HomesStep::HandedOver),
             HomesStep::HandedOver => self.take(HomesStep::Settled),
-            HomesStep::Settled if self.lacks_something() => {
-                let formers = self.change.take().map(|change| change.formers);
-                self.begin(formers.unwrap_or_default())
-            }
+            // A node was removed. What it knew as a home comes with the change to the next table.
+            HomesStep::Settled if self.is_node_removed() => self.begin(),
+            HomesStep::Settled if change.serve_after > now => self.wait_until(change.serve_after),
             HomesStep::Settled => Some(Next::Serve),
         }
+    }
+
+    /// Whether a table that this shard has yet to change to lacks a node of this one.
+    fn is_node_removed(&self) -> bool {
+        self.later.iter().any(|later| later.table.lacks_node_of(&self.table))
+    }
+
+    fn wait_until(&mut self, moment: Instant) -> Option<Next> {
+        let is_known = core::mem::replace(&mut self.waits_until, moment) == moment;
+        (!is_known).then_some(Next::Wait(moment))
     }
 
     fn take(&mut self, step: HomesStep) -> Option<Next> {
@@ -151,47 +169,23 @@ impl Changes {
         Some(Next::Take(step))
     }
 
-    fn begin(&mut self, mut formers: Vec<HomeTable>) -> Option<Next> {
-        let next = self.later.pop_front()?;
-        formers.push(core::mem::replace(&mut self.table, next));
-        self.change = Some(Change { step: None, formers });
+    fn begin(&mut self) -> Option<Next> {
+        let Later { table, serve_after } = self.later.pop_front()?;
+        let former = core::mem::replace(&mut self.table, table);
+        let before = self.change.take();
+        if before.is_none() && !self.table.lacks_node_of(&former) {
+            self.formers.clear();
+        }
+        self.formers.push(former);
+        let serve_after = before.map_or(serve_after, |before| serve_after.max(before.serve_after));
+        self.change = Some(Change { step: None, serve_after });
         self.take(HomesStep::Switched)
     }
 
     /// The change is over: this shard decides about all names whose home it is.
     pub(super) fn end(&mut self) {
         self.change = None;
-    }
-
-    /// Whether a node was removed that knew something as a former home. What it knew comes with
-    /// the change to the table without it.
-    fn lacks_something(&self) -> bool {
-        let formers = self.change.iter().flat_map(|change| &change.formers);
-        formers.flat_map(HomeTable::nodes).any(|(node, _)| self.is_removed(node))
-    }
-
-    /// Whether a table that this shard has yet to change to lacks this node.
-    fn is_removed(&self, node: NodeNumber) -> bool {
-        self.later.iter().any(|table| !table.has(node))
-    }
-
-    /// Whether this shard does not decide yet about a name whose home it is.
-    #[inline]
-    pub(super) fn is_unserved(&self, hash: u64) -> bool {
-        match &self.change {
-            None => false,
-            Some(Change { formers, .. }) => {
-                formers.is_empty() || formers.iter().any(|table| table.home(hash) != self.own)
-            }
-        }
-    }
-
-    /// The epoch of the latest table by which this shard decides about all names whose home it is.
-    pub(super) fn served_epoch(&self) -> Option<u64> {
-        match &self.change {
-            None => Some(self.table.epoch()),
-            Some(change) => change.formers.first().map(HomeTable::epoch),
-        }
+        self.served = Some(self.table.epoch());
     }
 
     /// Whether homes change now.
@@ -200,16 +194,66 @@ impl Changes {
         self.change.is_some()
     }
 
-    /// The homes that a name had before this change, the latest one last.
-    pub(super) fn formers(&self, hash: u64) -> impl Iterator<Item = ShardId> {
-        let tables = self.change.iter().flat_map(|change| &change.formers);
-        tables.map(move |table| table.home(hash))
+    /// The epoch of the latest table by which this shard decides about all names whose home it is.
+    pub(super) fn served_epoch(&self) -> Option<u64> {
+        self.served
+    }
+}
+
+/// What is true of a name while homes change.
+impl Changes {
+    /// Whether this shard does not decide yet about a name whose home it is.
+    #[inline]
+    pub(super) fn is_unserved(&self, hash: u64) -> bool {
+        self.is_changing() && (self.comes_here(hash) || self.is_lost(hash))
+    }
+
+    /// The home that a name had before this change.
+    pub(super) fn former_home(&self, hash: u64) -> Option<ShardId> {
+        self.formers.last().filter(|_| self.is_changing()).map(|table| table.home(hash))
+    }
+
+    /// Whether what a home knew about a name is lost with its node. All shards agree on that.
+    pub(super) fn is_lost(&self, hash: u64) -> bool {
+        self.is_changing() && self.is_removed(&self.formers, hash)
+    }
+
+    /// Whether the answer of a home may be lost with its node. Former homes have answered before
+    /// this shard began to serve.
+    pub(super) fn is_answer_lost(&self, hash: u64) -> bool {
+        self.is_changing() && self.is_removed(self.unserved_formers(), hash)
+    }
+
+    /// Whether this shard may know only a part about a name whose home it was: what the home before
+    /// has sent, and was removed before it had sent everything, or may have been.
+    pub(super) fn is_partial(&self, hash: u64) -> bool {
+        self.is_lost(hash) && self.comes_here(hash)
+    }
+
+    fn is_removed(&self, formers: &[HomeTable], hash: u64) -> bool {
+        formers.iter().any(|former| !self.table.has(former.home(hash).node()))
+    }
+
+    /// Whether this shard was not the home all the time since it served last.
+    fn comes_here(&self, hash: u64) -> bool {
+        let is_elsewhere = |former: &HomeTable| former.home(hash) != self.own;
+        self.served.is_none() || self.unserved_formers().iter().any(is_elsewhere)
+    }
+
+    /// The tables before this one, from the latest one on by which this shard decided about all
+    /// names.
+    fn unserved_formers(&self) -> &[HomeTable] {
+        let is_older = |former: &HomeTable| Some(former.epoch()) < self.served;
+        &self.formers[self.formers.partition_point(is_older)..]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::placement::NodeNumber;
+
+    const NOW: Instant = Instant::ORIGIN;
 
     fn shard(node: usize) -> ShardId {
         ShardId::of_node(NodeNumber::new(node).expect("valid"), 0).expect("valid")
@@ -227,82 +271,149 @@ mod tests {
         Changes::new(shard(1), table(1, &[0, 1, 2]), false)
     }
 
-    fn all_reach(changes: &mut Changes, others: &[usize], epoch: u64, step: HomesStep) {
-        for other in others {
-            assert_eq!(changes.next(), None, "a shard is missing");
-            changes.reached(shard(*other), epoch, step);
+    fn add(changes: &mut Changes, table: HomeTable) -> Option<bool> {
+        changes.add(table, NOW)
+    }
+
+    const STEPS: [HomesStep; 3] =
+        [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled];
+
+    /// This shard takes all steps of a change, each when the others have taken the one before.
+    fn take_all(changes: &mut Changes, others: &[usize], epoch: u64) {
+        for step in STEPS {
+            assert_eq!(changes.next(NOW), Some(Next::Take(step)));
+            for other in others {
+                assert_eq!(changes.next(NOW), None, "a shard is missing");
+                changes.reached(shard(*other), epoch, step);
+            }
         }
     }
 
     #[test]
     fn each_step_waits_for_all_shards_to_take_the_one_before() {
         let mut changes = changes();
-        assert_eq!(changes.next(), None);
-        assert_eq!(changes.add(table(2, &[1, 0, 2])), Some(Vec::new()));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
-        assert!(changes.is_unserved(7), "node 0 still decides");
-        all_reach(&mut changes, &[0, 2], 2, HomesStep::Switched);
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::HandedOver)));
-        all_reach(&mut changes, &[0, 2], 2, HomesStep::HandedOver);
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Settled)));
-        all_reach(&mut changes, &[0, 2], 2, HomesStep::Settled);
-        assert_eq!(changes.next(), Some(Next::Serve));
+        assert_eq!(changes.next(NOW), None);
+        assert_eq!(add(&mut changes, table(2, &[1, 0, 2])), Some(false));
+        assert!(!changes.is_unserved(7), "it has not begun");
+        take_all(&mut changes, &[0, 2], 2);
+        assert!(changes.is_unserved(7) && changes.served_epoch() == Some(1));
+        assert_eq!(changes.next(NOW), Some(Next::Serve));
         changes.end();
         assert!(!changes.is_unserved(7) && !changes.is_changing());
+        assert_eq!(changes.served_epoch(), Some(2));
     }
 
     #[test]
     fn a_name_whose_home_stays_is_served_all_the_time() {
         let mut changes = Changes::new(shard(0), table(1, &[0, 1]), false);
-        changes.add(table(2, &[0, 1, 2]));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
+        add(&mut changes, table(2, &[0, 1, 2]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
         assert!(!changes.is_unserved(7));
     }
 
     #[test]
-    fn a_shard_that_joins_serves_nothing_at_first() {
-        let mut changes = Changes::new(shard(2), table(5, &[2, 0]), true);
-        assert!(changes.is_unserved(7) && changes.has_news());
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
-        assert_eq!(changes.next(), None);
-        for step in [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled] {
-            changes.reached(shard(0), 5, step);
-        }
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::HandedOver)));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Settled)));
-        assert_eq!(changes.next(), Some(Next::Serve));
+    fn a_shard_that_joins_serves_when_it_has_taken_all_steps() {
+        let mut changes = Changes::new(shard(2), table(5, &[0, 2]), true);
+        assert!(changes.has_news() && changes.served_epoch().is_none());
+        take_all(&mut changes, &[0], 5);
+        assert_eq!(changes.next(NOW), Some(Next::Serve));
+        changes.end();
+        assert_eq!(changes.served_epoch(), Some(5));
     }
 
     #[test]
     fn a_removed_node_is_not_awaited_and_what_it_knew_comes_with_the_next_change() {
         let mut changes = changes();
-        changes.add(table(2, &[1, 0, 2]));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
-        let removed = changes.add(table(3, &[1, 2]));
-        assert_eq!(removed, Some(alloc::vec![shard(0).node()]));
-        assert!(changes.lacks(7, &removed.expect("some")), "it had not sent everything");
-        for step in [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled] {
-            changes.reached(shard(2), 2, step);
-        }
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::HandedOver)));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Settled)));
+        add(&mut changes, table(2, &[1, 0, 2]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+        assert_eq!(add(&mut changes, table(3, &[1, 2])), Some(true));
+        STEPS.into_iter().for_each(|step| changes.reached(shard(2), 2, step));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::HandedOver)));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Settled)));
+        assert!(!changes.is_lost(7), "that comes with the next table");
         // It does not serve what node 0 may have kept for itself.
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
-        assert!(changes.is_unserved(7) && changes.have_lost_something());
-        assert_eq!(changes.formers(7).collect::<Vec<_>>(), [shard(0), shard(1)]);
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+        assert!(changes.is_unserved(7) && changes.is_lost(7) && changes.is_partial(7));
+        assert_eq!(changes.former_home(7), Some(shard(1)));
         assert_eq!(changes.others(), [shard(2)]);
+    }
+
+    #[test]
+    fn shards_agree_what_is_lost_if_only_one_knew_of_the_last_step_of_a_removed_node() {
+        let knows = [true, false].map(|knows_of_last_step| {
+            let mut changes = Changes::new(shard(2), table(1, &[0, 1, 2]), false);
+            add(&mut changes, table(2, &[1, 0, 2]));
+            assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+            for step in STEPS {
+                changes.reached(shard(1), 2, step);
+                if knows_of_last_step || step != HomesStep::Settled {
+                    changes.reached(shard(0), 2, step);
+                }
+            }
+            while let Some(next) = changes.next(NOW) {
+                if next == Next::Serve {
+                    changes.end();
+                }
+            }
+            assert_eq!(changes.is_changing(), !knows_of_last_step);
+            add(&mut changes, table(3, &[1, 2]));
+            while changes.table().epoch() < 3 {
+                changes.next(NOW);
+            }
+            assert!(changes.is_lost(7), "node 0 was its home two tables ago");
+            changes.is_answer_lost(7)
+        });
+        assert_eq!(knows, [false, true], "who has served has all answers");
+    }
+
+    #[test]
+    fn what_a_home_knows_is_whole_if_it_has_served_since() {
+        let mut changes = changes();
+        add(&mut changes, table(2, &[1, 0, 2]));
+        take_all(&mut changes, &[0, 2], 2);
+        changes.end();
+        add(&mut changes, table(3, &[1, 2]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+        assert!(changes.is_lost(7) && changes.is_unserved(7) && !changes.is_partial(7));
+    }
+
+    #[test]
+    fn nothing_is_lost_with_a_node_that_gave_up_its_homes_long_ago() {
+        let mut changes = changes();
+        for (epoch, nodes) in [(2, &[1, 0, 2][..]), (3, &[1, 0, 2, 3])] {
+            let others: Vec<_> = nodes.iter().copied().filter(|node| *node != 1).collect();
+            add(&mut changes, table(epoch, nodes));
+            take_all(&mut changes, &others, epoch);
+            changes.end();
+        }
+        add(&mut changes, table(4, &[1, 2, 3]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+        assert!(!changes.is_lost(7) && !changes.is_unserved(7));
+    }
+
+    #[test]
+    fn no_home_decides_before_the_moment_of_the_table() {
+        let later = NOW + core::time::Duration::from_secs(5);
+        let mut changes = changes();
+        changes.add(table(2, &[1, 2]), later);
+        take_all(&mut changes, &[2], 2);
+        assert_eq!(changes.next(NOW), Some(Next::Wait(later)));
+        assert_eq!(changes.next(NOW), None, "it waits once");
+        changes.time_has_passed();
+        assert!(changes.has_news());
+        assert_eq!(changes.next(later), Some(Next::Serve));
     }
 
     #[test]
     fn a_table_is_taken_once_and_in_order() {
         let mut changes = changes();
-        assert!(changes.add(table(1, &[1, 2])).is_none());
-        assert!(changes.add(table(3, &[1, 2, 0])).is_some());
-        assert!(changes.add(table(2, &[1, 2, 0])).is_none());
+        assert!(add(&mut changes, table(1, &[1, 2])).is_none());
+        assert!(add(&mut changes, table(3, &[1, 2, 0])).is_some());
+        assert!(add(&mut changes, table(2, &[1, 2, 0])).is_none());
         assert!(!changes.is_ahead(shard(2)));
         changes.reached(shard(2), 3, HomesStep::Switched);
         assert!(changes.is_ahead(shard(2)));
-        assert_eq!(changes.next(), Some(Next::Take(HomesStep::Switched)));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
         assert!(!changes.is_ahead(shard(2)));
     }
 }

@@ -37,6 +37,8 @@ pub enum Timer {
     Welcome,
     /// The wait of a message for the app server, or its post, has lasted too long (§11.7, §11.8).
     Post,
+    /// The homes of a removed node may be served by others.
+    Homes,
 }
 
 /// The subject of a deadline. It is small, because every session has one: rare subjects are boxed.
@@ -53,6 +55,7 @@ pub(super) enum Due {
     BackEndRate(Box<AppId>),
     Welcome(SessionNumber),
     Post(CallId),
+    Homes,
 }
 
 impl Due {
@@ -78,6 +81,7 @@ impl Due {
             Self::Tally(..) | Self::BackEndRate(_) => Timer::Tally,
             Self::Welcome(_) => Timer::Welcome,
             Self::Post(_) => Timer::Post,
+            Self::Homes => Timer::Homes,
         }
     }
 }

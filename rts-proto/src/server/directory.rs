@@ -48,7 +48,7 @@ struct Revoking {
 /// What a home does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Grant(ShardId, LoginId, Tenure),
+    Grant(ShardId, Tenure),
     Deny(ShardId, LoginId, Denial),
     /// To the owner.
     Revoke(ShardId, Tenure, AskedLogin),
@@ -85,30 +85,19 @@ impl Directory {
             let tenure = self.next_tenure(homes);
             let owner = Owner { shard: candidate.shard, tenure, revoking: None };
             self.owners.insert(app_id, uid.clone(), owner);
-            return Some(Step::Grant(candidate.shard, candidate.login, tenure));
+            return Some(Step::Grant(candidate.shard, tenure));
         };
+        if owner.shard == candidate.shard {
+            // It asked twice because a home was removed, and the first answer is under way.
+            return None;
+        }
         if let Some(revoking) = &mut owner.revoking {
             revoking.add(candidate);
             return None;
         }
-        if owner.shard == candidate.shard {
-            // It never got the grant, because a former home was removed.
-            return Some(Step::Grant(owner.shard, candidate.login, owner.tenure));
-        }
         let revoking = Revoking { candidates: [candidate].into(), held: Vec::new() };
         owner.revoking = Some(revoking.into());
         Some(Step::Revoke(owner.shard, owner.tenure, candidate.asked))
-    }
-
-    /// The grant of a user that is being revoked from this shard.
-    pub(super) fn revoked_from(
-        &self,
-        app_id: &AppId,
-        uid: &UserId,
-        shard: ShardId,
-    ) -> Option<Tenure> {
-        let owner = self.owners.get(app_id, uid.as_str())?;
-        (owner.shard == shard && owner.revoking.is_some()).then_some(owner.tenure)
     }
 
     /// The owner has released a user. `None` if this is about a former grant. Candidates of removed
@@ -134,7 +123,7 @@ impl Directory {
         let tenure = self.next_tenure(homes);
         let owner = self.owners.get_mut(app_id, uid.as_str())?;
         (owner.shard, owner.tenure) = (next.shard, tenure);
-        let mut steps = alloc::vec![Step::Grant(next.shard, next.login, tenure)];
+        let mut steps = alloc::vec![Step::Grant(next.shard, tenure)];
         self.go_on(homes, app_id, uid, &mut steps);
         Some(steps)
     }

@@ -77,6 +77,11 @@ impl HomeTable {
         self.shards[node.number()] > 0
     }
 
+    /// Whether a node of another table is not in this one.
+    pub(super) fn lacks_node_of(&self, other: &Self) -> bool {
+        other.nodes().any(|(node, _)| !self.has(node))
+    }
+
     /// All shards of all nodes.
     pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> {
         let of_node =

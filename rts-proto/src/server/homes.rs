@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use super::changes::Changes;
 use super::home_table::HomeTable;
 use super::io::HomesStep;
-use super::placement::{Kind, NodeNumber, Placement, ShardId};
+use super::placement::{Kind, Placement, ShardId};
 use crate::{AppId, RoomId};
 
 /// The homes as one shard sees them.
@@ -49,6 +49,13 @@ impl Homes {
     pub(super) fn reached(&mut self, shard: ShardId, epoch: u64, step: HomesStep) {
         if let Some(changes) = &mut self.changes {
             changes.reached(shard, epoch, step);
+        }
+    }
+
+    /// The moment for which a change waits may have come.
+    pub(super) fn time_has_passed(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            changes.time_has_passed();
         }
     }
 
@@ -125,7 +132,7 @@ impl Homes {
 
     fn next_home(&self, hash: impl FnOnce() -> u64) -> Option<ShardId> {
         let (changes, own, hash) = (self.changes.as_ref()?, self.placement.own(), hash());
-        let was_here = changes.formers(hash).last() == Some(own);
+        let was_here = changes.former_home(hash) == Some(own);
         Some(changes.table().home(hash)).filter(|home| was_here && *home != own)
     }
 
@@ -134,42 +141,46 @@ impl Homes {
         self.changes.as_ref().is_none_or(|changes| changes.latest().has(shard.node()))
     }
 
-    /// Whether the last home of a user was in one of these nodes, and has sent less than it knew.
-    pub(super) fn lack_user(&self, app_id: &AppId, uid: &str, removed: &[NodeNumber]) -> bool {
+    /// Whether what a home knew about a user is lost with its node. All shards agree on that.
+    pub(super) fn is_lost_user(&self, app_id: &AppId, uid: &str) -> bool {
+        self.of_user(Changes::is_lost, app_id, uid)
+    }
+
+    /// Whether what a home knew about a room is lost with its node. All shards agree on that.
+    pub(super) fn is_lost_room(&self, app_id: &AppId, room: &RoomId) -> bool {
+        self.of_room(Changes::is_lost, app_id, room)
+    }
+
+    /// Whether the answer of the home of a room may be lost with its node.
+    pub(super) fn is_answer_lost(&self, app_id: &AppId, room: &RoomId) -> bool {
+        self.of_room(Changes::is_answer_lost, app_id, room)
+    }
+
+    /// Whether this shard may know only a part about a user, from a home that was removed.
+    pub(super) fn is_partial_user(&self, app_id: &AppId, uid: &str) -> bool {
+        self.of_user(Changes::is_partial, app_id, uid)
+    }
+
+    /// Whether this shard may know only a part about a room, from a home that was removed.
+    pub(super) fn is_partial_room(&self, app_id: &AppId, room: &RoomId) -> bool {
+        self.of_room(Changes::is_partial, app_id, room)
+    }
+
+    fn of_user(&self, holds: fn(&Changes, u64) -> bool, app_id: &AppId, uid: &str) -> bool {
         let hash = || self.placement.hash(Kind::User, app_id, uid);
-        self.changes.as_ref().is_some_and(|changes| changes.lacks(hash(), removed))
+        self.changes.as_ref().is_some_and(|changes| holds(changes, hash()))
     }
 
-    /// Whether the last home of a room was in one of these nodes, and has sent less than it knew.
-    pub(super) fn lack_room(&self, app_id: &AppId, room: &RoomId, removed: &[NodeNumber]) -> bool {
+    fn of_room(&self, holds: fn(&Changes, u64) -> bool, app_id: &AppId, room: &RoomId) -> bool {
         let hash = || self.placement.hash(Kind::Room, app_id, room.as_str());
-        self.changes.as_ref().is_some_and(|changes| changes.lacks(hash(), removed))
-    }
-
-    /// Whether a home was removed with what it knew.
-    pub(super) fn have_lost_something(&self) -> bool {
-        self.changes.as_ref().is_some_and(|changes| changes.have_lost_something())
-    }
-
-    /// Whether a former home of a user was removed with what it knew.
-    pub(super) fn has_lost_user(&self, app_id: &AppId, uid: &str) -> bool {
-        self.has_lost(|| self.placement.hash(Kind::User, app_id, uid))
-    }
-
-    /// Whether a former home of a room was removed with what it knew.
-    pub(super) fn has_lost_room(&self, app_id: &AppId, room: &RoomId) -> bool {
-        self.has_lost(|| self.placement.hash(Kind::Room, app_id, room.as_str()))
-    }
-
-    fn has_lost(&self, hash: impl FnOnce() -> u64) -> bool {
-        let Some(changes) = &self.changes else { return false };
-        changes.formers(hash()).any(|home| !changes.latest().has(home.node()))
+        self.changes.as_ref().is_some_and(|changes| holds(changes, hash()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::placement::NodeNumber;
     use crate::server::testing::{app_id, room_id};
 
     fn node(number: usize) -> NodeNumber {

@@ -4,19 +4,20 @@
 use alloc::collections::BTreeSet;
 
 use super::changes::Next;
+use super::deadlines::Due;
 use super::home_table::HomeTable;
 use super::io::{Entry, HomesStep, LeftBehind, Moved};
 use super::placement::ShardId;
 use super::shard::Server;
-use crate::{AppId, UserId};
+use crate::{AppId, Instant, UserId};
 
 /// The steps of a change.
 impl Server {
     /// The next table of the cluster's homes.
-    pub(super) fn homes_changed(&mut self, table: HomeTable) {
-        let removed = self.shared.homes.changes().and_then(|changes| changes.add(table));
-        if let Some(removed) = removed.filter(|removed| !removed.is_empty()) {
-            self.nodes_removed(&removed);
+    pub(super) fn homes_changed(&mut self, table: HomeTable, serve_after: Instant) {
+        let changes = self.shared.homes.changes();
+        if changes.and_then(|changes| changes.add(table, serve_after)) == Some(true) {
+            self.nodes_removed();
         }
     }
 
@@ -30,9 +31,11 @@ impl Server {
 
     /// Takes the steps that can be taken now.
     pub(super) fn change_homes(&mut self) {
-        while let Some(next) = self.shared.homes.changes().and_then(|changes| changes.next()) {
+        let now = self.shared.now();
+        while let Some(next) = self.shared.homes.changes().and_then(|changes| changes.next(now)) {
             match next {
                 Next::Take(step) => self.take_homes_step(step),
+                Next::Wait(moment) => self.shared.deadlines.arm_for_good(moment, Due::Homes),
                 Next::Serve => self.serve_homes(),
             }
         }
@@ -40,7 +43,10 @@ impl Server {
 
     fn take_homes_step(&mut self, step: HomesStep) {
         match step {
-            HomesStep::Switched => self.welcomes.homes_changed(&self.shared, &self.rooms),
+            HomesStep::Switched => {
+                self.forget_partial();
+                self.welcomes.homes_changed(&self.shared, &self.rooms);
+            }
             HomesStep::HandedOver => self.hand_over_homes(),
             HomesStep::Settled => {}
         }
@@ -53,14 +59,16 @@ impl Server {
         }
         if step == HomesStep::Switched {
             self.ask_new_homes();
+            self.end_sessions_without_answers();
+            self.welcomes.ask_again(&mut self.shared, &self.rooms);
             self.handle_ahead();
         }
     }
 
     /// This shard decides about all names whose home it is.
     fn serve_homes(&mut self) {
-        self.end_users_of_removed_nodes();
-        self.end_members_of_removed_nodes();
+        self.end_users_of_removed_nodes(|_, _, _| true);
+        self.end_members_of_removed_nodes(|_, _, _| true);
         self.handle_unserved();
         if let Some(changes) = self.shared.homes.changes() {
             changes.end();

@@ -54,7 +54,7 @@ impl Server {
     pub(super) fn report_orphans(&mut self, app_id: &AppId, uid: &UserId) {
         let until = self.shared.now() + self.shared.config.session_grace;
         let homes = &self.shared.homes;
-        let is_lost = |room: &&RoomId| homes.has_lost_room(app_id, room);
+        let is_lost = |room: &&RoomId| homes.is_lost_room(app_id, room);
         let lost: Vec<RoomId> =
             self.tallies.orphans(app_id, uid).filter(is_lost).cloned().collect();
         for room in lost {

@@ -15,21 +15,11 @@ impl Server {
         &mut self,
         app_id: &AppId,
         uid: UserId,
-        login: LoginId,
         tenure: Tenure,
         left: LeftBehind,
     ) {
         let displaced = left.displaced;
         self.put_left(app_id, &uid, left);
-        match self.shared.grants.first_asking(app_id, &uid) {
-            Some(first) if first != login => {
-                // A later login has asked, and will be granted the same.
-                return;
-            }
-            // All logins are gone, or this is known.
-            None if self.shared.grants.of(app_id, &uid) == Some(tenure) => return,
-            Some(_) | None => {}
-        }
         self.shared.grants.granted(app_id, uid.clone(), tenure);
         for login in self.shared.grants.end_asking(app_id, &uid) {
             if let Some((link, asked, pass)) = self.links.end_ask(login) {

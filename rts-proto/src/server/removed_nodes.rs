@@ -4,80 +4,92 @@ use alloc::vec::Vec;
 
 use super::closing::reason_for;
 use super::ending::End;
+use super::homes::Homes;
 use super::io::{LeftBehind, Moved, MovedMember, MovedOwner};
 use super::keys::SessionNumber;
-use super::placement::NodeNumber;
 use super::rooms;
 use super::shard::Server;
+use super::shared::Shared;
 use crate::{AppId, CloseCode, RoomId, UserId};
 
 impl Server {
-    pub(super) fn nodes_removed(&mut self, removed: &[NodeNumber]) {
+    /// The rest follows with the change to the table without these nodes.
+    pub(super) fn nodes_removed(&mut self) {
         let homes = &self.shared.homes;
         self.shared.held.retain(|from| homes.has(from));
-        self.forget_partial(removed);
-        self.end_users_of_removed_nodes();
-        self.end_members_of_removed_nodes();
+        self.end_users_of_removed_nodes(|homes, app_id, uid| {
+            !homes.is_unserved_user(app_id, uid.as_str())
+        });
+        self.end_members_of_removed_nodes(|homes, app_id, room| {
+            !homes.is_unserved_room(app_id, room)
+        });
     }
 
-    /// Forgets what former homes have sent that were removed before they had sent everything. The
-    /// owners of users and the shards of members report it again.
-    fn forget_partial(&mut self, removed: &[NodeNumber]) {
+    /// Forgets what is only a part. The owners of users and the shards of members report it again.
+    pub(super) fn forget_partial(&mut self) {
         for (app_id, uid) in self.shared.directory.users() {
-            if self.shared.homes.lack_user(&app_id, uid.as_str(), removed) {
+            if self.shared.homes.is_partial_user(&app_id, uid.as_str()) {
                 self.shared.directory.take(&app_id, &uid);
             }
         }
         for (app_id, room) in self.rooms.sorted() {
-            if self.shared.homes.lack_room(&app_id, &room, removed) {
+            if self.shared.homes.is_partial_room(&app_id, &room) {
                 self.rooms.take(&mut self.shared, &app_id, &room);
             }
         }
     }
 
-    pub(super) fn end_users_of_removed_nodes(&mut self) {
-        let lost = self.shared.directory.of_removed_nodes(&self.shared.homes);
-        for (app_id, uid, tenure) in lost {
-            self.report_offline(&app_id, &uid, End::Dropped);
-            self.user_released(&app_id, &uid, tenure, LeftBehind::default());
+    /// Some of the users whose owners were removed have no owner any more.
+    pub(super) fn end_users_of_removed_nodes(
+        &mut self,
+        is_meant: impl Fn(&Homes, &AppId, &UserId) -> bool,
+    ) {
+        let Shared { directory, homes, .. } = &self.shared;
+        for (app_id, uid, tenure) in directory.of_removed_nodes(homes) {
+            if is_meant(&self.shared.homes, &app_id, &uid) {
+                self.report_offline(&app_id, &uid, End::Dropped);
+                self.user_released(&app_id, &uid, tenure, LeftBehind::default());
+            }
         }
     }
 
-    /// §6.9: their users may come back at other nodes.
-    pub(super) fn end_members_of_removed_nodes(&mut self) {
+    /// §6.9: the members of some rooms whose nodes were removed may come back at other nodes.
+    pub(super) fn end_members_of_removed_nodes(
+        &mut self,
+        is_meant: impl Fn(&Homes, &AppId, &RoomId) -> bool,
+    ) {
         let until = self.shared.now() + self.shared.config.session_grace;
         for (app_id, room, uid) in self.rooms.of_removed_nodes(&self.shared.homes) {
             let (shared, tallies) = (&mut self.shared, &mut self.tallies);
-            if self.rooms.go_away(shared, &app_id, &room, &uid, until) {
+            if is_meant(&shared.homes, &app_id, &room)
+                && self.rooms.go_away(shared, &app_id, &room, &uid, until)
+            {
                 rooms::count_orphan(shared, tallies, &app_id, &room, &uid, true);
             }
         }
     }
 
-    /// If a home is gone, all logins ask again: what they have asked may be lost on its way over
-    /// several homes.
+    /// The logins whose homes are gone ask again.
     pub(super) fn ask_new_homes(&mut self) {
-        if !self.shared.homes.have_lost_something() {
-            return;
-        }
         for (app_id, uid) in self.shared.grants.asked_for() {
-            if let Some(first) = self.shared.grants.first_asking(&app_id, &uid) {
+            if self.shared.homes.is_lost_user(&app_id, uid.as_str())
+                && let Some(first) = self.shared.grants.first_asking(&app_id, &uid)
+            {
                 self.ask_for(&app_id, &uid, first);
             }
         }
-        self.end_sessions_without_answers();
     }
 
     /// The homes of rooms are gone, with the answers to joins and leaves that sessions wait for.
     /// Their clients log in again, and join again.
-    fn end_sessions_without_answers(&mut self) {
+    pub(super) fn end_sessions_without_answers(&mut self) {
         let mut waiting: Vec<SessionNumber> = Vec::new();
         for (app_id, uid) in self.shared.grants.users() {
             let number = self.users.find(&app_id, uid.as_str());
             let homes = &self.shared.homes;
-            let is_lost = |room: &RoomId| homes.has_lost_room(&app_id, room);
+            let is_lost = |room: &RoomId| homes.is_answer_lost(&app_id, room);
             let session = number.and_then(|number| self.shared.sessions.get_mut(number));
-            if session.is_some_and(|session| session.rooms.answers_lost(is_lost)) {
+            if session.is_some_and(|session| session.rooms.forget_lost_answers(is_lost)) {
                 waiting.extend(number);
             }
         }
@@ -95,7 +107,7 @@ impl Server {
         let own = self.shared.config.placement.own();
         for (app_id, uid) in self.shared.grants.users() {
             let home = self.shared.homes.other_of_user(&app_id, uid.as_str());
-            if self.shared.homes.has_lost_user(&app_id, uid.as_str())
+            if self.shared.homes.is_lost_user(&app_id, uid.as_str())
                 && let Some(home) = home
                 && let Some(tenure) = self.shared.grants.of(&app_id, &uid)
             {
@@ -117,7 +129,7 @@ impl Server {
         let Some(number) = self.users.find(app_id, uid.as_str()) else { return };
         let Some(session) = self.shared.session(number) else { return };
         let homes = &self.shared.homes;
-        let is_lost = |room: &&RoomId| homes.has_lost_room(app_id, room);
+        let is_lost = |room: &&RoomId| homes.is_lost_room(app_id, room);
         let lost: Vec<RoomId> = session.rooms.joined_rooms().filter(is_lost).cloned().collect();
         for room in lost {
             self.report_member(app_id, uid, &room, MovedMember::Here(number));

@@ -161,16 +161,17 @@ impl SessionRooms {
         self.by_id.iter().filter(|(_, known)| known.is_member).map(|(room, _)| room)
     }
 
-    /// The homes of some rooms are gone, with the answers that they owe. Returns whether the
-    /// session waits for the answer to a join or a leave.
-    pub(super) fn answers_lost(&mut self, is_lost: impl Fn(&RoomId) -> bool) -> bool {
+    /// The answers of the homes of some rooms are lost. Returns whether the session waits for the
+    /// answer to a join or a leave.
+    pub(super) fn forget_lost_answers(&mut self, is_lost: impl Fn(&RoomId) -> bool) -> bool {
         let mut waits = false;
-        for (room, known) in &mut self.by_id {
+        self.by_id.retain(|room, known| {
             if is_lost(room) {
                 waits |= known.is_asked();
                 known.broadcasts = 0;
             }
-        }
+            *known != Known::default()
+        });
         waits
     }
 

@@ -10,13 +10,9 @@ use crate::{AppId, UserId};
 
 impl Server {
     fn user_asked_for(&mut self, app_id: &AppId, uid: &UserId, candidate: Candidate) {
-        let never_granted = self.shared.directory.revoked_from(app_id, uid, candidate.shard);
         let Shared { directory, homes, .. } = &mut self.shared;
         if let Some(step) = directory.asked(homes, app_id, uid, candidate) {
             self.take_step(app_id, uid, step, None);
-        }
-        if let Some(tenure) = never_granted {
-            self.user_released(app_id, uid, tenure, LeftBehind::default());
         }
     }
 
@@ -56,9 +52,9 @@ impl Server {
 
     fn take_step(&mut self, app_id: &AppId, uid: &UserId, step: Step, displaced: Option<u64>) {
         match step {
-            Step::Grant(shard, login, tenure) => {
+            Step::Grant(shard, tenure) => {
                 let left = self.tallies.take_left(&self.shared, app_id, uid, displaced);
-                let grant = Ownership::Grant { uid: uid.clone(), login, tenure, left };
+                let grant = Ownership::Grant { uid: uid.clone(), tenure, left };
                 self.shared.send_to_any(shard, app_id, Entry::Ownership(grant));
             }
             Step::Deny(shard, login, denial) => {
@@ -86,9 +82,7 @@ impl Server {
     pub(super) fn ownership_arrived(&mut self, app_id: &AppId, entry: Ownership) {
         match entry {
             Ownership::Ask { uid, candidate } => self.user_asked_for(app_id, &uid, candidate),
-            Ownership::Grant { uid, login, tenure, left } => {
-                self.user_granted(app_id, uid, login, tenure, left);
-            }
+            Ownership::Grant { uid, tenure, left } => self.user_granted(app_id, uid, tenure, left),
             Ownership::Deny { uid, login, denial } => self.user_denied(app_id, &uid, login, denial),
             Ownership::Revoke { uid, tenure, login } => {
                 self.user_revoked(app_id, &uid, tenure, login);

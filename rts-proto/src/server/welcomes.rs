@@ -131,6 +131,25 @@ impl Welcomes {
         }
     }
 
+    /// Asks again for names whose homes are gone.
+    pub(super) fn ask_again(&mut self, shared: &mut Shared, rooms: &Rooms) {
+        let mut waiting = Vec::new();
+        for (number, of_session) in &mut self.waiting {
+            let Some(first) = of_session.answers.front_mut() else { continue };
+            let Some(session) = shared.session(*number) else { continue };
+            if let List::Elsewhere { is_asked, .. } = &mut first.list
+                && *is_asked
+                && shared.homes.is_answer_lost(&session.user().0, &first.room)
+            {
+                *is_asked = false;
+                waiting.push(*number);
+            }
+        }
+        for number in waiting {
+            self.go_on(shared, rooms, number);
+        }
+    }
+
     /// Whether answers of this session wait.
     #[inline]
     pub(super) fn has(&self, number: SessionNumber) -> bool {

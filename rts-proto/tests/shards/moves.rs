@@ -1,5 +1,7 @@
 //! Stories of a cluster whose homes move, because nodes come and go.
 
+use std::time::Duration;
+
 use rts_proto::limits::SESSION_GRACE;
 use rts_proto::server::Config;
 use rts_proto::wire::{Frame, Login};
@@ -73,7 +75,7 @@ fn user_whose_home_crashes_stays_online_and_is_displaced_as_before() {
     let mut cluster = three();
     let (alice, bob) = (user("alice"), cluster.user_at(1, "b"));
     let (at_alice, first) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 2, &bob));
-    cluster.remove_node(1, 7);
+    cluster.remove_node(1, 7, Duration::ZERO);
     cluster.say(at_alice, message(1, &bob, "still there?"));
     assert_eq!(without_acks(cluster.frames_to(first)), [delivery(&alice, "still there?")]);
     cluster.say(first, Frame::Ack { received: 1 });
@@ -90,7 +92,7 @@ fn login_that_asks_a_home_which_crashes_asks_the_next_one() {
     cluster.holds_entries = true;
     let link = cluster.link_at(0, &[Frame::Login(login(&bob))]);
     cluster.tick(0);
-    cluster.remove_node(1, 7);
+    cluster.remove_node(1, 7, Duration::ZERO);
     cluster.holds_entries = false;
     let frames = cluster.frames_to(link);
     assert!(matches!(frames.last(), Some(Frame::LoginAnswer(_))), "{frames:?}");
@@ -107,7 +109,7 @@ fn members_of_a_room_whose_home_crashes_notice_nothing() {
     }
     cluster.frames_to(at_alice);
     cluster.frames_to(at_bob);
-    cluster.remove_node(1, 7);
+    cluster.remove_node(1, 7, Duration::ZERO);
     cluster.say(at_alice, broadcast(&room, 1, "all here?"));
     let seen = without_acks(cluster.frames_to(at_bob));
     assert_eq!(seen, [room_delivery(&alice, &room, "all here?")]);
@@ -126,7 +128,7 @@ fn member_whose_node_crashes_may_come_back_within_the_grace() {
             cluster.end_burst();
         }
         cluster.frames_to(at_alice);
-        cluster.remove_node(2, 7);
+        cluster.remove_node(2, 7, Duration::ZERO);
         assert_eq!(cluster.closed(at_bob), Some(None));
         let mut links = vec![at_alice];
         if comes_back {

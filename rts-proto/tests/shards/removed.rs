@@ -2,13 +2,15 @@
 //! one session, no send has two results, messages arrive in order, all see a room's broadcasts in
 //! one order, and when all is over the cluster works: everybody reaches everybody.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rts_proto::MessageConfig;
 use rts_proto::limits::SESSION_GRACE;
 
 use crate::events::{Event, ROOMS, USERS, client_event};
 use crate::seers::Seers;
-use crate::world::World;
+use crate::world::{Seen, World};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,8 +19,9 @@ enum Step {
     Deliver(usize, usize),
     GiveHomes(usize),
     MoveHomes(u64),
-    AddNode(usize, u64),
-    RemoveNode(usize, u64),
+    AddNode(usize),
+    /// One of the nodes, with the milliseconds for which it may still have acted.
+    RemoveNode(usize, u64, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -28,8 +31,9 @@ fn step() -> impl Strategy<Value = Step> {
         40 => (shard(), shard()).prop_map(|(from, to)| Step::Deliver(from, to)),
         15 => shard().prop_map(Step::GiveHomes),
         2 => any::<u64>().prop_map(Step::MoveHomes),
-        2 => (1..=2_usize, any::<u64>()).prop_map(|(shards, seed)| Step::AddNode(shards, seed)),
-        3 => (0..60_usize, any::<u64>()).prop_map(|(node, seed)| Step::RemoveNode(node, seed)),
+        2 => (1..=2_usize).prop_map(Step::AddNode),
+        3 => (0..60_usize, any::<u64>(), prop_oneof![Just(0), Just(1_500)])
+            .prop_map(|(node, seed, acts)| Step::RemoveNode(node, seed, acts)),
     ]
 }
 
@@ -48,8 +52,7 @@ proptest! {
         (world.node.holds_entries, world.node.holds_homes) = (is_late, is_late);
         let mut seers = Seers::default();
         for step in &steps {
-            take(&mut world, step);
-            seers.see(&world.happens(&Event::Wait(0)))?;
+            seers.see(&take(&mut world, step))?;
         }
         settle(&mut world, &mut seers)?;
         everybody_reaches_everybody(&mut world, &mut seers)?;
@@ -57,20 +60,21 @@ proptest! {
     }
 }
 
-fn take(world: &mut World, step: &Step) {
+fn take(world: &mut World, step: &Step) -> Seen {
     let (shards, nodes) = (world.node.len(), world.node.nodes());
     let is_settled = world.node.homes_are_settled();
     match step {
-        Step::Event(event) => drop(world.happens(event)),
+        Step::Event(event) => return world.happens(event),
         Step::Deliver(from, to) => drop(world.node.deliver(from % shards, to % shards)),
         Step::GiveHomes(shard) => drop(world.node.give_homes(shard % shards)),
         Step::MoveHomes(seed) if is_settled => world.node.move_homes(*seed),
-        Step::AddNode(shards, seed) if is_settled && nodes < NODES_MAX => {
-            world.node.add_node(*shards, *seed)
+        Step::AddNode(shards) if is_settled && nodes < NODES_MAX => world.node.add_node(*shards),
+        Step::RemoveNode(node, seed, acts) if nodes > 1 => {
+            world.node.remove_node(node % nodes, *seed, Duration::from_millis(*acts));
         }
-        Step::RemoveNode(node, seed) if nodes > 1 => world.node.remove_node(node % nodes, *seed),
-        Step::MoveHomes(_) | Step::AddNode(..) | Step::RemoveNode(..) => {}
+        Step::MoveHomes(_) | Step::AddNode(_) | Step::RemoveNode(..) => {}
     }
+    world.happens(&Event::Wait(0))
 }
 
 /// Everything arrives, and what a crash has left behind is over.
@@ -78,7 +82,8 @@ fn settle(world: &mut World, seers: &mut Seers) -> Result<(), TestCaseError> {
     world.node.give_all_homes();
     (world.node.holds_entries, world.node.holds_homes) = (false, false);
     wait_for_the_grace(world, seers)?;
-    seers.agree()
+    seers.agree()?;
+    world.is_at_rest()
 }
 
 /// In steps: a client that is heard keeps its session.

@@ -31,7 +31,7 @@ pub(crate) struct Node {
     /// The latest homes of a cluster.
     homes: Option<HomeTable>,
     /// Tables of homes that shards have yet to get.
-    coming: BTreeMap<ShardId, VecDeque<HomeTable>>,
+    coming: BTreeMap<ShardId, VecDeque<(HomeTable, Instant)>>,
     /// Whether they wait for [`Node::give_homes`].
     pub(crate) holds_homes: bool,
     /// The nodes of the latest table that each shard has.
@@ -288,7 +288,9 @@ impl Node {
 
     fn deliver_to(&mut self, pair: (ShardId, ShardId)) -> bool {
         // Entries of a node come behind the table that adds it.
-        let adds_node = |table: &HomeTable| table.nodes().any(|(node, _)| node == pair.0.node());
+        let adds_node = |(table, _): &(HomeTable, Instant)| {
+            table.nodes().any(|(node, _)| node == pair.0.node())
+        };
         if self.is_cluster()
             && !self.known[&pair.1].contains(&pair.0.node())
             && self.coming.get(&pair.1).is_some_and(|coming| coming.iter().any(adds_node))

@@ -312,6 +312,20 @@ impl World {
 }
 
 impl World {
+    /// Sessions without a link are over: each session is one of a user online, and only users
+    /// online are members of rooms.
+    pub(crate) fn is_at_rest(&mut self) -> Result<(), TestCaseError> {
+        let is_online = |node: &Node, uid: &UserId| node.status_of_all(uid) != OnlineStatus::Offline;
+        let online = (0..USERS).filter(|who| is_online(&self.node, &uid(*who))).count();
+        prop_assert_eq!(self.node.stats_of_all().sessions, online);
+        for room in (0..ROOMS).map(room_id) {
+            for member in self.node.members_of_all(&room).unwrap_or_default() {
+                prop_assert!(is_online(&self.node, &member), "{} in {}", member, room);
+            }
+        }
+        Ok(())
+    }
+
     /// All users log out. When lost sessions, bans and rates are over, nothing is left.
     pub(crate) fn leaves_nothing(&mut self) -> Result<(), TestCaseError> {
         for who in 0..USERS {

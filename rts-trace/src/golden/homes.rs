@@ -119,7 +119,8 @@ fn becomes_home(shard: &mut Shard) {
 
 /// Node 2 joins, and gets what this shard knows.
 fn is_home_no_more(shard: &mut Shard) {
-    shard.input(Input::HomesChanged(Box::new(next_homes())));
+    let (table, serve_after) = (Box::new(next_homes()), Instant::ORIGIN);
+    shard.input(Input::HomesChanged { table, serve_after });
     for step in STEPS {
         for from in [self::shard(0, 0), self::shard(0, 1), self::shard(2, 0)] {
             shard.hear_from(from, [Entry::HomesReached { epoch: 2, step }]);

@@ -93,12 +93,7 @@ fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
     }
     shard.take_over(LinkId(5), bob);
     let tenure = Tenure(9);
-    shard.hear(ownership(Ownership::Grant {
-        uid: uid(),
-        login: asking(shard),
-        tenure,
-        left: left(None),
-    }));
+    shard.hear(ownership(Ownership::Grant { uid: uid(), tenure, left: left(None) }));
     let mut deliveries = Deliveries::default();
     let config = MessageConfig::ReliableOrdered;
     deliveries.push(session(1), MessageId(1), config, bob, &delivery(alice, "hi bob"));

@@ -26,7 +26,7 @@ pub(crate) enum ServerInput {
     HandedOver { link: u64, key: [u8; 16], login_deadline: Instant, bytes: Vec<u8> },
     Peer { from: ShardId, entries: Vec<Entry> },
     PeerCongested { shard: ShardId, is_congested: bool },
-    HomesChanged(Homes),
+    HomesChanged { homes: Homes, serve_after: Instant },
 }
 
 impl TryFrom<ServerInput> for Input {
@@ -72,8 +72,9 @@ impl TryFrom<ServerInput> for Input {
             ServerInput::PeerCongested { shard, is_congested } => {
                 Self::PeerCongested(shard, is_congested)
             }
-            ServerInput::HomesChanged(homes) => {
-                Self::HomesChanged(Box::new(homes.table().ok_or("a bad table of homes")?))
+            ServerInput::HomesChanged { homes, serve_after } => {
+                let table = Box::new(homes.table().ok_or("a bad table of homes")?);
+                Self::HomesChanged { table, serve_after }
             }
         })
     }
@@ -127,7 +128,9 @@ impl ServerInput {
             Input::PeerCongested(shard, is_congested) => {
                 Self::PeerCongested { shard: *shard, is_congested: *is_congested }
             }
-            Input::HomesChanged(table) => Self::HomesChanged(Homes::of(table)),
+            Input::HomesChanged { table, serve_after } => {
+                Self::HomesChanged { homes: Homes::of(table), serve_after: *serve_after }
+            }
         }
     }
 
@@ -162,7 +165,7 @@ impl ServerInput {
             Self::PeerCongested { shard, .. } => {
                 format!("shard {} takes entries again", shard.number())
             }
-            Self::HomesChanged(homes) => homes.in_words(),
+            Self::HomesChanged { homes, .. } => homes.in_words(),
         }
     }
 }

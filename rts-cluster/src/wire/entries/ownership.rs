@@ -18,9 +18,9 @@ pub(super) fn kind(entry: Ownership) -> Kind {
             let (uid, candidate) = (id(uid.as_str()), Some(to_candidate(candidate)));
             Kind::Ask(proto::Ask { uid, candidate })
         }
-        Ownership::Grant { uid, login: LoginId(login), tenure: Tenure(tenure), left } => {
+        Ownership::Grant { uid, tenure: Tenure(tenure), left } => {
             let (uid, left) = (id(uid.as_str()), Some(to_left(left)));
-            Kind::Grant(proto::Grant { uid, login, tenure, left })
+            Kind::Grant(proto::Grant { uid, tenure, left })
         }
         Ownership::Deny { uid, login: LoginId(login), denial } => {
             let (uid, denial) = (id(uid.as_str()), to_denial(denial).into());
@@ -74,8 +74,7 @@ pub(super) fn ask(ask: proto::Ask) -> Result<Ownership, WireError> {
 
 pub(super) fn grant(grant: proto::Grant) -> Result<Ownership, WireError> {
     let (uid, left) = (uid(&grant.uid)?, left(grant.left)?);
-    let (login, tenure) = (LoginId(grant.login), Tenure(grant.tenure));
-    Ok(Ownership::Grant { uid, login, tenure, left })
+    Ok(Ownership::Grant { uid, tenure: Tenure(grant.tenure), left })
 }
 
 pub(super) fn deny(denied: &proto::Deny) -> Result<Ownership, WireError> {

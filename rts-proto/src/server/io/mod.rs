@@ -74,8 +74,14 @@ pub enum Input {
     ///
     /// While shards change to a table ([`Server::served_epoch`](super::Server::served_epoch)), the
     /// only next one is one that lacks a node, in which only the homes that this node had are
-    /// others.
-    HomesChanged(Box<HomeTable>),
+    /// others. A node that joins is no home in its first table.
+    HomesChanged {
+        /// The table.
+        table: Box<HomeTable>,
+        /// Before this moment, no next home of the table decides: a node that it lacks may still
+        /// act. Any moment in the past, such as [`Instant::ORIGIN`], if no node does.
+        serve_after: Instant,
+    },
 }
 
 /// Whether a login is allowed.

@@ -37,12 +37,10 @@ pub enum Ownership {
         /// The login.
         candidate: Candidate,
     },
-    /// To the shard of the login: it owns the user.
+    /// To the shard of the login: it owns the user. All its logins of the user go on.
     Grant {
         /// The user.
         uid: UserId,
-        /// The login that has asked. An answer to a former one changes nothing.
-        login: LoginId,
         /// The number of the grant.
         tenure: Tenure,
         /// What is left of the user's sessions.

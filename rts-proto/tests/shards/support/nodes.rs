@@ -1,5 +1,7 @@
 //! Nodes of a cluster come and go, and homes move.
 
+use std::time::Duration;
+
 use rts_proto::server::{HomeTable, Input, NodeNumber, ShardId};
 
 use super::{Node, server};
@@ -8,22 +10,23 @@ impl Node {
     /// The homes move to drawn nodes of the cluster.
     pub(crate) fn move_homes(&mut self, seed: u64) {
         let nodes = self.node_list();
-        self.next_homes(&nodes, drawn(seed, &nodes));
+        self.next_homes(&nodes, Duration::ZERO, drawn(seed, &nodes));
     }
 
     /// All homes move to one node.
     pub(crate) fn move_homes_to(&mut self, number: usize) {
         let nodes = self.node_list();
-        self.next_homes(&nodes, |_| nodes[number].0);
+        self.next_homes(&nodes, Duration::ZERO, |_| nodes[number].0);
     }
 
-    /// A node joins the cluster, and some homes move.
-    pub(crate) fn add_node(&mut self, shards: usize, seed: u64) {
+    /// A node joins the cluster. It is no home at first.
+    pub(crate) fn add_node(&mut self, shards: usize) {
         let mut nodes = self.node_list();
         let node = NodeNumber::new(self.next_node).expect("few nodes");
         self.next_node += 1;
         nodes.push((node, shards));
-        self.next_homes(&nodes, drawn(seed, &nodes));
+        let homes = self.home_nodes();
+        self.next_homes(&nodes, Duration::ZERO, |slot| homes[slot]);
         let of_node = (0..shards).map(|shard| ShardId::of_node(node, shard).expect("few shards"));
         self.ids.extend(of_node.clone());
         let mut config = self.config.clone();
@@ -35,8 +38,9 @@ impl Node {
         }
     }
 
-    /// A node of the cluster crashes. The others learn of it with the next table.
-    pub(crate) fn remove_node(&mut self, number: usize, seed: u64) {
+    /// A node of the cluster crashes. The others learn of it with the next table. Until this time
+    /// is over, it may still have acted.
+    pub(crate) fn remove_node(&mut self, number: usize, seed: u64, serve_after: Duration) {
         let mut nodes = self.node_list();
         let (gone, _) = nodes.remove(number);
         let is_gone = |shard: &ShardId| shard.node() == gone;
@@ -53,10 +57,10 @@ impl Node {
         // What the node has sent may still arrive.
         self.mailboxes.retain(|(_, to), _| !is_gone(to));
         // Only the homes that the node had are others.
-        let former = self.homes.as_ref().expect("a cluster").home_nodes().to_vec();
+        let former = self.home_nodes();
         let next = drawn(seed, &nodes);
         let home = |slot: usize| if former[slot] == gone { next(slot) } else { former[slot] };
-        self.next_homes(&nodes, home);
+        self.next_homes(&nodes, serve_after, home);
     }
 
     /// Whether all shards have changed to the latest table.
@@ -69,13 +73,22 @@ impl Node {
         self.homes.as_ref().expect("a cluster").nodes().collect()
     }
 
+    fn home_nodes(&self) -> Vec<NodeNumber> {
+        self.homes.as_ref().expect("a cluster").home_nodes().to_vec()
+    }
+
     /// The next table of homes. All shards get it, now or with [`Node::give_homes`].
-    fn next_homes(&mut self, nodes: &[(NodeNumber, usize)], home: impl Fn(usize) -> NodeNumber) {
+    fn next_homes(
+        &mut self,
+        nodes: &[(NodeNumber, usize)],
+        serve_after: Duration,
+        home: impl Fn(usize) -> NodeNumber,
+    ) {
         let epoch = self.homes.as_ref().map_or(0, HomeTable::epoch) + 1;
         let table = HomeTable::new(epoch, nodes.iter().copied(), home).expect("valid");
         self.homes = Some(table.clone());
         for id in &self.ids {
-            self.coming.entry(*id).or_default().push_back(table.clone());
+            self.coming.entry(*id).or_default().push_back((table.clone(), self.now + serve_after));
         }
         if !self.holds_homes {
             self.give_all_homes();
@@ -86,12 +99,12 @@ impl Node {
     pub(crate) fn give_homes(&mut self, shard: usize) -> bool {
         let id = self.ids[shard];
         let Some(coming) = self.coming.get_mut(&id) else { return false };
-        let table = coming.pop_front().expect("not empty");
+        let (table, serve_after) = coming.pop_front().expect("not empty");
         if coming.is_empty() {
             self.coming.remove(&id);
         }
         self.known.insert(id, table.nodes().map(|(node, _)| node).collect());
-        self.input(id, Input::HomesChanged(Box::new(table)));
+        self.input(id, Input::HomesChanged { table: Box::new(table), serve_after });
         true
     }
 
