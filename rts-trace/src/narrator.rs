@@ -208,10 +208,13 @@ impl Observer for Voice<'_> {
             server::Input::HomesChanged { table, serve_after } => {
                 let (epoch, nodes) = (table.epoch(), table.nodes().count());
                 let text = format!("homes of epoch {epoch} in {nodes} nodes");
-                self.say(at, match *serve_after > at {
-                    true => format!("{text}, lost ones are served at {serve_after}"),
-                    false => text,
-                });
+                self.say(
+                    at,
+                    match *serve_after > at {
+                        true => format!("{text}, lost ones are served at {serve_after}"),
+                        false => text,
+                    },
+                );
             }
         }
     }

@@ -275,8 +275,7 @@ mod tests {
         changes.add(table, NOW)
     }
 
-    const STEPS: [HomesStep; 3] =
-        [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled];
+    const STEPS: [HomesStep; 3] = [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled];
 
     /// This shard takes all steps of a change, each when the others have taken the one before.
     fn take_all(changes: &mut Changes, others: &[usize], epoch: u64) {

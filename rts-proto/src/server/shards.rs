@@ -19,7 +19,8 @@ use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
 /// not run at the same time, or the shards would differ in which of two bans is the later one.
 /// `&mut self` sees to that.
 pub trait Shards {
-    /// How users and rooms are distributed over the shards.
+    /// How users and rooms are distributed over the shards. The shard whose placement it is gets
+    /// the commands first that concern all.
     fn placement(&self) -> Placement;
 
     /// Calls one shard at the present moment.
@@ -47,18 +48,18 @@ pub trait Shards {
                 self.command_to(placement.of_user(app_id, uid.as_str()), command)
             }
             Command::Ban { .. } if planted(Bug::BanOfOneShard) => {
-                self.command_to(ShardId::FIRST, command)
+                self.command_to(placement.own(), command)
             }
             Command::Shutdown { .. }
             | Command::Ban { .. }
             | Command::Unban { .. }
-            | Command::Revoke { .. } => self.command_to_all(ShardId::FIRST, command),
+            | Command::Revoke { .. } => self.command_to_all(placement.own(), command),
         }
     }
 
     /// Whether a ban can be set: every shard has all bans.
     fn check_ban(&mut self, app_id: &AppId, ban: &Ban) -> Result<(), CommandError> {
-        self.shard(ShardId::FIRST, |server, _| server.check_ban(app_id, ban))
+        self.shard(self.placement().own(), |server, _| server.check_ban(app_id, ban))
     }
 
     /// §7.1: the status of a user.

@@ -13,6 +13,9 @@ use rts_proto::{LinkId, MessageId, OnlineStatus, Payload, RoomId, UserId};
 use crate::events::{AGAIN, Event, ROOMS, USERS, room_id, uid};
 use crate::support::{Node, app, broadcast, join, leave, login, user};
 
+/// Between two events. What two shards do at one moment has no order.
+const APART: Duration = Duration::from_micros(1);
+
 /// A node or a cluster, and the clients of its users.
 pub(crate) struct World {
     pub(crate) node: Node,
@@ -103,6 +106,7 @@ impl World {
     }
 
     pub(crate) fn happens(&mut self, event: &Event) -> Seen {
+        self.node.wait(APART);
         self.next_id += 1;
         let id = self.next_id;
         let returned = match event {
@@ -202,11 +206,11 @@ impl World {
                 Some(self.node.command(Command::Revoke { app_id, uid, issued_before }))
             }
             Event::Wait(millis) => {
-                // Sessions that end at one moment may hear of one another, or not.
                 for who in 0..USERS {
                     // A client that has not logged in sends no pings.
                     if self.clients.get(&who).is_some_and(|client| client.session != 0) {
                         self.say(who, &[Frame::Ping]);
+                        self.node.wait(APART);
                     }
                 }
                 self.node.wait(Duration::from_millis(*millis));
@@ -315,7 +319,8 @@ impl World {
     /// Sessions without a link are over: each session is one of a user online, and only users
     /// online are members of rooms.
     pub(crate) fn is_at_rest(&mut self) -> Result<(), TestCaseError> {
-        let is_online = |node: &Node, uid: &UserId| node.status_of_all(uid) != OnlineStatus::Offline;
+        let is_online =
+            |node: &Node, uid: &UserId| node.status_of_all(uid) != OnlineStatus::Offline;
         let online = (0..USERS).filter(|who| is_online(&self.node, &uid(*who))).count();
         prop_assert_eq!(self.node.stats_of_all().sessions, online);
         for room in (0..ROOMS).map(room_id) {

@@ -125,9 +125,9 @@ fn damage_before_the_end_is_an_error() {
     }
     assert!(matches!(replay(&b"something"[..], &mut ()), Err(TraceError::NoTrace)));
     let mut newer = trace;
-    newer[8] = 9;
+    newer[8] = u8::MAX;
     let error = replay(newer.as_slice(), &mut ()).expect_err("another version");
-    assert!(matches!(error, TraceError::Version { found: 9, .. }), "{error}");
+    assert!(matches!(error, TraceError::Version { .. }), "{error}");
 }
 
 /// Writes a trace again with one change: the last payload is one byte longer.

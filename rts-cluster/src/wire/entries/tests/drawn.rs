@@ -91,8 +91,11 @@ fn ownership() -> impl Strategy<Value = Entry> {
     let denial = || one_of(&[Denial::Overtaken, Denial::Displaced, Denial::NoGreaterClaim]);
     prop_oneof![
         (uids(), candidates()).prop_map(|(uid, candidate)| Ownership::Ask { uid, candidate }),
-        (uids(), tenure(), left())
-            .prop_map(|(uid, tenure, left)| Ownership::Grant { uid, tenure, left }),
+        (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Grant {
+            uid,
+            tenure,
+            left
+        }),
         (uids(), login_id(), denial()).prop_map(|(uid, login, denial)| Ownership::Deny {
             uid,
             login,
