@@ -78,10 +78,11 @@ impl ShardMap {
         &self.table
     }
 
-    /// What each of the node's own shards gets when the view has changed to this one.
+    /// What each of the node's own shards gets when the view has changed to this one. `serve_after`
+    /// is that of [`Output::View`](crate::node::Output::View), by the clock of the shards.
     #[must_use]
-    pub fn homes_changed(&self) -> Input {
-        Input::HomesChanged(Box::new(self.table.clone()))
+    pub fn homes_changed(&self, serve_after: Instant) -> Input {
+        Input::HomesChanged { table: Box::new(self.table.clone()), serve_after }
     }
 
     /// Whether a shard is one of this node. Entries for it do not leave the node.

@@ -116,7 +116,7 @@ fn shards_of_the_only_member_serve_its_first_view_and_the_next_one_without_other
     assert_eq!(map_of_first.served([server.served_epoch()]), Some(Epoch(1)));
     let draining = Member { state: MemberState::Draining, ..member("a", 1) };
     let next = first.next(ViewId(2), vec![draining]).expect("a valid view");
-    server.handle_input(NOW, map(&next, 1).homes_changed());
+    server.handle_input(NOW, map(&next, 1).homes_changed(NOW));
     server.handle_input(NOW, Input::Tick);
     assert_eq!(map(&next, 1).served([server.served_epoch()]), Some(Epoch(2)));
 }

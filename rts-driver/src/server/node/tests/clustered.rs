@@ -284,7 +284,7 @@ fn embedder_learns_when_all_shards_serve_a_table() {
     assert_eq!((cluster.served(0), cluster.served(1)), (vec![1], vec![1]));
     let change = |cluster: &Cluster, node: usize, own: usize| {
         let table = Box::new(homes(2, &[2, 1]));
-        let input = Input::HomesChanged(table);
+        let input = Input::HomesChanged { table, serve_after: Instant::ORIGIN };
         cluster.members[node].node.receive(shard(node, own), input);
     };
     change(&cluster, 0, 0);
