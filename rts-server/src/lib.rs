@@ -22,11 +22,12 @@ pub use auth::TokenAuthenticator;
 pub use causes::file_trouble;
 pub use certificates::Certificates;
 pub use config::{
-    AccessKey, App, AppServer, BearerKey, Config, ConfigError, ContentType, ContentTypeError,
-    DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID, DEV_APP_KEY, DEV_BEARER_KEY, ForwardingKey,
-    KeyName, KeyNameError, Limits, Listen, ListenUrl, ListenUrlError, NatsPassword, OpenApi,
-    OpenApiSecret, PageOrigin, PageOriginError, SecretError, ShardCount, ShardCountError, TokenKey,
-    TokenKeys, Webhook, WebhookSecret, open_to_others,
+    AccessKey, App, AppServer, ArbiterKind, BearerKey, Cluster, ClusterSecret, Config, ConfigError,
+    ContentType, ContentTypeError, DEV_ACCESS_KEY, DEV_ACCESS_SECRET, DEV_APP_ID, DEV_APP_KEY,
+    DEV_BEARER_KEY, FixedSet, ForwardingKey, Isolation, KeyName, KeyNameError, Limits, Listen,
+    ListenUrl, ListenUrlError, NatsPassword, OpenApi, OpenApiSecret, PageOrigin, PageOriginError,
+    SecretError, ShardCount, ShardCountError, TokenKey, TokenKeys, Webhook, WebhookSecret,
+    open_to_others,
 };
 pub use error::ServerError;
 pub use rts_egress::{AllowEntry, EntryError, Network, NetworkError, TargetUrl, UrlError};

@@ -6,6 +6,8 @@ use rts_server::Config;
 /// A configuration in which each value has a recognisable mark.
 const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
+shards = 2
+state_dir = "state"
 reserved_uids = ["Marked0uid"]
 [apps.123456781234567812345678]
 keys = ["Marked1key-of-an-app", "Marked2key-of-an-app"]
@@ -29,6 +31,18 @@ apps = ["123456781234567812345678"]
 id = "Marked10id"
 secret = "Marked11access-secret"
 apps = ["123456781234567812345678"]
+[cluster]
+name = "marked12"
+node = "marked13"
+nats = "nats://marked14.example:4222"
+user = "Marked15user"
+password = "Marked16password"
+ca_file = "Marked17.pem"
+arbiter = "static"
+[cluster.set]
+secret = "Marked18cluster-secret"
+generation = 1
+nodes = { marked13 = 2 }
 "#;
 
 const APP: &str = "123456781234567812345678";
@@ -69,13 +83,13 @@ fn value_of_wrong_type_is_not_shown() {
     for error in &shown {
         assert!(!error.contains("Marked") && !error.contains("12345678,"), "{error}");
         assert!(
-            error.contains("line 5, column ")
-                || error.contains("line 6, column 1:")
+            error.contains("line 7, column ")
+                || error.contains("line 8, column 1:")
                 || error.contains("one key is needed"),
             "{error}"
         );
     }
-    let kinds = "line 5, column 9, apps.123456781234567812345678.keys: invalid type: list, expected a string";
+    let kinds = "line 7, column 9, apps.123456781234567812345678.keys: invalid type: list, expected a string";
     assert!(shown[0].starts_with(kinds), "{}", shown[0]);
     for secret in ["Marked4forwarding", "Marked7webhook-secret", "Marked9bearer-key"] {
         let quoted = format!("{secret:?}");
@@ -143,7 +157,7 @@ fn entry_of_a_list_is_named_with_its_line() {
         (
             "\"Marked2key-of-an-app\"",
             "\"\"",
-            "line 5, column 33, apps.123456781234567812345678.keys: entry 2: the key is empty",
+            "line 7, column 33, apps.123456781234567812345678.keys: entry 2: the key is empty",
         ),
     ] {
         let shown = instead(value, &[other]);
@@ -197,6 +211,11 @@ fn no_environment_variable_shows_its_value() {
         ("RTS__OPENAPI__BEARER_KEYS", "[\"Marked\"]", "invalid type: string, expected a table"),
         ("RTS__OPENAPI__BEARER_KEYS", "{ a = 1 }", "invalid type: table, expected a list"),
         ("RTS__LISTEN", "Marked", "listen"),
+        ("RTS__CLUSTER__NATS", "nats://Marked@host", "cluster.nats"),
+        ("RTS__CLUSTER__PASSWORD", "[\"Marked\"", "PASSWORD: the text alone is expected"),
+        ("RTS__CLUSTER__TOKEN", "Marked", "cluster: write one login for NATS"),
+        ("RTS__CLUSTER__ARBITER", "Marked", "cluster.arbiter"),
+        ("RTS__CLUSTER__SET__NODES", "{ Marked = 1 }", "cluster.set.nodes"),
     ] {
         let error = error(CONFIG, &[(name, value)]).expect(value);
         assert!(error.contains(place) && !error.contains("Marked"), "{value}: {error}");
@@ -246,10 +265,18 @@ fn files_are_relative_to_the_configuration() {
     let listen =
         "[[listen]]\nurl = \"rtss://127.0.0.1:0\"\ncertificate = \"c.pem\"\nkey = \"/k.pem\"";
     let ca = format!("[apps.{APP}.app_server]\nca_file = \"../ca.pem\"");
-    std::fs::write(&path, format!("{listen}\n[apps.{APP}]\nkeys = \"k\"\n{ca}")).expect("a file");
+    let cluster = "[cluster]\nname = \"c\"\nnode = \"a\"\nnats = \"nats://h\"\n\
+                   creds_file = \"rts.creds\"\nca_file = \"/ca.pem\"";
+    let top = "state_dir = \"state\"";
+    let text = format!("{top}\n{listen}\n[apps.{APP}]\nkeys = \"k\"\n{ca}\n{cluster}");
+    std::fs::write(&path, text).expect("a file");
     let config = Config::load(&path).expect("a valid configuration");
     let listen = &config.listen[0];
     assert_eq!(listen.certificate, Some(folder.path().join("c.pem")));
     assert_eq!(listen.key, Some("/k.pem".into()));
     assert_eq!(config.apps[APP].app_server.ca_file, Some(folder.path().join("../ca.pem")));
+    assert_eq!(config.state_dir, Some(folder.path().join("state")));
+    let cluster = config.cluster.expect("a node");
+    assert_eq!(cluster.creds_file, Some(folder.path().join("rts.creds")));
+    assert_eq!(cluster.ca_file, Some("/ca.pem".into()));
 }

@@ -14,7 +14,8 @@ const PREFIX: &str = "RTS__";
 const KEYS: &str = "keys";
 
 /// Names of secrets. A secret is always a string, even if it looks like another TOML value.
-pub(super) const SECRETS: [&str; 4] = [KEYS, "key", "secret", "forwarding_key"];
+pub(super) const SECRETS: [&str; 6] =
+    [KEYS, "key", "secret", "forwarding_key", "password", "token"];
 
 /// The variables of this process.
 pub(super) fn of_process() -> Result<Vec<(String, String)>, ConfigError> {

@@ -96,6 +96,11 @@ fn without_values(message: &str) -> String {
             false => format!("unknown field, expected {wanted}"),
         };
     }
+    if let Some((_, wanted)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.rsplit_once("`, expected "))
+    {
+        return format!("unknown value, expected {wanted}");
+    }
     message.lines().next().unwrap_or_default().to_owned()
 }
 

@@ -5,6 +5,7 @@
 
 mod app;
 mod app_server;
+mod cluster;
 mod concerns;
 mod descriptors;
 mod environment;
@@ -21,6 +22,7 @@ mod webhook;
 
 pub use app::{App, DEV_APP_ID, DEV_APP_KEY};
 pub use app_server::{AppServer, ContentType, ContentTypeError};
+pub use cluster::{ArbiterKind, Cluster, FixedSet, Isolation};
 pub use concerns::open_to_others;
 pub(crate) use descriptors::{descriptors, openapi_descriptor_max};
 pub use error::ConfigError;
@@ -33,7 +35,8 @@ pub use openapi::{
 };
 pub use root::Config;
 pub use secrets::{
-    ForwardingKey, NatsPassword, OpenApiSecret, SecretError, TokenKey, TokenKeys, WebhookSecret,
+    ClusterSecret, ForwardingKey, NatsPassword, OpenApiSecret, SecretError, TokenKey, TokenKeys,
+    WebhookSecret,
 };
 pub use shards::{ShardCount, ShardCountError};
 pub use webhook::Webhook;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::app::{App, DEV_APP_ID};
+use super::cluster::Cluster;
 use super::limits::Limits;
 use super::listen::{self, Listen};
 use super::openapi::OpenApi;
@@ -76,6 +77,8 @@ pub struct Config {
     pub limits: Limits,
     /// The OpenAPI for back ends. `None`: there is none.
     pub openapi: Option<OpenApi>,
+    /// The cluster of which the server is a node. `None`: it is in no cluster.
+    pub cluster: Option<Cluster>,
     /// The file of the configuration, for [`concerns`](Self::concerns).
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -94,6 +97,7 @@ impl Config {
             apps: BTreeMap::from([(app_id, app)]),
             limits: Limits::default(),
             openapi: None,
+            cluster: None,
             file: None,
         }
     }
@@ -129,7 +133,8 @@ impl Config {
         let listeners = self.listen.iter_mut();
         let of_listeners = listeners.flat_map(|listen| [&mut listen.certificate, &mut listen.key]);
         let of_apps = self.apps.values_mut().map(|app| &mut app.app_server.ca_file);
-        of_listeners.chain(of_apps).chain([&mut self.state_dir]).flatten()
+        let of_cluster = self.cluster.iter_mut().flat_map(Cluster::files_mut);
+        of_listeners.chain(of_apps).chain(of_cluster).chain([&mut self.state_dir]).flatten()
     }
 
     /// Parses a TOML text, and checks the rules that TOML cannot express.
@@ -179,6 +184,9 @@ impl Config {
         self.check_that_no_key_is_shared()?;
         if let Some(openapi) = &self.openapi {
             openapi.check(&self.apps)?;
+        }
+        if let Some(cluster) = &self.cluster {
+            cluster.check(self.state_dir.is_some(), self.shards.get())?;
         }
         Ok(())
     }

@@ -100,8 +100,13 @@ secret! {
 }
 
 secret! {
-    /// The password of a node at NATS: 1 to 1,024 bytes.
+    /// The password or token of a node at NATS: 1 to 1,024 bytes.
     NatsPassword, is_not_empty
+}
+
+secret! {
+    /// The secret of the nodes of a fixed cluster: 16 to 1,024 bytes.
+    ClusterSecret, is_long
 }
 
 fn is_not_empty(text: &str) -> Result<(), SecretError> {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rts_cluster::view::Incarnation;
+use rts_server::NatsPassword;
 use rts_server::cluster::{NatsBus, NatsConfig, NatsError, NatsLogin};
 use serde_json::json;
 
@@ -32,6 +33,19 @@ async fn nkey_of_a_file() {
         assert!(said.contains(fault) && said.contains(file), "{said}");
         assert!(!format!("{said} {error:?}").contains("canary"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn token() {
+    let server = NatsServer::with("authorization { token: \"good token\" }");
+    let with = |text: &str| {
+        let login = NatsLogin::Token(NatsPassword::new(text).expect("a token"));
+        NatsConfig { login, ..config(&[server.url()]) }
+    };
+    assert!(NatsBus::open(with("good token"), Incarnation(1)).await.is_ok());
+    let error = NatsBus::open(with("canary"), Incarnation(1)).await.expect_err("a wrong token");
+    let said = error.to_string();
+    assert!(said.contains("refuses the login") && !said.contains("canary"), "{said}");
 }
 
 /// A JWT as NATS has them.
@@ -98,8 +112,13 @@ async fn creds_file_without_creds() {
     assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
 }
 
-/// A server with a certificate of its own authority, for 127.0.0.1.
+/// A server with a certificate of its own authority, for 127.0.0.1. It has a certificate for nodes
+/// too.
 fn with_tls() -> NatsServer {
+    with_more_tls("")
+}
+
+fn with_more_tls(more: &str) -> NatsServer {
     let ca_key = KeyPair::generate().expect("a key");
     let mut ca = CertificateParams::new(Vec::new()).expect("valid");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -108,10 +127,43 @@ fn with_tls() -> NatsServer {
     let key = KeyPair::generate().expect("a key");
     let own = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("valid");
     let own = own.signed_by(&key, &issuer).expect("signed");
+    let node_key = KeyPair::generate().expect("a key");
+    let node = CertificateParams::new(Vec::new()).expect("valid");
+    let node = node.signed_by(&node_key, &issuer).expect("signed");
     NatsServer::with_files(
-        "tls { cert_file: \"DIRECTORY/cert.pem\", key_file: \"DIRECTORY/key.pem\" }",
-        &[("ca.pem", &ca_pem), ("cert.pem", &own.pem()), ("key.pem", &key.serialize_pem())],
+        &format!(
+            "tls {{ cert_file: \"DIRECTORY/cert.pem\", key_file: \"DIRECTORY/key.pem\", {more} }}"
+        ),
+        &[
+            ("ca.pem", &ca_pem),
+            ("cert.pem", &own.pem()),
+            ("key.pem", &key.serialize_pem()),
+            ("node.pem", &node.pem()),
+            ("node.key", &node_key.serialize_pem()),
+        ],
     )
+}
+
+#[tokio::test]
+async fn server_that_demands_a_certificate() {
+    let server = with_more_tls("ca_file: \"DIRECTORY/ca.pem\", verify: true");
+    let with = |identity: Option<(&str, &str)>| {
+        let identity = identity.map(|(of, key)| (server.file(of), server.file(key)));
+        let ca_file = Some(server.file("ca.pem"));
+        NatsConfig { ca_file, identity, ..config(&[server.url()]) }
+    };
+    let bus = NatsBus::open(with(Some(("node.pem", "node.key"))), Incarnation(1)).await;
+    assert!(bus.is_ok(), "{:?}", bus.err());
+    assert!(NatsBus::open(with(None), Incarnation(1)).await.is_err());
+    for (of, key, fault) in [
+        ("node.pem", "absent", "absent cannot be read"),
+        ("node.key", "node.key", "no PEM certificates in"),
+        ("node.pem", "node.pem", "no PEM private key in"),
+        ("node.pem", "key.pem", "node.pem and "),
+    ] {
+        let error = NatsBus::open(with(Some((of, key))), Incarnation(1)).await.expect_err(fault);
+        assert!(error.to_string().contains(fault), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -129,7 +181,7 @@ async fn tls_with_an_authority_of_a_file() {
         assert!(matches!(error, NatsError::Tls { .. }), "{error:?}");
     }
     let error = NatsBus::open(with("tls://", Some(server.file("absent"))), Incarnation(1)).await;
-    assert!(matches!(error, Err(NatsError::CaFile(_))));
+    assert!(matches!(error, Err(NatsError::TlsFile(_))));
 }
 
 #[tokio::test]

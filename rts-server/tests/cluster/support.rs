@@ -130,6 +130,7 @@ pub(crate) fn config(urls: &[String]) -> NatsConfig {
         servers: urls.iter().map(|url| url.parse().expect("a valid URL")).collect(),
         login: NatsLogin::None,
         ca_file: None,
+        identity: None,
         replicas: 1,
     }
 }

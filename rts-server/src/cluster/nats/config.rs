@@ -91,6 +91,8 @@ pub enum NatsLogin {
         /// The password.
         password: NatsPassword,
     },
+    /// With a token.
+    Token(NatsPassword),
     /// With an NKey, whose seed is in this file.
     NkeySeedFile(PathBuf),
     /// With a JWT and its key, which are in this file.
@@ -103,6 +105,7 @@ impl NatsLogin {
         match self {
             Self::None => "that it has no login".to_owned(),
             Self::User { .. } => "user and password".to_owned(),
+            Self::Token(_) => "token".to_owned(),
             Self::NkeySeedFile(path) | Self::CredsFile(path) => path.display().to_string(),
         }
     }
@@ -120,6 +123,8 @@ pub struct NatsConfig {
     /// The certificate authorities to trust, in PEM; those of the system without a file. A file
     /// demands TLS of all servers.
     pub ca_file: Option<PathBuf>,
+    /// The certificate of the node with its chain, and its private key, both files in PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
     /// The NATS servers that store the register, when this node makes it: 1, 3 or 5.
     pub replicas: u8,
 }
@@ -132,6 +137,7 @@ impl NatsConfig {
             NatsLogin::User { user, password } => {
                 ConnectOptions::with_user_and_password(user.clone(), password.expose().to_owned())
             }
+            NatsLogin::Token(token) => ConnectOptions::with_token(token.expose().to_owned()),
             NatsLogin::NkeySeedFile(path) => {
                 ConnectOptions::with_nkey(login_file(path)?.trim().to_owned())
             }
@@ -143,7 +149,9 @@ impl NatsConfig {
                 })?
             }
         };
-        let tls = client_config(self.ca_file.as_deref()).map_err(NatsError::CaFile)?;
+        let identity = self.identity.as_ref();
+        let identity = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+        let tls = client_config(self.ca_file.as_deref(), identity).map_err(NatsError::TlsFile)?;
         Ok(options
             .name("rts")
             .tls_client_config(tls)

@@ -56,9 +56,9 @@ pub enum NatsError {
         /// What is wrong with it.
         what: String,
     },
-    /// The file with the certificate authorities cannot be used.
-    #[error("the certificate authorities for NATS: {0}")]
-    CaFile(String),
+    /// A file for TLS cannot be used.
+    #[error("TLS to NATS: {0}")]
+    TlsFile(String),
     /// The server takes no large messages.
     #[error(
         "NATS at {server} takes messages of at most {is} bytes, and {PACKET_BYTES_MAX} are needed: \
