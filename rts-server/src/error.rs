@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::ConfigError;
+use crate::cluster::{LifeError, NatsError};
+use crate::member::MembershipEnded;
 use crate::state::StateError;
 use crate::tasks::TaskEnded;
 
@@ -34,6 +36,16 @@ pub enum ServerError {
     /// [`Server::bind_observed`]: crate::Server::bind_observed
     #[error(transparent)]
     Observer(Box<dyn Error + Send + Sync>),
+    /// The files of a node of a cluster cannot be used.
+    #[error("state_dir: {0}")]
+    Life(#[from] LifeError),
+    /// NATS cannot be used.
+    #[error("cluster: {0}")]
+    Nats(#[from] NatsError),
+    /// The server is no member of its cluster any more. A new one of the same configuration joins
+    /// again.
+    #[error(transparent)]
+    MembershipEnded(#[from] MembershipEnded),
     /// A task of the server ended while it was serving.
     #[error("the server stops: {0}")]
     Ended(#[from] TaskEnded),

@@ -10,6 +10,8 @@ mod config;
 mod error;
 mod expiry;
 mod explain;
+mod listeners;
+mod member;
 mod openapi;
 mod outage;
 mod server;
@@ -30,6 +32,7 @@ pub use config::{
     open_to_others,
 };
 pub use error::ServerError;
+pub use member::MembershipEnded;
 pub use rts_egress::{AllowEntry, EntryError, Network, NetworkError, TargetUrl, UrlError};
 /// The place of a shard among the shards of a server: see [`Server::bind_observed`].
 pub use rts_proto::server::Placement;

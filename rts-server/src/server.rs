@@ -3,20 +3,19 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rts_proto::server::{Observe, Placement, Server as Core, ShardId};
 use rts_transport_tokio::Address;
-use rts_transport_tokio::server::{Acceptor, Node};
-use tokio::net::{TcpListener, TcpSocket};
+use rts_transport_tokio::server::Node;
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
-use crate::config::{Listen, place};
-use crate::openapi::{self, Health, Listener};
+use crate::listeners::{Bound, BoundListener, Listener};
+use crate::member::{Member, MembershipEnded, join};
+use crate::openapi::{self, Health};
 use crate::state::State;
 use crate::tasks::{TaskEnded, Tasks};
 use crate::webhooks::Webhooks;
@@ -28,32 +27,21 @@ const SHUTDOWN_SPREAD: Duration = Duration::from_secs(5);
 /// The time for links to close after a failure. It includes the second of each link.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Most connections that the system holds until they are accepted. After a restart all clients
-/// connect at once, and a client that finds no place retries only a second later. The system may
-/// have a lower bound of its own.
-const BACKLOG: u32 = 4_096;
-
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) node: Node,
-    listeners: Vec<Bound>,
+    listeners: Vec<Listener>,
     certificates: Certificates,
-    pub(crate) openapi: Option<Listener>,
+    pub(crate) openapi: Option<openapi::Listener>,
     webhooks: Webhooks,
-}
-
-/// A listener for clients.
-#[derive(Debug)]
-struct Bound {
-    listener: TcpListener,
-    acceptor: Acceptor,
-    address: Address,
-    at: SocketAddr,
+    state: Arc<State>,
+    member: Option<Member>,
 }
 
 impl Server {
-    /// Checks the configuration, and begins to listen.
+    /// Checks the configuration, and begins to listen. A node of a cluster waits until it is a
+    /// member, and then begins to listen. It logs what it waits for. Cancel safe.
     pub async fn bind(config: &Config) -> Result<Self, ServerError> {
         Self::bind_with(config, |_| Ok::<_, Infallible>(None)).await
     }
@@ -86,16 +74,16 @@ impl Server {
         config.check()?;
         let state = Arc::new(State::open(config.state_dir.as_deref())?);
         let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
-        let (placement_seed, run) = random().and_then(|seed| Ok((seed, random()?)))?;
+        let run = random()?;
         let mut certificates = Certificates::default();
         let bound = config
             .listen
             .iter()
             .enumerate()
-            .map(|(at, listen)| Bound::new(at, listen, &mut certificates));
-        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
+            .map(|(at, listen)| BoundListener::new(at, listen, &mut certificates));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
         let openapi = match &config.openapi {
-            Some(openapi) => Some((openapi, openapi::Bound::new(openapi).await?)),
+            Some(openapi) => Some((openapi, Bound::new(openapi.listen)?)),
             None => None,
         };
         let poster = Arc::new(AppServers::new(config)?);
@@ -106,9 +94,23 @@ impl Server {
         if let Err(error) = state.save().await {
             tracing::error!(%error, "state_dir cannot be written: new bans are lost on restart");
         }
+        let member = match (&config.cluster, &config.state_dir) {
+            (Some(cluster), Some(state_dir)) => {
+                Some(join(cluster, state_dir, config.shards.get()).await?)
+            }
+            _ => None,
+        };
+        let placements: Vec<_> = match &member {
+            Some(member) => member.first().placements().collect(),
+            None => Placement::of_node(config.shards.get(), random()?).collect(),
+        };
         let mut cores = Vec::new();
-        for placement in Placement::of_node(config.shards.get(), placement_seed) {
-            let (core, seed) = (config.core(placement), random()?);
+        for placement in placements {
+            let (mut core, seed) = (config.core(placement), random()?);
+            if let Some(member) = &member {
+                core.homes = Some(member.first().table().clone());
+                core.joins_cluster = true;
+            }
             let observer =
                 observe(placement).map_err(|error| ServerError::Observer(error.into()))?;
             cores.push(match observer {
@@ -116,31 +118,41 @@ impl Server {
                 None => Core::new(core, seed),
             });
         }
-        let node = Node::with_poster(cores, authenticator, poster.clone());
+        let node = match &member {
+            Some(member) => Node::in_cluster(cores, authenticator, poster.clone(), member.hook()),
+            None => Node::with_poster(cores, authenticator, poster.clone()),
+        };
         node.set_link_limits(link_limits);
         state.restore(&node);
         if let Some(watcher) = webhooks.watcher() {
             node.watch(watcher);
         }
-        let health = Health::new(listeners.iter().map(Bound::named).collect(), node.clone());
+        if let Some(member) = &member {
+            member.attach(node.clone());
+        }
+        let listeners =
+            bound.into_iter().map(BoundListener::listen).collect::<Result<Vec<_>, _>>()?;
+        let standing = member.as_ref().map(Member::standing);
+        let health =
+            Health::new(listeners.iter().map(Listener::named).collect(), node.clone(), standing);
         let openapi = openapi.map(|(openapi, bound)| {
-            Listener::new(bound, config, openapi, node.clone(), state, health)
+            openapi::Listener::new(bound, config, openapi, node.clone(), state.clone(), health)
         });
         let openapi = openapi.transpose()?;
-        let ours = listeners.iter().map(|bound| bound.at);
-        poster.forbid_own(ours.chain(openapi.as_ref().map(Listener::address)));
-        Ok(Self { node, listeners, certificates, openapi, webhooks })
+        let ours = listeners.iter().map(Listener::at);
+        poster.forbid_own(ours.chain(openapi.as_ref().map(openapi::Listener::address)));
+        Ok(Self { node, listeners, certificates, openapi, webhooks, state, member })
     }
 
     /// The address of the first listener. With port 0 in the configuration it has the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.listeners.first().expect("a checked configuration has a listener").at
+        self.listeners.first().expect("a checked configuration has a listener").at()
     }
 
     /// The addresses and schemes of all listeners.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.listeners.iter().map(|bound| &bound.address)
+        self.listeners.iter().map(Listener::address)
     }
 
     /// The certificates of the listeners, for reloading them at once. The server also reloads them
@@ -153,7 +165,18 @@ impl Server {
     /// The address of the OpenAPI, if it is configured.
     #[must_use]
     pub fn openapi_addr(&self) -> Option<SocketAddr> {
-        self.openapi.as_ref().map(Listener::address)
+        self.openapi.as_ref().map(openapi::Listener::address)
+    }
+
+    /// Replaces port 0 in the configuration of this server by the ports that it has. The next
+    /// server of the configuration then listens at the same addresses.
+    pub fn keep_ports(&self, config: &mut Config) {
+        for (listen, listener) in config.listen.iter_mut().zip(&self.listeners) {
+            listen.url.set_port(listener.at().port());
+        }
+        if let (Some(openapi), Some(at)) = (&mut config.openapi, self.openapi_addr()) {
+            openapi.listen.set_port(at.port());
+        }
     }
 
     /// The shards, for their statistics.
@@ -176,15 +199,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // The tasks are dropped with this future. Then no more connections are accepted.
         let mut tasks = Tasks::default();
-        for Bound { listener, acceptor, address, .. } in self.listeners {
+        for listener in self.listeners {
+            let address = listener.address().clone();
             tracing::info!(%address, "listening");
-            let node = self.node.clone();
-            let serving = async move {
-                if let Err(error) = node.serve(listener, acceptor).await {
-                    tracing::error!(%error, "cannot start a thread for each shard");
-                }
-            };
-            tasks.spawn(format!("the listener {address}"), serving);
+            tasks.spawn(format!("the listener {address}"), listener.serve(self.node.clone()));
         }
         if let Some(openapi) = self.openapi {
             tracing::info!(address = %format_args!("http://{}", openapi.address()), "listening");
@@ -195,13 +213,15 @@ impl Server {
         tasks.spawn("the task of certificates", async move {
             certificates.watch_files(|concern| tracing::warn!("{concern}")).await;
         });
+        let mut member = self.member;
         let mut outcome = tokio::select! {
-            ended = tasks.ended() => Err(ended),
+            ended = tasks.ended() => Err(ended.into()),
             shard = self.node.failed() => Err(shard_ended(shard)),
+            ended = ended(&mut member) => Err(ended.into()),
             () = stop => Ok(()),
         };
         if let Err(ended) = &outcome {
-            tracing::error!(error = %ended, "a task ended: stopping");
+            tracing::error!(error = %ended, "stopping");
         }
         self.node.shutdown(SHUTDOWN_SPREAD);
         if outcome.is_ok() {
@@ -216,48 +236,31 @@ impl Server {
         {
             tracing::error!(links = self.node.open_links(), "links are left open");
         }
+        drop(tasks);
+        if let Ok(()) = outcome
+            && let Some(member) = member
+        {
+            member.leave().await;
+        }
+        // A link that nobody closes keeps the shards, and they keep the state.
+        self.state.close();
         tracing::info!("stopped");
-        Ok(outcome?)
+        outcome
     }
 }
 
-fn shard_ended(shard: ShardId) -> TaskEnded {
-    TaskEnded { task: format!("shard {}", shard.number()), by_panic: true }
+/// Waits until the node is no member of its cluster any more, or forever without a cluster.
+async fn ended(member: &mut Option<Member>) -> MembershipEnded {
+    match member {
+        Some(member) => member.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
-impl Bound {
-    /// The name and address of the listener.
-    fn named(&self) -> (String, SocketAddr) {
-        (self.address.to_string(), self.at)
-    }
-
-    fn new(
-        at: usize,
-        listen: &Listen,
-        certificates: &mut Certificates,
-    ) -> Result<Self, ServerError> {
-        let acceptor = certificates.acceptor(listen, &place(at))?;
-        let address = listen.url.socket_addr();
-        let listen_error = |error| ServerError::Listen { address, error };
-        let listener = bind(address).map_err(listen_error)?;
-        let at = listener.local_addr().map_err(listen_error)?;
-        Ok(Self {
-            listener,
-            acceptor,
-            address: listen.url.address().clone().with_port(at.port()),
-            at,
-        })
-    }
+fn shard_ended(shard: ShardId) -> ServerError {
+    TaskEnded { task: format!("shard {}", shard.number()), by_panic: true }.into()
 }
 
 fn random() -> Result<u64, ServerError> {
     getrandom::u64().map_err(ServerError::Random)
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restarted server can bind while connections of its predecessor linger.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

@@ -6,9 +6,9 @@ use rts_server::Config;
 /// A configuration in which each value has a recognisable mark.
 const CONFIG: &str = r#"
 listen = "127.0.0.1:0"
+reserved_uids = ["Marked0uid"]
 shards = 2
 state_dir = "state"
-reserved_uids = ["Marked0uid"]
 [apps.123456781234567812345678]
 keys = ["Marked1key-of-an-app", "Marked2key-of-an-app"]
 [apps.123456781234567812345678.app_server]
@@ -33,7 +33,7 @@ secret = "Marked11access-secret"
 apps = ["123456781234567812345678"]
 [cluster]
 name = "marked12"
-node = "marked13"
+node = "node13"
 nats = "nats://marked14.example:4222"
 user = "Marked15user"
 password = "Marked16password"
@@ -42,7 +42,7 @@ arbiter = "static"
 [cluster.set]
 secret = "Marked18cluster-secret"
 generation = 1
-nodes = { marked13 = 2 }
+nodes = { node13 = 2 }
 "#;
 
 const APP: &str = "123456781234567812345678";
@@ -152,7 +152,7 @@ fn entry_of_a_list_is_named_with_its_line() {
         (
             "\"10.0.0.0/8\"",
             "\"10.0.0.0/8\", \"10.0.0.1/8\"",
-            "line 8, column 27, apps.123456781234567812345678.app_server.networks: entry 2: a network is written",
+            "line 10, column 27, apps.123456781234567812345678.app_server.networks: entry 2: a network is written",
         ),
         (
             "\"Marked2key-of-an-app\"",

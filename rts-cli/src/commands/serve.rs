@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use rts_server::{Certificates, Config, Server, ShardCount};
+use rts_server::{Certificates, Config, Server, ServerError, ShardCount};
 use tracing::field::display;
 
 use super::dev_server::DevServer;
 use crate::out::{continue_without_reader, say};
-use crate::record::TraceArgs;
+use crate::record::{Recording, TraceArgs};
 use crate::signals::{OnHangup, Signals, ignores_hangup};
 
 #[derive(Debug, clap::Args)]
@@ -84,37 +86,74 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             tracing::warn!(%error, "the limit of open files, and so of links, cannot be raised");
         }
     }
-    let server = match args.trace.wanted()? {
-        Some(recording) => {
-            let observer = |placement| {
-                let recorder = recording.begin_shard(placement).context("the recording")?;
-                anyhow::Ok(Box::new(recorder) as _)
-            };
-            Server::bind_observed(&config, observer).await?
-        }
-        None => Server::bind(&config).await?,
-    };
-    for address in server.addresses() {
-        say(format_args!("listening on {address}"))?;
-    }
-    if let Some(address) = server.openapi_addr() {
-        say(format_args!(
-            "OpenAPI for back ends on http://{address}, described on http://{address}/docs"
-        ))?;
-    }
-    if let Some(dev) = &dev_server {
-        dev.introduce(server.local_addr())?;
-    }
+    let recording = args.trace.wanted()?;
+    let certificates = Latest::default();
     let on_hangup = match args.dev {
         true if ignores_hangup => OnHangup::Nothing,
         true => OnHangup::Stop,
         false => {
-            let certificates = server.certificates();
-            OnHangup::Do(Box::new(move || reload(&certificates)))
+            let certificates = certificates.clone();
+            OnHangup::Do(Box::new(move || certificates.reload()))
         }
     };
-    server.run(signals.stop(on_hangup)).await?;
-    Ok(ExitCode::SUCCESS)
+    let mut stop = pin!(signals.stop(on_hangup));
+    loop {
+        let server = tokio::select! {
+            server = bind(&config, recording.as_ref()) => server?,
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+        };
+        for address in server.addresses() {
+            say(format_args!("listening on {address}"))?;
+        }
+        if let Some(address) = server.openapi_addr() {
+            say(format_args!(
+                "OpenAPI for back ends on http://{address}, described on http://{address}/docs"
+            ))?;
+        }
+        if let Some(dev) = &dev_server {
+            dev.introduce(server.local_addr())?;
+        }
+        certificates.set(server.certificates());
+        server.keep_ports(&mut config);
+        match server.run(&mut stop).await {
+            // Its sessions have ended. As a new node it may join again.
+            Err(ServerError::MembershipEnded(_)) => tracing::info!("joining the cluster again"),
+            ended => {
+                ended?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+}
+
+async fn bind(config: &Config, recording: Option<&Recording<'_>>) -> anyhow::Result<Server> {
+    let Some(recording) = recording else { return Ok(Server::bind(config).await?) };
+    let observer = |placement| {
+        let recorder = recording.begin_shard(placement).context("the recording")?;
+        anyhow::Ok(Box::new(recorder) as _)
+    };
+    Ok(Server::bind_observed(config, observer).await?)
+}
+
+/// The certificates of the present server.
+#[derive(Clone, Default)]
+struct Latest(Arc<Mutex<Option<Certificates>>>);
+
+impl Latest {
+    fn set(&self, certificates: Certificates) {
+        *self.lock() = Some(certificates);
+    }
+
+    fn reload(&self) {
+        if let Some(certificates) = &*self.lock() {
+            reload(certificates);
+        }
+    }
+
+    /// No code that can panic runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, Option<Certificates>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn reload(certificates: &Certificates) {

@@ -5,6 +5,7 @@ mod app_server;
 mod bench;
 mod chaos;
 mod chat;
+mod cluster;
 mod commands;
 mod credentials;
 mod crowd;

@@ -6,14 +6,14 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 pub(crate) const APP_ID: &str = "123456781234567812345678";
 pub(crate) const APP_KEY: &str = "development key, known to all";
 /// Only a broken test reaches this timeout.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn rts(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rts")).args(args).output().expect("rts runs")
@@ -132,6 +132,20 @@ impl Server {
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         signal("-TERM", self.child.id());
+    }
+
+    /// Whether the process ends soon, and without an error.
+    pub(crate) fn has_ended_well(&mut self) -> bool {
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a process") {
+                return status.success();
+            }
+            if Instant::now() > limit {
+                return false;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Stops the process until [`go_on`](Self::go_on). It answers nothing meanwhile.

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
@@ -22,6 +23,12 @@ use super::status::NodeStatus;
 
 /// Orders that are taken together, so that their entries share packets.
 const ORDERS_OF_TURN: usize = 256;
+/// About 30 years. The clock of the system cannot count to the end of time.
+const FAR: Duration = Duration::from_secs(1_000_000_000);
+
+/// The time without a lease that the log reports.
+const FROZEN_IS_NEWS: Duration = Duration::from_secs(2);
+
 /// What the server wants of the node.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -45,6 +52,10 @@ pub(super) struct Driver<B, A: Arbiter> {
     report: watch::Sender<NodeStatus>,
     /// The node leaves when the others have all its entries.
     is_leaving: bool,
+    /// The end of the lease that the shards know.
+    acts_until: Option<Instant>,
+    /// Since when the node has no lease, until the log tells it.
+    frozen_since: Option<Moment>,
     origin: Moment,
 }
 
@@ -84,6 +95,8 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             on_event,
             report,
             is_leaving: false,
+            acts_until: None,
+            frozen_since: None,
             origin: Moment::now(),
         }
     }
@@ -126,13 +139,15 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         self.node.handle(now, input);
     }
 
-    /// A moment of the clock of the node.
+    /// A moment of the clock of the node. The end of time is some years ahead.
     fn moment(&self, at: Instant) -> Moment {
-        self.origin + at.since(Instant::ORIGIN)
+        self.origin + at.since(Instant::ORIGIN).min(FAR)
     }
 
     /// Does all that the node wants.
     fn act(&mut self) -> Outcome {
+        self.renew_lease();
+        self.report_freeze();
         loop {
             match self.node.poll() {
                 Output::Send { to, packet } => {
@@ -263,16 +278,32 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn on_lease(&mut self, may_act: bool) {
         self.report.send_modify(|status| status.may_act = may_act);
-        if may_act {
+        if !may_act {
+            self.frozen_since = Some(Moment::now());
+        } else if self.frozen_since.take().is_none() {
             tracing::info!("a majority of the cluster hears this node: it may act");
-        } else {
+        }
+    }
+
+    /// After each change of the view, nodes have no lease for a moment. That is no news.
+    fn report_freeze(&mut self) {
+        if self.frozen_since.is_some_and(|since| since.elapsed() >= FROZEN_IS_NEWS) {
+            self.frozen_since = None;
             let seconds = FROZEN_MAX.as_secs();
             tracing::warn!(
                 "no majority of the cluster hears this node: it is frozen, and its sessions end \
                  after {seconds} s of that"
             );
         }
-        (self.on_event)(NodeEvent::Lease(may_act));
+    }
+
+    /// Tells the shards how long they may act.
+    fn renew_lease(&mut self) {
+        let until = self.node.acts_until();
+        if std::mem::replace(&mut self.acts_until, until) != until {
+            let until = until.map(|until| self.moment(until).into_std());
+            (self.on_event)(NodeEvent::Lease(until));
+        }
     }
 
     fn on_foreign_register(&mut self) {

@@ -47,6 +47,7 @@ pub enum NodeEvent {
         /// Whether it is.
         is_congested: bool,
     },
-    /// Whether this node may act. At first it may not.
-    Lease(bool),
+    /// This node may act before this moment, and not from then on. `None`: it may not act, as at
+    /// first. A node alone has a moment years ahead. Each renewal is an event.
+    Lease(Option<Instant>),
 }

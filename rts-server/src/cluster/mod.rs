@@ -1,8 +1,8 @@
 //! A node of a cluster, and what it needs from outside: a [`Bus`] to the other nodes, and an
 //! [`Arbiter`] that keeps the view of the cluster. Both exist over NATS.
 //!
-//! The servers of this crate do not use this module yet: each of them is one node. Its API changes
-//! without notice until they do.
+//! A server with the section `[cluster]` in its configuration is such a node. Others use nothing of
+//! this module.
 //!
 //! An embedder may bring another bus or arbiter. [`rts_cluster`] is correct over any of them: the
 //! bus may lose, double and reorder packets, and the arbiter may be unreachable for any time.

@@ -114,6 +114,11 @@ impl ListenUrl {
     pub fn socket_addr(&self) -> SocketAddr {
         self.at
     }
+
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.at.set_port(port);
+        self.address = self.address.clone().with_port(port);
+    }
 }
 
 impl FromStr for ListenUrl {

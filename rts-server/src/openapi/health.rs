@@ -17,28 +17,62 @@ use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::cluster;
+use crate::member::Standing;
+
 /// Longest time for a listener to accept.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests within this time share one answer, so that they cost little.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Probes all listeners for clients, and their shard.
+/// Probes all listeners for clients, and their shards. A node of a cluster is also asked whether it
+/// may serve.
 #[derive(Debug)]
 pub(crate) struct Health {
     /// Names and addresses of the listeners.
     listeners: Vec<(String, SocketAddr)>,
     node: Node,
+    cluster: Option<Standing>,
     last: Mutex<Option<(Instant, Vec<String>)>>,
 }
 
 impl Health {
-    pub(crate) fn new(listeners: Vec<(String, SocketAddr)>, node: Node) -> Self {
-        Self { listeners, node, last: Mutex::default() }
+    pub(crate) fn new(
+        listeners: Vec<(String, SocketAddr)>,
+        node: Node,
+        cluster: Option<Standing>,
+    ) -> Self {
+        Self { listeners, node, cluster, last: Mutex::default() }
     }
 
-    /// Answers 200, or 503 with the problems.
+    /// Whether this process works. Answers 200, or 503 with the problems. A node of a cluster that
+    /// waits for the others works: starting it again would not help.
     pub(super) async fn answer(&self) -> Response {
-        let problems = self.problems().await;
+        Self::answer_of(&self.problems().await)
+    }
+
+    /// Whether clients should be sent here. Answers 200, or 503 with the problems.
+    pub(super) async fn answer_ready(&self) -> Response {
+        let mut problems = self.problems().await;
+        if let Some(standing) = self.cluster.as_ref().filter(|standing| !standing.is_ready()) {
+            problems.extend(cluster::problems(standing));
+        }
+        Self::answer_of(&problems)
+    }
+
+    /// What this node knows of its cluster; 404 without one.
+    pub(super) fn answer_cluster(&self) -> Response {
+        match &self.cluster {
+            Some(standing) => Json(cluster::describe(standing)).into_response(),
+            None => {
+                let problem = "this server is in no cluster: its configuration has no [cluster]";
+                let body = Json(json!({"status": "failing", "problems": [problem]}));
+                (StatusCode::NOT_FOUND, body).into_response()
+            }
+        }
+    }
+
+    fn answer_of(problems: &[String]) -> Response {
         if problems.is_empty() {
             return Json(json!({"status": "ok"})).into_response();
         }
@@ -147,7 +181,7 @@ mod tests {
             named("two", stuck_address),
             named("three", gone_address),
         ];
-        let health = Health::new(listeners, node);
+        let health = Health::new(listeners, node, None);
         let problems = health.problems().await;
         let [stuck, gone] = &problems[..] else { panic!("{problems:?}") };
         assert_eq!(stuck, "the listener two does not answer within 2 s");
@@ -159,7 +193,7 @@ mod tests {
     async fn names_shard_that_makes_no_turn() {
         let (accepting, address) = listener().await;
         tokio::spawn(async move { while accepting.accept().await.is_ok() {} });
-        let health = Health::new(vec![("one".to_owned(), address)], node());
+        let health = Health::new(vec![("one".to_owned(), address)], node(), None);
         let problems = health.problems().await;
         assert_eq!(problems, ["what carries messages does not answer within 2 s"]);
     }

@@ -24,6 +24,7 @@ use super::places::{CONNECTIONS_MAX, Places, Taken};
 use super::polls::Polls;
 use super::timed::Progress;
 use crate::config::Config;
+use crate::listeners::Bound;
 use crate::state::State;
 use crate::{ServerError, config};
 
@@ -31,22 +32,6 @@ use crate::{ServerError, config};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Content security policy: the page runs no scripts and loads no resources.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-
-/// The bound socket of the OpenAPI, before it is served.
-#[derive(Debug)]
-pub(crate) struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl Bound {
-    pub(crate) async fn new(openapi: &config::OpenApi) -> Result<Self, ServerError> {
-        let listen_error = |error| ServerError::Listen { address: openapi.listen, error };
-        let listener = TcpListener::bind(openapi.listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
-        Ok(Self { listener, address })
-    }
-}
 
 /// The OpenAPI, ready to serve.
 #[derive(Debug)]
@@ -58,7 +43,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(
-        Bound { listener, address }: Bound,
+        bound: Bound,
         config: &Config,
         openapi: &config::OpenApi,
         node: Node,
@@ -68,6 +53,8 @@ impl Listener {
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
         let answerer = Answerer::new(node, state, Keys::new(openapi, pepper), config);
+        let address = bound.address();
+        let listener = bound.listen()?;
         Ok(Self { listener, address, router: router(Arc::new(answerer), Arc::new(health)) })
     }
 
@@ -177,6 +164,7 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
     let html = Bytes::from(page(&document));
     // Created once: anyone may request the document without a key.
     let document = Bytes::from(document.to_string());
+    let (ready, cluster) = (Arc::clone(&health), Arc::clone(&health));
     let json = [(header::CONTENT_TYPE, "application/json")];
     let answer = move |request| {
         let answerer = Arc::clone(&answerer);
@@ -187,6 +175,8 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
         .route("/", answer.clone())
         .route("/v1/{*path}", answer)
         .route("/health", get(async move || health.answer().await))
+        .route("/ready", get(async move || ready.answer_ready().await))
+        .route("/cluster", get(async move || cluster.answer_cluster()))
         .route("/openapi.json", get(async move || (json, document)))
         .route(
             "/docs",

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod answer;
+mod cluster;
 mod connection;
 mod connection_log;
 mod form;
@@ -19,7 +20,7 @@ mod timed;
 mod turns;
 
 pub(crate) use health::Health;
-pub(crate) use listen::{Bound, Listener};
+pub(crate) use listen::Listener;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,8 @@ use table::{Table, Until};
 #[derive(Debug, Default)]
 pub(crate) struct State {
     table: Mutex<Table>,
-    file: Option<Mutex<File>>,
+    /// Absent from the beginning without a directory, and later when it was closed.
+    file: Option<Mutex<Option<File>>>,
 }
 
 impl State {
@@ -36,7 +37,7 @@ impl State {
         let Some(directory) = directory else { return Ok(Self::default()) };
         let (file, mut table) = File::open(directory)?;
         table.forget_expired(unix_now());
-        Ok(Self { table: Mutex::new(table), file: Some(Mutex::new(file)) })
+        Ok(Self { table: Mutex::new(table), file: Some(Mutex::new(Some(file))) })
     }
 
     /// Restores all bans in the cores that are still in force.
@@ -92,11 +93,22 @@ impl State {
         written.unwrap_or_else(|stopped| Err(StateError::Stopped(stopped.to_string())))
     }
 
+    /// Lets another server use the directory. Later changes stay in memory. Waits for a write.
+    pub(crate) fn close(&self) {
+        if let Some(mut file) = self.file() {
+            *file = None;
+        }
+    }
+
+    fn file(&self) -> Option<MutexGuard<'_, Option<File>>> {
+        Some(self.file.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Writes are serial. A caller that waited finds its change already written, or writes all that
     /// have accumulated.
     fn write(&self) -> Result<(), StateError> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut file) = self.file() else { return Ok(()) };
+        let Some(file) = &mut *file else { return Ok(()) };
         // The text is created from a copy, so that logins do not wait.
         let table = {
             let mut table = self.lock();

@@ -3,6 +3,7 @@
 mod errors;
 mod logins;
 mod nats;
+mod nats_server;
 mod nodes;
 mod support;
 mod trunks;

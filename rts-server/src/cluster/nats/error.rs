@@ -157,6 +157,11 @@ pub enum NatsError {
 }
 
 impl NatsError {
+    /// Whether it may go away by itself, such as an outage.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::Busy | Self::Down)
+    }
+
     /// Why an attempt to connect failed.
     pub(super) fn connect(login: String, server: String, error: &ConnectError) -> Self {
         let chain = std::iter::successors(Some(error as &dyn Error), |&error| error.source());

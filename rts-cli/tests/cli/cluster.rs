@@ -1,0 +1,251 @@
+//! Three servers that form a cluster over a real nats-server, and faults of each.
+
+#[expect(dead_code, reason = "the tests of `rts-server` use more of it")]
+#[path = "../../../rts-server/tests/cluster/nats_server.rs"]
+mod nats_server;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{APP_ID, APP_KEY, Engine, Server, token};
+use nats_server::{LIMIT, NatsServer};
+
+const BEARER_KEY: &str = "development-bearer-key-known-to-all";
+
+/// A node with its folder, in which it starts again.
+struct Node {
+    name: &'static str,
+    folder: tempfile::TempDir,
+    server: Server,
+    openapi: String,
+}
+
+impl Node {
+    fn start(name: &'static str, nats: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
+             keys = {APP_KEY:?}\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
+             name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\nname = \"test\"\n\
+             node = {name:?}\nnats = {nats:?}\n"
+        );
+        std::fs::write(folder.path().join("rts.toml"), config).expect("a file");
+        Crashed { name, folder }.start()
+    }
+
+    /// Ends like a crash.
+    fn crash(self) -> Crashed {
+        Crashed { name: self.name, folder: self.folder }
+    }
+}
+
+/// A node that has ended.
+struct Crashed {
+    name: &'static str,
+    folder: tempfile::TempDir,
+}
+
+impl Crashed {
+    fn start(self) -> Node {
+        let Self { name, folder } = self;
+        let config = folder.path().join("rts.toml");
+        // It prints its first line when it is a member.
+        let server = Server::start_with(&["--config", config.to_str().expect("UTF-8")]);
+        let openapi = server.openapi();
+        Node { name, folder, server, openapi }
+    }
+}
+
+fn three(nats: &NatsServer) -> [Node; 3] {
+    let url = &nats.url();
+    let nodes = std::thread::scope(|scope| {
+        let starting = ["a", "b", "c"].map(|name| scope.spawn(move || Node::start(name, url)));
+        starting.map(|node| node.join().expect("it starts"))
+    });
+    until_whole(&nodes.each_ref());
+    nodes
+}
+
+/// Waits until this is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < limit, "not within {} s: {what}", LIMIT.as_secs());
+        std::thread::yield_now();
+    }
+}
+
+/// What a node knows of its cluster. `None` while nobody answers.
+fn cluster(openapi: &str) -> Option<Value> {
+    let address = openapi.strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = format!("GET /cluster HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+}
+
+/// Waits until all these nodes serve one view, in which they are the members.
+fn until_whole(nodes: &[&Node]) {
+    let names: Vec<_> = nodes.iter().map(|node| json!(node.name)).collect();
+    let mut seen = Vec::new();
+    until(&format!("{names:?} serve one view"), || {
+        seen = nodes.iter().map(|node| cluster(&node.openapi).unwrap_or_default()).collect();
+        let first = &seen[0]["view"]["epoch"];
+        seen.iter().all(|known| {
+            let members = known["view"]["members"].as_array();
+            let members: Vec<_> = members.into_iter().flatten().collect();
+            let is_up = members.iter().all(|member| member["state"] == "up");
+            let has_all = members.iter().map(|member| &member["name"]).eq(&names);
+            let epoch = &known["view"]["epoch"];
+            known["may_act"] == true
+                && is_up
+                && has_all
+                && epoch == first
+                && known["served_epoch"] == *epoch
+        })
+    });
+}
+
+fn text(to: &str, text: &str) -> Value {
+    json!({"uid": to, "message": text})
+}
+
+/// Sends a message until its result is 0: for a while after a fault, other results are right too.
+fn until_received(from: &mut Engine, to: &str) {
+    until(&format!("{to} receives a message"), || {
+        from.call("sendMessage", text(to, "are you there?"));
+        from.until("onMessageSendResult")["code"] == 0
+    });
+}
+
+#[test]
+fn users_of_different_nodes_reach_each_other() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    let mut carol = c.server.user("carol");
+    for (message, answer) in [("one", "un"), ("two", "deux"), ("three", "trois")] {
+        alice.call("sendMessage", text("bob", message));
+        assert_eq!(bob.until("onMessageReceived")["message"], message);
+        assert_eq!(alice.until("onMessageSendResult")["code"], 0);
+        bob.call("sendMessage", text("alice", answer));
+        assert_eq!(alice.until("onMessageReceived")["message"], answer);
+        assert_eq!(bob.until("onMessageSendResult")["code"], 0);
+    }
+    alice.call("sendMessage", text("nobody", "hello?"));
+    assert_eq!(alice.until("onMessageSendResult")["code"], 4);
+    let statuses = ["alice", "bob", "carol", "nobody"].map(|uid| carol.status_of(uid));
+    assert_eq!(statuses, [1, 1, 1, 0]);
+
+    // All members of a room get all broadcasts in one order.
+    let mut all = [alice, bob, carol];
+    all.iter_mut().for_each(|engine| engine.join("lobby"));
+    for number in 0..20 {
+        for engine in &mut all {
+            let call = json!({"room": "lobby", "message": number.to_string()});
+            engine.call("sendRoomMessage", call);
+        }
+    }
+    let orders = all.each_mut().map(|engine| {
+        let mut heard = Vec::new();
+        while heard.len() < 40 {
+            let line = engine.until("onRoomMessageReceived");
+            heard.push((line["uid"].clone(), line["message"].clone()));
+        }
+        heard
+    });
+    // Nobody gets its own broadcasts, so each pair of members is compared by the third one's.
+    for (of, others) in [("alice", [1, 2]), ("bob", [0, 2]), ("carol", [0, 1])] {
+        let [one, other] = others
+            .map(|at| -> Vec<_> { orders[at].iter().filter(|(uid, _)| *uid == of).collect() });
+        assert_eq!(one, other);
+        assert_eq!(one.len(), 20);
+    }
+
+    // The newest login wins, at any node.
+    let [mut alice, mut bob, _carol] = all;
+    let mut alice_again = c.server.user("alice");
+    assert_eq!(alice.until("onLogout")["reason"], 1);
+    bob.call("sendMessage", text("alice", "which one?"));
+    assert_eq!(alice_again.until("onMessageReceived")["message"], "which one?");
+    assert_eq!(bob.until("onMessageSendResult")["code"], 0);
+}
+
+#[test]
+fn users_of_a_killed_node_come_back_elsewhere_and_the_node_joins_again() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, bob) = (a.server.user("alice"), b.server.user("bob"));
+    let b = b.crash();
+    until("bob is offline", || alice.status_of("bob") == 0);
+    until_whole(&[&a, &c]);
+    drop(bob);
+    let mut bob = c.server.user("bob");
+    until_received(&mut alice, "bob");
+    assert_eq!(bob.until("onMessageReceived")["uid"], "alice");
+    let b = b.start();
+    until_whole(&[&a, &b, &c]);
+    let mut dave = b.server.user("dave");
+    until_received(&mut bob, "dave");
+    assert_eq!(dave.until("onMessageReceived")["uid"], "bob");
+}
+
+#[test]
+fn node_that_is_told_to_stop_leaves_at_once() {
+    let nats = NatsServer::start();
+    let [a, mut b, c] = three(&nats);
+    b.server.terminate();
+    until_whole(&[&a, &c]);
+    assert!(b.server.has_ended_well());
+}
+
+/// Eight seconds are more than a node may be silent. The others may remove it or not.
+#[test]
+fn user_has_one_session_when_its_node_was_paused() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    b.server.pause();
+    // The fault itself, and no wait for something.
+    std::thread::sleep(Duration::from_secs(8));
+    let mut bob_elsewhere = c.server.engine();
+    let login = json!({"token": token("bob", "0"), "uid": "bob"});
+    bob_elsewhere.call("login", login);
+    b.server.go_on();
+    assert_eq!(bob_elsewhere.until("onLoginResult")["code"], 0);
+    until_received(&mut alice, "bob");
+    assert_eq!(bob_elsewhere.until("onMessageReceived")["uid"], "alice");
+    // Its engine learns that it was displaced, when it comes back at the latest.
+    assert_eq!(bob.until("onLogout")["reason"], 1);
+}
+
+#[test]
+fn nothing_is_lost_when_nats_starts_again() {
+    let mut nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    let mut sent = 0;
+    let mut send = |alice: &mut Engine, count: u64| {
+        for _ in 0..count {
+            sent += 1;
+            alice.call("sendMessage", text("bob", &sent.to_string()));
+        }
+    };
+    send(&mut alice, 20);
+    nats.kill();
+    send(&mut alice, 20);
+    nats.start_again();
+    send(&mut alice, 20);
+    for number in 1..=60 {
+        assert_eq!(bob.until("onMessageReceived")["message"], number.to_string());
+    }
+    for _ in 0..60 {
+        assert_eq!(alice.until("onMessageSendResult")["code"], 0);
+    }
+    until_whole(&[&a, &b, &c]);
+}

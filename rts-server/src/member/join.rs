@@ -1,0 +1,163 @@
+//! A server becomes a member of its cluster.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rts_cluster::shards::ShardMap;
+use rts_cluster::wire::VERSION;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Member;
+use super::end::MembershipEnded;
+use super::shards::Shards;
+use crate::ServerError;
+use crate::cluster::{
+    Arbiter, ClusterNode, Life, LifeError, NatsBus, NatsConfig, NatsError, NodeConfig, NodeStatus,
+    StaticArbiter, StaticSet,
+};
+use crate::config::{ArbiterKind, Cluster, ConfigError};
+use crate::outage::Outage;
+
+/// The time between two attempts to reach NATS.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// The time between two lines in the log about what is awaited.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+
+/// Becomes a member of the cluster: begins a life in `state_dir`, connects, and waits without a
+/// limit until this node is in a view. The caller creates its shards, and then
+/// [attaches](Member::attach) them. Cancel safe: dropping the future ends the node.
+///
+/// # Errors
+///
+/// What an operator has to mend. An outage of NATS is no error.
+pub(crate) async fn join(
+    config: &Cluster,
+    state_dir: &Path,
+    shards: usize,
+) -> Result<Member, ServerError> {
+    let set = config.set.as_ref().map(|set| set.members());
+    let incarnation = set.as_ref().map(|set| set.incarnation(&config.node));
+    let directory = state_dir.to_owned();
+    let life = begin(directory, incarnation).await?;
+    let bus = connect(config.nats_config()?, &life).await?;
+    let own = life.incarnation();
+    let (first, awaited) = oneshot::channel();
+    let shards_of_node = Arc::new(Shards::new(own, first));
+    let on_event = {
+        let shards = Arc::clone(&shards_of_node);
+        move |event| shards.on_event(event)
+    };
+    let node = NodeConfig {
+        cluster: config.name.clone(),
+        name: config.node.clone(),
+        shards: u8::try_from(shards).unwrap_or(u8::MAX),
+    };
+    let mut node = match (config.arbiter, set) {
+        (ArbiterKind::Static, Some(set)) => {
+            let arbiter = StaticArbiter::new(view_of(&set)?);
+            ClusterNode::start(node, life, bus, arbiter, on_event)
+        }
+        (ArbiterKind::Static, None) | (ArbiterKind::Nats, _) => {
+            let arbiter = bus.arbiter();
+            if let Err(error) = arbiter.read().await
+                && !error.passes()
+            {
+                return Err(error.into());
+            }
+            ClusterNode::start(node, life, bus, arbiter, on_event)
+        }
+    };
+    shards_of_node.send_over(node.sender());
+    let status = node.status();
+    let first = tokio::select! {
+        view = awaited => view.expect("the node keeps the sender until it has a view"),
+        (why, _) = node.ended() => return Err(MembershipEnded(why).into()),
+        never = report(config, &status) => match never {},
+    };
+    let first = ShardMap::of(&first, own).expect("a node gets only views that it is in");
+    Ok(Member { name: config.node.clone(), node, shards: shards_of_node, first })
+}
+
+fn view_of(set: &StaticSet) -> Result<rts_cluster::view::View, ServerError> {
+    set.view(VERSION).map_err(|error| {
+        let key = "cluster.set.nodes".to_owned();
+        ServerError::Config(ConfigError::Value { key, what: error.to_string() })
+    })
+}
+
+/// Begins a life. Blocks for a write to disk, so this runs on a thread of its own.
+async fn begin(
+    directory: PathBuf,
+    incarnation: Option<rts_cluster::view::Incarnation>,
+) -> Result<Life, LifeError> {
+    let begin = move || match incarnation {
+        Some(incarnation) => Life::begin_as(&directory, incarnation),
+        None => Life::begin(&directory),
+    };
+    tokio::task::spawn_blocking(begin).await.expect("it does not panic")
+}
+
+/// Connects to NATS, and waits through an outage.
+async fn connect(config: NatsConfig, life: &Life) -> Result<NatsBus, NatsError> {
+    let mut outage = Outage::default();
+    loop {
+        match NatsBus::open(config.clone(), life.incarnation()).await {
+            Ok(bus) => return Ok(bus),
+            Err(error) if error.passes() => {
+                let why = error.to_string();
+                if let Some(left_out) = outage.failed(&why, std::time::Instant::now()) {
+                    tracing::warn!(left_out, "waiting for NATS: {why}");
+                }
+                sleep(RETRY_AFTER).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes now and then what the node waits for. Never ends.
+async fn report(config: &Cluster, status: &watch::Receiver<NodeStatus>) -> Infallible {
+    let name = &config.name;
+    tracing::info!(node = %config.node, "joining the cluster {name}");
+    let mut next = Instant::now();
+    loop {
+        next += REPORT_EVERY;
+        sleep_until(next).await;
+        let waits_for = missing(&status.borrow());
+        tracing::warn!("not in the cluster {name} yet: waiting for {waits_for}");
+    }
+}
+
+/// What a node waits for that is in no view.
+fn missing(status: &NodeStatus) -> String {
+    match status {
+        NodeStatus { bus_fault: Some(why), .. } => format!("NATS: {why}"),
+        NodeStatus { register_fault: Some(why), .. } => format!("the register: {why}"),
+        NodeStatus { namesake: Some(_), .. } => {
+            "the end of another node with the name of this one".to_owned()
+        }
+        _ => "the present members, which have to finish an earlier change first".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rts_cluster::view::Incarnation;
+
+    use super::*;
+
+    #[test]
+    fn what_is_awaited_is_the_first_thing_that_is_missing() {
+        let mut status = NodeStatus::default();
+        assert!(missing(&status).contains("present members"));
+        status.namesake = Some(Incarnation(1));
+        assert!(missing(&status).contains("the name of this one"));
+        status.register_fault = Some("no leader".to_owned());
+        assert_eq!(missing(&status), "the register: no leader");
+        status.bus_fault = Some("refused".to_owned());
+        assert_eq!(missing(&status), "NATS: refused");
+    }
+}

@@ -1,0 +1,208 @@
+//! Carries entries between the shards of this node and the cluster.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use rts_cluster::shards::ShardMap;
+use rts_cluster::view::{Epoch, Incarnation, NodeName, View};
+use rts_proto::Instant;
+use rts_proto::server::{Entry, Input, ShardId};
+use rts_transport_tokio::server::{Node, SendToNodes};
+use tokio::sync::{oneshot, watch};
+
+use crate::cluster::{NodeEvent, NodeSender, NodeStatus};
+
+/// The way between the shards of this node and the other nodes.
+#[derive(Debug)]
+pub(super) struct Shards {
+    own: Incarnation,
+    sender: OnceLock<NodeSender>,
+    /// Those of the latest view. Shards read it while they send.
+    map: RwLock<Option<Arc<ShardMap>>>,
+    inbound: Mutex<Inbound>,
+    /// The epoch of the latest view that all shards of this node serve; 0 for none.
+    served: AtomicU64,
+}
+
+/// Takes what happens in the cluster.
+#[derive(Debug)]
+enum Inbound {
+    /// There are no shards yet, and this has happened. The first view is passed on.
+    Waiting { first: Option<oneshot::Sender<View>>, events: Vec<NodeEvent> },
+    /// They get it.
+    Attached(Node),
+    /// Nobody wants it.
+    Detached,
+}
+
+impl Shards {
+    /// `first` gets the view in which this node becomes a member.
+    pub(super) fn new(own: Incarnation, first: oneshot::Sender<View>) -> Self {
+        Self {
+            own,
+            sender: OnceLock::new(),
+            map: RwLock::new(None),
+            inbound: Mutex::new(Inbound::Waiting { first: Some(first), events: Vec::new() }),
+            served: AtomicU64::new(0),
+        }
+    }
+
+    /// Entries are sent over this from now on.
+    pub(super) fn send_over(&self, sender: NodeSender) {
+        self.sender.get_or_init(|| sender);
+    }
+
+    /// Takes an event of the node. Never blocks for long.
+    pub(super) fn on_event(&self, event: NodeEvent) {
+        match &mut *self.inbound() {
+            Inbound::Attached(node) => self.pass(node, event),
+            Inbound::Detached => {}
+            Inbound::Waiting { first, events } => {
+                if let NodeEvent::View { view, .. } = &event
+                    && let Some(first) = first.take()
+                {
+                    // Nobody waits for it if the server was stopped.
+                    let _ = first.send(view.clone());
+                }
+                events.push(event);
+            }
+        }
+    }
+
+    pub(super) fn attach(&self, node: Node) {
+        let mut inbound = self.inbound();
+        if let Inbound::Waiting { events, .. } =
+            std::mem::replace(&mut *inbound, Inbound::Attached(node.clone()))
+        {
+            // Shards that have the first view do not take it again.
+            events.into_iter().for_each(|event| self.pass(&node, event));
+        }
+    }
+
+    pub(super) fn detach(&self) {
+        *self.inbound() = Inbound::Detached;
+    }
+
+    fn pass(&self, node: &Node, event: NodeEvent) {
+        match event {
+            NodeEvent::View { view, serve_after } => {
+                self.view_changed(node, &view, node.moment(serve_after));
+            }
+            NodeEvent::Entries { from, route, piece } => {
+                let Some(map) = self.map() else { return };
+                match map.incoming(from, route, piece, node.now()) {
+                    Ok(Some((own, input))) => {
+                        if let Some(shard) = own_shards(&map).nth(own) {
+                            node.receive(shard, input);
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(
+                            from = format_args!("{:016x}", from.0),
+                            "entries of another node cannot be read, and are lost: {error}"
+                        );
+                    }
+                }
+            }
+            NodeEvent::Congested { node: other, is_congested } => {
+                let Some(map) = self.map() else { return };
+                for input in map.congested(other, is_congested) {
+                    to_all(node, &map, &input);
+                }
+            }
+            NodeEvent::Lease(until) => node.set_lease(until),
+            // Senders get a result from their own shard, and shards learn by the next table of
+            // homes that the node is gone: see `rts_cluster::shards`.
+            NodeEvent::PeerGone { .. } | NodeEvent::NotSent { .. } => {}
+        }
+    }
+
+    fn view_changed(&self, node: &Node, view: &View, serve_after: Instant) {
+        // A node gets only views that it is in.
+        let Some(map) = ShardMap::of(view, self.own).map(Arc::new) else { return };
+        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&map));
+        to_all(node, &map, &map.homes_changed(serve_after));
+    }
+
+    fn map(&self) -> Option<Arc<ShardMap>> {
+        self.map.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No code that can panic runs under this lock.
+    fn inbound(&self) -> MutexGuard<'_, Inbound> {
+        self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn own_shards(map: &ShardMap) -> impl Iterator<Item = ShardId> {
+    map.placements().map(|placement| placement.own())
+}
+
+fn to_all(node: &Node, map: &ShardMap, input: &Input) {
+    own_shards(map).for_each(|shard| node.receive(shard, input.clone()));
+}
+
+impl SendToNodes for Shards {
+    fn send(&self, from: ShardId, to: ShardId, entries: Vec<Entry>, now: Instant) {
+        let map = self.map();
+        let outgoing = map.and_then(|map| map.outgoing(from, to, entries, now));
+        if let (Some((node, pieces)), Some(sender)) = (outgoing, self.sender.get()) {
+            sender.send(node, pieces);
+        }
+    }
+
+    fn all_serve(&self, epoch: u64) {
+        self.served.store(epoch, Ordering::Relaxed);
+        if let Some(sender) = self.sender.get() {
+            sender.served(Epoch(epoch));
+        }
+    }
+}
+
+/// What this node knows of its cluster, for operators.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    name: NodeName,
+    status: watch::Receiver<NodeStatus>,
+    shards: Arc<Shards>,
+}
+
+impl Standing {
+    pub(super) fn new(
+        name: NodeName,
+        status: watch::Receiver<NodeStatus>,
+        shards: Arc<Shards>,
+    ) -> Self {
+        Self { name, status, shards }
+    }
+
+    /// The name of the node.
+    pub(crate) fn node(&self) -> &str {
+        self.name.as_str()
+    }
+
+    pub(crate) fn status(&self) -> NodeStatus {
+        self.status.borrow().clone()
+    }
+
+    /// The epoch of the latest view that all shards of this node serve.
+    pub(crate) fn served(&self) -> Option<Epoch> {
+        Some(self.shards.served.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0).map(Epoch)
+    }
+
+    /// By the number of a member, of how many slots it is the home.
+    pub(crate) fn homes(&self) -> BTreeMap<u8, usize> {
+        let mut homes = BTreeMap::new();
+        for node in self.shards.map().iter().flat_map(|map| map.table().home_nodes()) {
+            *homes.entry(node.number() as u8).or_default() += 1;
+        }
+        homes
+    }
+
+    /// Whether this node may serve users now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status.borrow().may_act && self.served().is_some()
+    }
+}

@@ -1,0 +1,66 @@
+//! What a node knows of its cluster, for operators.
+
+use rts_cluster::view::{MemberState, View};
+use serde_json::{Value, json};
+
+use crate::member::Standing;
+
+/// The description of the cluster, without its secret seed.
+pub(super) fn describe(standing: &Standing) -> Value {
+    let status = standing.status();
+    let namesake = status.namesake.map(|other| hex(other.0));
+    json!({
+        "node": standing.node(),
+        "ready": standing.is_ready(),
+        "may_act": status.may_act,
+        "served_epoch": standing.served().map(|epoch| epoch.0),
+        "view": status.view.as_ref().map(|view| describe_view(view, standing)),
+        "bus_fault": status.bus_fault,
+        "register_fault": status.register_fault,
+        "register_is_foreign": status.register_is_foreign,
+        "namesake": namesake,
+    })
+}
+
+/// The reasons why a node is not ready.
+pub(super) fn problems(standing: &Standing) -> Vec<String> {
+    let status = standing.status();
+    let mut problems = Vec::new();
+    if !status.may_act {
+        problems.push("no majority of the cluster hears this node: it is frozen".to_owned());
+    } else if standing.served().is_none() {
+        problems.push("the shards are still learning what the cluster knows".to_owned());
+    }
+    problems.extend(status.bus_fault.map(|why| format!("NATS: {why}")));
+    problems
+}
+
+fn describe_view(view: &View, standing: &Standing) -> Value {
+    let homes = standing.homes();
+    let member = |member: &rts_cluster::view::Member| {
+        let number = view.number(member.incarnation);
+        let state = match member.state {
+            MemberState::Joining => "joining",
+            MemberState::Up => "up",
+            MemberState::Draining => "draining",
+        };
+        json!({
+            "name": member.name.as_str(),
+            "incarnation": hex(member.incarnation.0),
+            "number": number,
+            "shards": member.shards,
+            "version": member.version,
+            "state": state,
+            "homes": number.map_or(0, |number| homes.get(&number).copied().unwrap_or(0)),
+        })
+    };
+    json!({
+        "epoch": view.epoch().0,
+        "members": view.members().iter().map(member).collect::<Vec<_>>(),
+    })
+}
+
+/// JSON numbers do not carry 64 bits everywhere.
+fn hex(bits: u64) -> String {
+    format!("{bits:016x}")
+}
