@@ -36,6 +36,7 @@ const NUMBER: &str = "numbers of members are below 64";
 #[derive(Clone, Debug)]
 pub struct ShardMap {
     epoch: Epoch,
+    joins: bool,
     seed: u64,
     own: (NodeNumber, u8),
     /// By its number, each other member.
@@ -59,17 +60,24 @@ impl ShardMap {
         let numbers: BTreeMap<_, _> = all().filter(|(node, _)| !is_own(node)).collect();
         let nodes = numbers.iter().map(|(node, (number, _))| (*number, *node)).collect();
         let table = home_table(view, all().map(|(_, number)| number).collect());
-        Some(Self { epoch: view.epoch(), seed: view.seed(), own, nodes, numbers, table })
+        let (epoch, joins, seed) = (view.epoch(), view.parent().is_some(), view.seed());
+        Some(Self { epoch, joins, seed, own, nodes, numbers, table })
     }
 
     /// The placements of the node's own shards, in their order. They are those of its first view
-    /// for ever. A node makes its shards with its first view, with
-    /// [`joins_cluster`](rts_proto::server::Config::joins_cluster) set, also if it is alone in the
-    /// view: then there is nobody to learn from, and its shards serve at once.
+    /// for ever. A node makes its shards with its first view.
     pub fn placements(&self) -> impl Iterator<Item = Placement> {
         let (node, count) = self.own;
         let shards = (0..count.into()).filter_map(move |shard| ShardId::of_node(node, shard));
         shards.filter_map(move |shard| Placement::new(shard, count.into(), self.seed))
+    }
+
+    /// Whether shards that begin with this view have to learn what others know, which is
+    /// [`joins_cluster`](rts_proto::server::Config::joins_cluster). Nobody knows anything in the
+    /// first view of a cluster.
+    #[must_use]
+    pub fn joins(&self) -> bool {
+        self.joins
     }
 
     /// The homes of all users and rooms, for shards that begin with this view.

@@ -37,15 +37,18 @@ pub struct Homes {
 }
 
 impl Homes {
-    /// The homes in this view. Members that are `Up` are homes. If none is, those that join are,
-    /// because they have nobody left to learn from. If all drain, all are, because their users
-    /// still need them. In each case, if one member is removed, only its slots move.
+    /// The homes in this view. Members that are `Up` are homes. If none is, those that drain are,
+    /// because their users still need them. If all members join, one is the home of all slots, and
+    /// not the one that came last: a node has to learn the homes before its first view. In each
+    /// case, if one member is removed, only its slots move.
     #[must_use]
     pub fn of(view: &View) -> Self {
         let home = |slot| {
             let members = view.members().iter().enumerate();
-            let home = members.max_by_key(|(index, member)| {
-                (fitness(member.state), greatest(view.seed(), member, slot), *index)
+            let home = members.max_by_key(|(index, member)| match member.state {
+                MemberState::Up => (2, greatest(view.seed(), member, slot), *index),
+                MemberState::Draining => (1, greatest(view.seed(), member, slot), *index),
+                MemberState::Joining => (0, view.seniority(member.incarnation).into(), *index),
             });
             home.map_or(0, |(index, _)| index as u8)
         };
@@ -56,15 +59,6 @@ impl Homes {
     #[must_use]
     pub fn home(&self, slot: Slot) -> usize {
         self.of_slot[usize::from(slot.0)].into()
-    }
-}
-
-/// Of members in different states, only the fittest are homes.
-fn fitness(state: MemberState) -> u8 {
-    match state {
-        MemberState::Up => 2,
-        MemberState::Joining => 1,
-        MemberState::Draining => 0,
     }
 }
 
@@ -134,18 +128,35 @@ mod tests {
     }
 
     #[test]
-    fn homes_are_up_or_join_if_none_is_up_or_drain_if_all_do() {
+    fn homes_are_up_or_drain_if_none_is_up() {
         let in_state = |name, state| Member { state, ..member(name, name.as_bytes()[0].into()) };
-        let draining = ["a", "b"].map(|name| in_state(name, MemberState::Draining));
-        let joining = ["c", "d"].map(|name| in_state(name, MemberState::Joining));
+        let joining = ["a", "b"].map(|name| in_state(name, MemberState::Joining));
+        let draining = ["c", "d"].map(|name| in_state(name, MemberState::Draining));
         let up = ["e", "f"].map(|name| in_state(name, MemberState::Up));
-        let mut present = Vec::new();
-        for group in [draining, joining, up] {
+        let mut present = joining.to_vec();
+        for group in [draining, up] {
             let names = group.clone().map(|member| member.name.to_string());
             present.extend(group);
             let homes = homes(&view(present.clone()));
             assert!(names.iter().all(|name| count(&homes, name) > 1_500), "{present:?}");
             assert!(homes.iter().all(|home| names.contains(home)), "{present:?}");
+        }
+    }
+
+    #[test]
+    fn of_members_that_all_join_one_is_home_and_never_the_last_one() {
+        let joining =
+            |n: u64| Member { state: MemberState::Joining, ..member(&format!("n{n}"), n) };
+        let mut present = view(vec![joining(1)]);
+        for last in 2..200 {
+            // The two latest ones stay.
+            let mut members = present.members().to_vec();
+            members.retain(|member| member.incarnation.0 + 2 >= last);
+            members.push(joining(last));
+            present = present.next(ViewId(last.into()), members).expect("a valid view");
+            let homes = homes(&present);
+            assert_eq!(count(&homes, &homes[0]), SLOTS);
+            assert_ne!(homes[0], format!("n{last}"));
         }
     }
 

@@ -263,6 +263,13 @@ impl View {
         self.numbers.get(self.members.iter().position(is_it)?).copied()
     }
 
+    /// A number that is less for the member that came last than for all others. A removal changes
+    /// none of those numbers.
+    pub(crate) fn seniority(&self, incarnation: Incarnation) -> u8 {
+        let number = self.number(incarnation).unwrap_or(0);
+        (self.next_number + NODE_NUMBERS - 1 - number) % NODE_NUMBERS
+    }
+
     /// Whether this node was a member and is one no longer. The last [`REMOVED_MAX`] such nodes are
     /// known.
     #[must_use]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::{Outcome, Situations, run};
+use super::{Outcome, Situations, Size, run};
 
 /// The sums over many seeds.
 #[derive(Clone, Debug, Default)]
@@ -40,11 +40,11 @@ impl Batch {
     }
 }
 
-/// Plays these seeds on `threads` threads. `shards` overrides the drawn number of shards. `watch`
+/// Plays these seeds on `threads` threads. `size` overrides the drawn one. `watch`
 /// sees each outcome as it comes, and returns whether to continue.
 pub fn batch(
     seeds: Range<u64>,
-    shards: Option<usize>,
+    size: Size,
     threads: usize,
     mut watch: impl FnMut(&Outcome, &Batch) -> bool,
 ) -> Batch {
@@ -58,7 +58,7 @@ pub fn batch(
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || report.send(run(seed, shards)).is_err() {
+                    if seed >= seeds.end || report.send(run(seed, size)).is_err() {
                         return;
                     }
                 }

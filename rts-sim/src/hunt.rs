@@ -6,7 +6,7 @@ use rts_proto::planted::plant;
 
 pub use rts_proto::planted::Bug;
 
-use super::batch;
+use super::{Size, batch};
 
 /// The search for one planted bug.
 #[derive(Clone, Debug)]
@@ -24,10 +24,10 @@ pub struct Hunt {
 /// Plants the bug in every core of this process, and plays up to `seeds_max` seeds from 0 on until
 /// one fails. No other run may play at this time.
 #[must_use]
-pub fn hunt(bug: Bug, shards: Option<usize>, threads: usize, seeds_max: u64) -> Hunt {
+pub fn hunt(bug: Bug, size: Size, threads: usize, seeds_max: u64) -> Hunt {
     plant(Some(bug));
     let begun = Instant::now();
-    let batch = batch(0..seeds_max, shards, threads, |outcome, _| outcome.failure.is_none());
+    let batch = batch(0..seeds_max, size, threads, |outcome, _| outcome.failure.is_none());
     let elapsed = begun.elapsed();
     plant(None);
     Hunt { bug, found: batch.failures.into_iter().next(), seeds: batch.seeds, elapsed }

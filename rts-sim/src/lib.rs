@@ -11,9 +11,9 @@
 //! Oracles judge the trace of calls and callbacks, against a model that knows nothing of the core.
 //!
 //! ```
-//! let outcome = rts_sim::run(42, None);
+//! let outcome = rts_sim::run(42, Default::default());
 //! assert_eq!(outcome.failure, None);
-//! assert_eq!(outcome.trace_hash, rts_sim::run(42, None).trace_hash);
+//! assert_eq!(outcome.trace_hash, rts_sim::run(42, Default::default()).trace_hash);
 //! ```
 
 #![forbid(unsafe_code)]
@@ -46,7 +46,7 @@ use std::time::Duration;
 pub use batch::{Batch, batch};
 #[cfg(rts_planted)]
 pub use hunt::{Bug, Hunt, hunt};
-pub use shape::Shape;
+pub use shape::{Shape, Size};
 pub use situations::{Situation, Situations};
 pub use swarm::{APPS_MAX, CROWD, CallKind, ENGINES_MAX, FaultKind, Harm, ROOMS_MAX, Swarm};
 pub use trace::Print;
@@ -73,15 +73,15 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
-/// Plays one seed. `shards` overrides the number of shards that the seed draws.
+/// Plays one seed. `size` overrides what the seed draws.
 #[must_use]
-pub fn run(seed: u64, shards: Option<usize>) -> Outcome {
-    outcome(seed, run::play(&Plan::draw(seed, shards), None))
+pub fn run(seed: u64, size: Size) -> Outcome {
+    outcome(seed, run::play(&Plan::draw(seed, size), None))
 }
 
 /// Plays one seed and prints its configuration, and its trace as it goes.
-pub fn show(seed: u64, shards: Option<usize>, print: Print) -> Outcome {
-    let plan = Plan::draw(seed, shards);
+pub fn show(seed: u64, size: Size, print: Print) -> Outcome {
+    let plan = Plan::draw(seed, size);
     print(&format_args!("seed {seed}\n{}", plan.swarm));
     outcome(seed, run::play(&plan, Some(print)))
 }
@@ -101,8 +101,8 @@ fn outcome(seed: u64, played: Played) -> Outcome {
 /// A report on a failed seed: its configuration, the smallest run that fails in the same way, and
 /// the last lines of that run. Plays up to 400 runs.
 #[must_use]
-pub fn explain(seed: u64, shards: Option<usize>) -> String {
-    let plan = Plan::draw(seed, shards);
+pub fn explain(seed: u64, size: Size) -> String {
+    let plan = Plan::draw(seed, size);
     let played = run::play(&plan, None);
     let mut text = format!("seed {seed}\n{}\n", plan.swarm);
     let Some(violation) = played.violation else {

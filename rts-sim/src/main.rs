@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
-use rts_sim::Batch;
+use rts_sim::{Batch, Size};
 use serde_json::json;
 
 /// Messages are many small, short-lived allocations, which this allocator is made for.
@@ -21,7 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The most failures that are explained, because each explanation takes a while.
 const EXPLAINED_MAX: usize = 3;
 
-/// The most shards of a server.
+/// The most nodes of a server.
+const NODES_MAX: i64 = rts_testkit::NODES_MAX as i64;
+/// The most shards of a node.
 const SHARDS_MAX: i64 = rts_proto::server::ShardId::COUNT_MAX as i64;
 
 /// Simulate random applications and faults, and check every law.
@@ -37,7 +39,11 @@ struct Args {
     /// Run this seed only
     #[arg(long)]
     seed: Option<u64>,
-    /// The number of shards of every server [default: drawn for each seed, half of them have one]
+    /// The number of nodes of every server; 1 is no cluster [default: drawn for each seed, most of
+    /// them have one]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=NODES_MAX))]
+    nodes: Option<u8>,
+    /// The number of shards of every node [default: drawn for each seed, half of them have one]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=SHARDS_MAX))]
     shards: Option<u8>,
     /// Print the whole trace of the seed
@@ -92,7 +98,7 @@ fn planted(args: &Args) -> anyhow::Result<ExitCode> {
     let mut missed = Vec::new();
     let mut hunts = Vec::new();
     for bug in rts_sim::Bug::ALL {
-        let hunt = rts_sim::hunt(*bug, shards(args), threads(args), args.seeds);
+        let hunt = rts_sim::hunt(*bug, size(args), threads(args), args.seeds);
         let seconds = hunt.elapsed.as_secs_f64();
         match &hunt.found {
             Some((seed, law)) => {
@@ -128,14 +134,14 @@ fn threads(args: &Args) -> usize {
     args.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
 }
 
-fn shards(args: &Args) -> Option<usize> {
-    args.shards.map(usize::from)
+fn size(args: &Args) -> Size {
+    Size { nodes: args.nodes.map(usize::from), shards: args.shards.map(usize::from) }
 }
 
 fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
     let outcome = match args.trace {
-        true => rts_sim::show(seed, shards(args), print),
-        false => rts_sim::run(seed, shards(args)),
+        true => rts_sim::show(seed, size(args), print),
+        false => rts_sim::run(seed, size(args)),
     };
     if args.json {
         say(json!({
@@ -155,7 +161,7 @@ fn one(args: &Args, seed: u64) -> anyhow::Result<ExitCode> {
             outcome.trace_hash
         ))?;
         if outcome.failure.is_some() {
-            say(rts_sim::explain(seed, shards(args)))?;
+            say(rts_sim::explain(seed, size(args)))?;
         }
     }
     Ok(if outcome.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -171,7 +177,7 @@ fn many(args: &Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let shows_progress = io::stderr().is_terminal();
     let seeds = args.from..args.from + args.seeds;
-    let batch = rts_sim::batch(seeds, shards(args), threads(args), |_, so_far| {
+    let batch = rts_sim::batch(seeds, size(args), threads(args), |_, so_far| {
         if shows_progress && so_far.seeds % 10 == 0 {
             let (played, failed) = (so_far.seeds, so_far.failures.len());
             eprint_part(format_args!("\r{played} of {} seeds, {failed} failed", args.seeds));
@@ -217,7 +223,7 @@ fn report(args: &Args, batch: &Batch, begun: Instant) -> anyhow::Result<()> {
         say(format_args!("{count:>10} {name:?}"))?;
     }
     for (seed, _) in batch.failures.iter().take(EXPLAINED_MAX) {
-        say(format_args!("\n{}", rts_sim::explain(*seed, shards(args))))?;
+        say(format_args!("\n{}", rts_sim::explain(*seed, size(args))))?;
     }
     say(format_args!(
         "{} seeds from {}: {} h simulated, {} calls, {} lines, {} failed, in {} s; trace {:016x}",

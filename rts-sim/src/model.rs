@@ -8,6 +8,7 @@ use rts_proto::server::Report;
 use rts_proto::{ConnectionState, Instant, LoginCode, RoomKey, RoomState};
 use rts_testkit::EngineIndex;
 
+use super::shape::Shape;
 use super::trace::{Call, Entry, Line, Phase};
 
 /// The state of an engine's login.
@@ -88,6 +89,8 @@ impl Engine {
 pub(crate) struct Model {
     /// Whether the server has several shards, so that entries are under way between them.
     pub(crate) has_mailboxes: bool,
+    /// The nodes of the server. Several ones are a cluster.
+    pub(crate) nodes: usize,
     pub(crate) engines: Vec<Engine>,
     pub(crate) reported: BTreeMap<usize, Reported>,
     /// `None` during the faults.
@@ -125,8 +128,13 @@ impl Reported {
 }
 
 impl Model {
-    pub(crate) fn new(has_mailboxes: bool) -> Self {
-        Self { has_mailboxes, ..Self::default() }
+    pub(crate) fn new(shape: &Shape) -> Self {
+        Self { has_mailboxes: shape.has_mailboxes(), nodes: shape.nodes, ..Self::default() }
+    }
+
+    /// Whether the server is a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.nodes > 1
     }
 
     /// The engines in which a user of an app is logged in.
@@ -181,6 +189,9 @@ impl Model {
             | Entry::HandedOver { .. }
             | Entry::EntriesArrived { .. }
             | Entry::MailboxCongested { .. }
+            | Entry::NodeFrozen { .. }
+            | Entry::NodeHasView { .. }
+            | Entry::NodeEnded { .. }
             | Entry::Located(_)
             | Entry::Fault(_)
             | Entry::Gauges { .. } => {}

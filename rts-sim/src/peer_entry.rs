@@ -16,6 +16,36 @@ pub(crate) enum Question {
     Leave { session: u64, room: String, ticket: u64 },
 }
 
+/// The bits of the number of a session that hold the number of its shard.
+const SHARD_SHIFT: u32 = 26;
+const SHARD_MASK: u64 = (1 << 12) - 1;
+
+impl Question {
+    fn session(&self) -> u64 {
+        match self {
+            Self::Send { session, .. }
+            | Self::Broadcast { session, .. }
+            | Self::Join { session, .. }
+            | Self::Leave { session, .. } => *session,
+        }
+    }
+
+    /// The shard that asks: that of the session.
+    pub(crate) fn shard(&self) -> usize {
+        (self.session() >> SHARD_SHIFT & SHARD_MASK) as usize
+    }
+
+    /// The session and the room, for questions about rooms.
+    pub(crate) fn place(&self) -> Option<(u64, String)> {
+        match self {
+            Self::Send { .. } => None,
+            Self::Broadcast { room, .. } | Self::Join { room, .. } | Self::Leave { room, .. } => {
+                Some((self.session(), room.clone()))
+            }
+        }
+    }
+}
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PeerEntry {

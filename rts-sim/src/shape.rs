@@ -1,4 +1,4 @@
-//! The shape of the server: its shards, and the mailboxes between them.
+//! The shape of the server: its nodes and shards, and the mailboxes between shards of a node.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,15 +9,31 @@ use rts_testkit::Mailboxes;
 
 /// The shards of a server with more than one.
 const SEVERAL: RangeInclusive<usize> = 2..=4;
+/// One run in this many has a cluster.
+const CLUSTER_IN: u32 = 4;
+/// The nodes of a cluster, and the shards of each.
+const NODES: RangeInclusive<usize> = 2..=4;
+const SHARDS_OF_NODE: RangeInclusive<usize> = 1..=2;
 /// The longest time that an entry is under way.
 pub(crate) const UNDER_WAY_MAX: Duration = Duration::from_secs(1);
 /// The entries at which a mailbox is congested, in runs without congestion.
 const ENTRIES_MAX: usize = 65_536;
 
-/// The shards of the server, and the delays between them.
+/// Overrides the size of the server that a seed draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// The number of nodes; 1 is a server in no cluster.
+    pub nodes: Option<usize>,
+    /// The number of shards of each node.
+    pub shards: Option<usize>,
+}
+
+/// The nodes and shards of the server, and the delays between shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// The number of shards.
+    /// The number of nodes. One node is in no cluster.
+    pub nodes: usize,
+    /// The number of shards of each node.
     pub shards: usize,
     /// The longest usual delay of a mailbox.
     pub delay: Duration,
@@ -29,16 +45,23 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of a seed. A seed that draws one shard has the run of a simulator without shards:
-    /// no other draw depends on this one. `shards` overrides the drawn number.
-    pub(crate) fn draw(seed: u64, shards: Option<usize>) -> Self {
+    /// no other draw depends on this one. A seed that draws no cluster has the run of a simulator
+    /// without clusters.
+    pub(crate) fn draw(seed: u64, size: Size) -> Self {
+        let mut of_cluster = Rng::with_seed(seed.rotate_left(16) ^ 0xC1C1_C1C1_C1C1_C1C1);
+        let is_cluster = of_cluster.u32(0..CLUSTER_IN) == 0;
+        let (nodes, of_node) = (of_cluster.usize(NODES), of_cluster.usize(SHARDS_OF_NODE));
+        let nodes = size.nodes.unwrap_or(if is_cluster { nodes } else { 1 });
         // A stream of its own.
         let mut rng = Rng::with_seed(seed.rotate_left(32) ^ 0x5AAD_5AAD_5AAD_5AAD);
         let drawn = if rng.bool() { 1 } else { rng.usize(SEVERAL) };
         let delay_micros = [0, 100, 1_000, 5_000, 30_000][rng.usize(0..5)];
         let tail_millis = [0, 10, 100, UNDER_WAY_MAX.as_millis() as u64][rng.usize(0..4)];
         let is_narrow = rng.u32(0..3) == 0;
+        let drawn = if nodes > 1 { of_node } else { drawn };
         Self {
-            shards: shards.unwrap_or(drawn),
+            nodes,
+            shards: size.shards.unwrap_or(drawn),
             delay: Duration::from_micros(delay_micros),
             tail: Duration::from_millis(tail_millis),
             entries_max: if is_narrow { rng.usize(2..200) } else { ENTRIES_MAX },
@@ -47,7 +70,12 @@ impl Shape {
 
     /// Whether entries are under way between shards.
     pub(crate) fn has_mailboxes(&self) -> bool {
-        self.shards > 1
+        self.nodes * self.shards > 1
+    }
+
+    /// Whether the server is a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.nodes > 1
     }
 
     pub(crate) fn set(&self, mailboxes: &mut Mailboxes) {
@@ -65,7 +93,10 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shards, delay, tail, entries_max } = self;
+        let Self { nodes, shards, delay, tail, entries_max } = self;
+        if self.is_cluster() {
+            write!(f, "{nodes} nodes with ")?;
+        }
         if !self.has_mailboxes() {
             return write!(f, "1 shard");
         }

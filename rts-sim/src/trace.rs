@@ -127,8 +127,9 @@ pub(crate) struct Located {
     pub(crate) name: String,
     pub(crate) is_room: bool,
     pub(crate) shard: usize,
-    /// The shard where it has its home.
-    pub(crate) home: usize,
+    /// The shard that must have it. In a cluster, users may be anywhere, and so may rooms while
+    /// their homes move.
+    pub(crate) home: Option<usize>,
 }
 
 /// The phase of a run.
@@ -245,6 +246,21 @@ pub(crate) enum Entry {
         from: usize,
         to: usize,
         on: bool,
+    },
+    /// A node of the cluster may not act any more, or acts again.
+    NodeFrozen {
+        node: usize,
+        on: bool,
+    },
+    /// A node of the cluster has another view.
+    NodeHasView {
+        node: usize,
+        epoch: u64,
+        members: usize,
+    },
+    /// The process of a node of the cluster has ended.
+    NodeEnded {
+        node: usize,
     },
     /// The users with a session, and the rooms, of all shards.
     Located(Vec<Located>),

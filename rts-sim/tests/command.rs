@@ -3,6 +3,8 @@
 use std::io::pipe;
 use std::process::{Command, Output, Stdio};
 
+use rts_sim::Size;
+
 fn rts_sim(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rts-sim"));
     command.args(args).stdin(Stdio::null());
@@ -20,7 +22,7 @@ fn last_line_has_counts_and_trace_hash() {
     let last = said.lines().last().expect("a line");
     assert!(last.starts_with("2 seeds from 3: ") && last.contains(", 0 failed, in "), "{last}");
     let [first, second] =
-        [3, 4].map(|seed| rts_sim::run(seed, None).trace_hash.rotate_left(seed as u32));
+        [3, 4].map(|seed| rts_sim::run(seed, Size::default()).trace_hash.rotate_left(seed as u32));
     assert!(last.ends_with(&format!("; trace {:016x}", first ^ second)), "{last}");
     assert_eq!(output.status.code(), Some(0));
 }

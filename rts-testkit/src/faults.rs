@@ -102,7 +102,10 @@ impl World {
     /// delay of up to `retry_after_max`. [`restart_server`](Self::restart_server) starts the next
     /// server.
     pub fn shut_down_server(&mut self, retry_after_max: Duration) {
-        self.command(Command::Shutdown { retry_after_max });
+        for shard in self.all_shards() {
+            let shutdown = Command::Shutdown { retry_after_max };
+            self.shard(shard, |server, now| server.command(now, shutdown));
+        }
     }
 
     /// Makes the server refuse logins of this user with `code`. [`LoginCode::Ok`] ends that.

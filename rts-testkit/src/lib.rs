@@ -4,6 +4,7 @@
 
 mod app_server;
 mod clock;
+mod cluster;
 mod engine;
 mod faults;
 mod gate;
@@ -20,6 +21,7 @@ mod wake_flag;
 mod world;
 
 pub use app_server::{APP_SERVER_URL, AppServer, Manner};
+pub use cluster::{Bus, Cluster, NODES_MAX, NodeIndex, Register};
 pub use mailboxes::Mailboxes;
 pub use middlebox::{Middlebox, Piece};
 pub use net::{Break, Net, Side};

@@ -1,14 +1,15 @@
-//! The server of a world: its shards, the shard of each link, and the links that move.
+//! The servers of a world: their shards, the shard of each link, and the links that move.
 
 use std::collections::BTreeMap;
 
-use rts_proto::server::{Config, Input, Opened, Placement, Server, ShardId};
+use rts_cluster::shards::ShardMap;
+use rts_proto::server::{Config, Input, NodeNumber, Opened, Placement, Server, ShardId};
 use rts_proto::{Instant, LinkId};
 
-/// The shards of one server.
+/// The shards of the only server, or of all nodes of a cluster.
 #[derive(Debug)]
 pub(crate) struct Node {
-    shards: Vec<Shard>,
+    shards: BTreeMap<ShardId, Shard>,
     pub(crate) config: Config,
     /// The shard of each link.
     shard_of: BTreeMap<LinkId, ShardId>,
@@ -43,12 +44,49 @@ impl Node {
             config.placement = Placement::new(own_id, shards, placement_seed)?;
             // Shard 0 has the seed of the only shard of a server.
             let core = Server::new(config, seed ^ ((own as u64) << 56));
-            Some(Shard { core, deadline: None })
+            Some((own_id, Shard { core, deadline: None }))
         };
-        let cores: Option<Vec<Shard>> = (0..shards).map(shard).collect();
+        let cores: Option<BTreeMap<_, _>> = (0..shards).map(shard).collect();
         let cores = cores.filter(|cores| !cores.is_empty());
         let shards = cores.expect("a server has from 1 to `ShardId::COUNT_MAX` shards");
-        Self { shards, config, shard_of: BTreeMap::new(), moving: BTreeMap::new(), accepts_next: 0 }
+        Self { shards, ..Self::without_shards(config) }
+    }
+
+    /// Before the nodes of a cluster have shards.
+    pub(crate) fn without_shards(config: Config) -> Self {
+        Self {
+            shards: BTreeMap::new(),
+            config,
+            shard_of: BTreeMap::new(),
+            moving: BTreeMap::new(),
+            accepts_next: 0,
+        }
+    }
+
+    /// The shards of a node of a cluster.
+    pub(crate) fn add(&mut self, map: &ShardMap, seed: u64) {
+        for placement in map.placements() {
+            let mut config = self.config.clone();
+            (config.placement, config.joins_cluster) = (placement, map.joins());
+            config.homes = Some(map.table().clone());
+            let own = placement.own();
+            let seed = seed ^ ((own.number() as u64) << 56);
+            self.shards.insert(own, Shard { core: Server::new(config, seed), deadline: None });
+        }
+    }
+
+    /// The process of a node has ended. Returns its links.
+    pub(crate) fn remove(&mut self, node: NodeNumber) -> Vec<LinkId> {
+        self.shards.retain(|shard, _| shard.node() != node);
+        let on_their_way = self.moving.iter().map(|(link, moving)| (*link, moving.to));
+        let all = self.shard_of.iter().map(|(link, shard)| (*link, *shard)).chain(on_their_way);
+        let links: Vec<LinkId> =
+            all.filter(|(_, shard)| shard.node() == node).map(|(link, _)| link).collect();
+        for link in &links {
+            self.moving.remove(link);
+            self.shard_of.remove(link);
+        }
+        links
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -56,41 +94,42 @@ impl Node {
     }
 
     pub(crate) fn placement(&self) -> Placement {
-        self.shards[0].core.placement()
+        let (_, first) = self.shards.first_key_value().expect("a server has shards");
+        first.core.placement()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = ShardId> + use<> {
-        self.placement().shards()
+        self.shards.keys().copied().collect::<Vec<_>>().into_iter()
+    }
+
+    /// The shards of a node of a cluster.
+    pub(crate) fn of_node(&self, node: NodeNumber) -> Vec<ShardId> {
+        self.ids().filter(|shard| shard.node() == node).collect()
+    }
+
+    pub(crate) fn has(&self, id: ShardId) -> bool {
+        self.shards.contains_key(&id)
     }
 
     pub(crate) fn shard(&self, id: ShardId) -> &Shard {
-        &self.shards[id.number()]
+        &self.shards[&id]
     }
 
     pub(crate) fn shard_mut(&mut self, id: ShardId) -> &mut Shard {
-        &mut self.shards[id.number()]
+        self.shards.get_mut(&id).expect("a shard of this world")
     }
 
-    pub(crate) fn handle(&mut self, now: Instant, shard: ShardId, input: Input) {
-        self.shards[shard.number()].core.handle_input(now, input);
-    }
-
-    /// Gives a new link to the next shard in turn.
-    pub(crate) fn accept(&mut self, link: LinkId) -> ShardId {
-        let shard = ShardId::new(self.accepts_next).expect("a shard of this server");
+    /// Gives a new link to the next one in turn of these shards.
+    pub(crate) fn accept(&mut self, link: LinkId, shards: &[ShardId]) -> ShardId {
+        let shard = shards[self.accepts_next % shards.len()];
         self.accepts_next = (self.accepts_next + 1) % self.shards.len();
         self.shard_of.insert(link, shard);
         shard
     }
 
-    /// Gives a link's input to its shard, and returns that shard. A link on its way to another
-    /// shard keeps its input until it arrives.
-    pub(crate) fn handle_of(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        input: Input,
-    ) -> Option<ShardId> {
+    /// The shard for an input of a link, and the input. A link on its way to another shard keeps
+    /// its input until it arrives.
+    pub(crate) fn shard_for(&mut self, link: LinkId, input: Input) -> Option<(ShardId, Input)> {
         if let Some(moving) = self.moving.get_mut(&link) {
             moving.inputs.push(input);
             return None;
@@ -99,8 +138,7 @@ impl Node {
         if let Input::Disconnected(_) = input {
             self.shard_of.remove(&link);
         }
-        self.handle(now, shard, input);
-        Some(shard)
+        Some((shard, input))
     }
 
     /// The link goes to another shard, unless it is down. Returns the shard that it leaves.

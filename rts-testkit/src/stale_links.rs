@@ -46,7 +46,6 @@ impl World {
         }
     }
     fn give_every_shard(&mut self, input: &server::Input) {
-        let now = self.now();
-        self.node.ids().for_each(|shard| self.node.handle(now, shard, input.clone()));
+        self.node.ids().for_each(|shard| self.input(shard, input.clone()));
     }
 }

@@ -109,7 +109,7 @@ fn shards_of_the_only_member_serve_its_first_view_and_the_next_one_without_other
     let map_of_first = map(&first, 1);
     let placement = map_of_first.placements().next().expect("one shard");
     let mut config = Config::default();
-    (config.placement, config.joins_cluster) = (placement, true);
+    (config.placement, config.joins_cluster) = (placement, map_of_first.joins());
     config.homes = Some(map_of_first.table().clone());
     let mut server = Server::new(config, 1);
     server.handle_input(NOW, Input::Tick);
@@ -119,4 +119,5 @@ fn shards_of_the_only_member_serve_its_first_view_and_the_next_one_without_other
     server.handle_input(NOW, map(&next, 1).homes_changed(NOW));
     server.handle_input(NOW, Input::Tick);
     assert_eq!(map(&next, 1).served([server.served_epoch()]), Some(Epoch(2)));
+    assert_eq!((map_of_first.joins(), map(&next, 1).joins()), (false, true));
 }

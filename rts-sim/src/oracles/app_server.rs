@@ -115,7 +115,7 @@ impl Oracle for AppServer {
                 self.allowed.insert((*app, url.clone()), *is_allowed);
                 Ok(())
             }
-            Entry::Posted { call, post } => self.posted(line.at, *call, post),
+            Entry::Posted { call, post } => self.posted(model, line.at, *call, post),
             Entry::AppServerSaid { call, progress } => self.said(line.at, *call, progress),
             Entry::PostAbandoned { call } => self.abandoned(line.at, *call),
             Entry::Restarted => {
@@ -270,7 +270,13 @@ impl AppServer {
         })
     }
 
-    fn posted(&mut self, now: Instant, call: CallId, post: &Posted) -> Result<(), Violation> {
+    fn posted(
+        &mut self,
+        model: &Model,
+        now: Instant,
+        call: CallId,
+        post: &Posted,
+    ) -> Result<(), Violation> {
         let serial = post.signature.parse().unwrap_or(0);
         let Some(set) = self.sets.get(&serial) else {
             return Err(format!("I30: posted with a signature that nobody gave: {post:?}"));
@@ -305,7 +311,8 @@ impl AppServer {
         self.posts.insert(call, key);
         let under_way = self.under_way.entry((post.app, post.uid.clone())).or_default();
         *under_way += 1;
-        ensure(*under_way <= POSTS_PER_USER_MAX, || {
+        // A node of a cluster does not know of posts of an earlier session in another node.
+        ensure(*under_way <= POSTS_PER_USER_MAX * model.nodes, || {
             format!("I38: {under_way} posts of {} are under way", post.uid)
         })
     }

@@ -22,6 +22,7 @@ use rts_testkit::EngineIndex;
 
 use super::model::Model;
 use super::payload;
+use super::shape::Shape;
 use super::trace::Line;
 
 /// Why a run is wrong. The text begins with the number of the law, if it has one.
@@ -39,7 +40,7 @@ pub(crate) struct Oracles {
 }
 
 impl Oracles {
-    pub(crate) fn new(has_rates: bool, has_mailboxes: bool) -> Self {
+    pub(crate) fn new(has_rates: bool, shape: &Shape) -> Self {
         let mut all: Vec<Box<dyn Oracle>> = vec![
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
@@ -58,7 +59,7 @@ impl Oracles {
         if has_rates {
             all.push(Box::new(rates::Rates::default()));
         }
-        Self { model: Model::new(has_mailboxes), all }
+        Self { model: Model::new(shape), all }
     }
 
     pub(crate) fn see(&mut self, line: &Line) -> Result<(), Violation> {

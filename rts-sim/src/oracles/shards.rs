@@ -1,5 +1,9 @@
 //! The shards of a server agree: each user and each room is in one shard, at its home (I6, I26).
 //! Whatever one shard asks another has one answer (I13), and entries keep their order.
+//!
+//! In a cluster, a user may be in any shard, but in one only. A message goes to its receiver's home
+//! and from there to the receiver, whose shard answers. Homes may move while a question is under
+//! way, so another shard may answer. The order then is that of each session and room.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,8 +14,14 @@ use crate::model::Model;
 use crate::peer_entry::{PeerEntry, Question};
 use crate::trace::{Entry, Line, Located, Phase};
 
-/// The shard that asks, and the one that answers.
-type Pair = (usize, usize);
+/// The shard that asks, and the one that answers. In a cluster any shard may answer.
+type Pair = (usize, Option<usize>);
+
+/// A session and a room.
+type Place = (u64, String);
+
+/// Questions with one order. In a cluster they are about one session and room.
+type Queue = (Pair, Option<Place>);
 
 #[derive(Debug, Default)]
 pub(super) struct Shards {
@@ -20,7 +30,7 @@ pub(super) struct Shards {
     sends: BTreeMap<(Pair, Question), u32>,
     /// The other questions without an answer. A shard answers them at once, so the answers arrive
     /// in the order of the questions.
-    others: BTreeMap<Pair, VecDeque<Question>>,
+    others: BTreeMap<Queue, VecDeque<Question>>,
     /// Members that must leave because of the latest entries: the app, the room and the user, who
     /// was put out.
     put_out: BTreeSet<(usize, String, String)>,
@@ -71,11 +81,24 @@ impl Shards {
                 Ok(())
             }
             PeerEntry::Asked(question) | PeerEntry::AskedToJoin { question, .. } => {
-                self.asked((from, to), question);
+                match model.is_cluster() {
+                    false => self.asked((from, Some(to)), None, question),
+                    true if from == question.shard() => {
+                        self.asked((from, None), question.place(), question);
+                    }
+                    // Passed on to the shard that asked, which has the receiver.
+                    true if to == question.shard() => {
+                        return self.answered((to, None), None, question);
+                    }
+                    true => {}
+                }
                 Ok(())
             }
             PeerEntry::Answered(question) | PeerEntry::Joined { question, .. } => {
-                self.answered((to, from), question)
+                match model.is_cluster() {
+                    false => self.answered((to, Some(from)), None, question),
+                    true => self.answered((to, None), question.place(), question),
+                }
             }
             _ => Ok(()),
         }
@@ -86,18 +109,23 @@ impl Shards {
         ensure(put_out.is_empty(), || format!("I27: put out, and still members: {put_out:?}"))
     }
 
-    fn asked(&mut self, pair: Pair, question: &Question) {
+    fn asked(&mut self, pair: Pair, place: Option<Place>, question: &Question) {
         let question = question.clone();
         match question {
             Question::Send { .. } => *self.sends.entry((pair, question)).or_default() += 1,
-            _ => self.others.entry(pair).or_default().push_back(question),
+            _ => self.others.entry((pair, place)).or_default().push_back(question),
         }
     }
 
-    fn answered(&mut self, pair: Pair, question: &Question) -> Result<(), Violation> {
+    fn answered(
+        &mut self,
+        pair: Pair,
+        place: Option<Place>,
+        question: &Question,
+    ) -> Result<(), Violation> {
         let (asker, other) = pair;
         let not_asked =
-            || format!("I13: shard {other} answers, and {asker} did not ask {question:?}");
+            || format!("I13: shard {other:?} answers, and {asker} did not ask {question:?}");
         if let Question::Send { .. } = question {
             let key = (pair, question.clone());
             let times = self.sends.get_mut(&key).ok_or_else(not_asked)?;
@@ -107,14 +135,14 @@ impl Shards {
             }
             return Ok(());
         }
-        let others = self.others.entry(pair).or_default();
+        let others = self.others.entry((pair, place)).or_default();
         if others.front() == Some(question) {
             others.pop_front();
             return Ok(());
         }
         ensure(others.contains(question), not_asked)?;
         let first = others.front();
-        Err(format!("order: shard {other} answers {question:?} before {first:?} of {asker}"))
+        Err(format!("order: shard {other:?} answers {question:?} before {first:?} of {asker}"))
     }
 }
 
@@ -122,7 +150,9 @@ fn are_at_home(all: &[Located]) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
     for one in all {
         let law = if one.is_room { "I26" } else { "I6" };
-        ensure(one.shard == one.home, || format!("{law}: not at its home: {one:?}"))?;
+        ensure(one.home.is_none_or(|home| one.shard == home), || {
+            format!("{law}: not at its home: {one:?}")
+        })?;
         let is_first = seen.insert((one.app, &one.name, one.is_room));
         ensure(is_first, || format!("{law}: in two shards: {one:?}"))?;
     }

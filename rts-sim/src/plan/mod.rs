@@ -18,7 +18,7 @@ use rts_testkit::{Break, Manner, Side};
 pub(crate) use command::{Banned, Command};
 pub(crate) use kinds::{Act, Attack, Nonsense, ParamsKind, TokenKind, Weather};
 
-use super::shape::Shape;
+use super::shape::{Shape, Size};
 use super::swarm::Swarm;
 use draw::Draw;
 
@@ -130,6 +130,12 @@ impl Step {
     }
 }
 
+/// Whether the core lacks this in a cluster. Commands of back ends go to the shards of one node,
+/// and each shard lets logins of one user in by its own count (§3.9).
+fn is_missing_in_clusters(step: &Step) -> bool {
+    matches!(step, Step::Command { .. } | Step::Attack { how: Attack::ManyLogins, .. })
+}
+
 /// A whole run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -140,9 +146,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn draw(seed: u64, shards: Option<usize>) -> Self {
+    pub(crate) fn draw(seed: u64, size: Size) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let shape = Shape::draw(seed, shards);
+        let shape = Shape::draw(seed, size);
         let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed), shape);
         let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
         draw.opening();
@@ -161,6 +167,9 @@ impl Plan {
             draw.harmed(harm);
         }
         let mut steps = draw.steps;
+        if swarm.shape.is_cluster() {
+            steps.retain(|(_, step)| !is_missing_in_clusters(step));
+        }
         // The sort is stable, so simultaneous steps stay in the order in which they were drawn.
         steps.sort_by_key(|(at, _)| *at);
         Self { seed, swarm, steps }

@@ -2,7 +2,7 @@
 
 use rts_proto::server::Shards as _;
 
-use super::Run;
+use super::{Run, number};
 use crate::names::app_id;
 use crate::oracles::Violation;
 use crate::swarm::APPS_MAX;
@@ -10,9 +10,14 @@ use crate::trace::{Entry, Located};
 
 impl Run<'_> {
     pub(super) fn note_homes(&mut self) -> Result<(), Violation> {
-        let placement = self.world.placement();
+        // The nodes of a cluster that begins have no shards.
+        if self.world.all_shards().is_empty() {
+            return Ok(());
+        }
+        let (placement, table) = (self.world.placement(), self.world.homes());
+        let is_cluster = self.plan.swarm.shape.is_cluster();
         let mut located = Vec::new();
-        for shard in placement.shards() {
+        for shard in self.world.all_shards() {
             for app in 0..APPS_MAX {
                 let app_id = app_id(app);
                 let (users, rooms) = self.world.shard(shard, |server, now| {
@@ -21,18 +26,22 @@ impl Run<'_> {
                 });
                 let users = users.items.into_iter().map(|user| {
                     let home = placement.of_user(&app_id, user.uid.as_str());
-                    (user.uid.as_str().to_owned(), false, home)
+                    (user.uid.as_str().to_owned(), false, (!is_cluster).then_some(home))
                 });
                 let rooms = rooms.items.into_iter().map(|room| {
-                    let home = placement.of_room(&app_id, &room.room);
+                    let home = match &table {
+                        Some(table) => Some(table.of_room(&placement, &app_id, &room.room)),
+                        None if is_cluster => None,
+                        None => Some(placement.of_room(&app_id, &room.room)),
+                    };
                     (room.room.as_str().to_owned(), true, home)
                 });
                 located.extend(users.chain(rooms).map(|(name, is_room, home)| Located {
                     app,
                     name,
                     is_room,
-                    shard: shard.number(),
-                    home: home.number(),
+                    shard: number(shard),
+                    home: home.map(number),
                 }));
             }
         }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
-use rts_proto::server::{Post, Verdict};
+use rts_proto::server::{Post, ShardId, Verdict};
 use rts_proto::{Instant, LoginCode, RoomKey};
 use rts_testkit::{EngineIndex, Happening, World};
 
@@ -92,6 +92,12 @@ struct Run<'a> {
     was_narrow: bool,
 }
 
+/// The number of a shard among those of all nodes. In a server without a cluster it is that in its
+/// node.
+fn number(shard: ShardId) -> usize {
+    shard.node().number() * ShardId::COUNT_MAX + shard.number()
+}
+
 fn posted(post: &Post) -> Posted {
     Posted {
         app: app_number(&post.app_id),
@@ -106,7 +112,11 @@ fn posted(post: &Post) -> Posted {
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan, print: Option<Print>) -> Self {
         let shape = plan.swarm.shape;
-        let mut world = World::new(plan.swarm.server(), 0, plan.seed).shards(shape.shards);
+        let world = World::new(plan.swarm.server(), 0, plan.seed);
+        let mut world = match shape.is_cluster() {
+            true => world.cluster(shape.nodes, shape.shards),
+            false => world.shards(shape.shards),
+        };
         shape.set(&mut world.mailboxes);
         let wires = Wires::new(plan.swarm.newer.map(|side| Newer::new(side, plan.seed)));
         world.middlebox = Some(Box::new(wires.clone()));
@@ -115,7 +125,7 @@ impl<'a> Run<'a> {
             world,
             places: Vec::new(),
             trace: Trace::new(print),
-            oracles: Oracles::new(plan.swarm.has_rates(), shape.has_mailboxes()),
+            oracles: Oracles::new(plan.swarm.has_rates(), &shape),
             spotter: Spotter::default(),
             attackers: Attackers::new(plan.swarm.has_rates(), shape.has_mailboxes()),
             harmed: Harmed::new(wires),
@@ -234,15 +244,22 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 Happening::HandedOver(who, from, to) => {
-                    Entry::HandedOver { who, from: from.number(), to: to.number() }
+                    Entry::HandedOver { who, from: number(from), to: number(to) }
                 }
                 Happening::EntriesArrived(from, to, entries) => {
                     let entries = peer_entries(&entries);
-                    Entry::EntriesArrived { from: from.number(), to: to.number(), entries }
+                    Entry::EntriesArrived { from: number(from), to: number(to), entries }
                 }
                 Happening::MailboxCongested(from, to, on) => {
-                    Entry::MailboxCongested { from: from.number(), to: to.number(), on }
+                    Entry::MailboxCongested { from: number(from), to: number(to), on }
                 }
+                Happening::NodeFrozen(node, on) => Entry::NodeFrozen { node, on },
+                Happening::NodeHasView(node, view) => Entry::NodeHasView {
+                    node,
+                    epoch: view.epoch().0,
+                    members: view.members().len(),
+                },
+                Happening::NodeEnded(node) => Entry::NodeEnded { node },
                 Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {

@@ -120,6 +120,9 @@ impl Spotter {
             | Entry::HandedOver { .. }
             | Entry::EntriesArrived { .. }
             | Entry::MailboxCongested { .. }
+            | Entry::NodeFrozen { .. }
+            | Entry::NodeHasView { .. }
+            | Entry::NodeEnded { .. }
             | Entry::Located(_)
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)

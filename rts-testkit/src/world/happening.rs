@@ -1,10 +1,11 @@
 //! The log of a world.
 
+use rts_cluster::view::View;
 use rts_proto::client::Event;
 use rts_proto::server::{Credentials, Entry, Post, PostProgress, Report, ShardId, Target, Verdict};
 use rts_proto::{AppId, CallId, CloseCode};
 
-use crate::{EngineIndex, Side};
+use crate::{EngineIndex, NodeIndex, Side};
 
 /// One entry of the world's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub enum Happening {
     EntriesArrived(ShardId, ShardId, Vec<Entry>),
     /// The mailbox from one shard to another became congested (true), or is no longer congested.
     MailboxCongested(ShardId, ShardId, bool),
+    /// A node of the cluster may not act any more (true), or acts again.
+    NodeFrozen(NodeIndex, bool),
+    /// A node of the cluster has another view.
+    NodeHasView(NodeIndex, View),
+    /// The process of a node of the cluster has ended, with all sessions in it.
+    NodeEnded(NodeIndex),
     /// A new server without any state took the place of the last one.
     Restarted,
 }

@@ -31,7 +31,7 @@ impl World {
         };
         let now = self.now();
         self.log.push((now, Happening::Congested(owner(link).0, is_congested)));
-        self.node.handle_of(now, link, Input::Congested(link, is_congested))
+        self.input_of(link, Input::Congested(link, is_congested))
     }
 
     pub(super) fn open_link(&mut self, who: EngineIndex, own: LinkId) {

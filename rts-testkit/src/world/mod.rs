@@ -1,6 +1,7 @@
 //! A simulated server and its engines, in virtual time.
 
 mod app;
+mod cluster;
 mod engines;
 mod happening;
 mod links;
@@ -20,6 +21,7 @@ pub(crate) use links::{link_of, owner};
 
 use crate::app_server::AppServer;
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::engine::SimulatedEngine;
 use crate::gate::Gate;
 use crate::mailboxes::Mailboxes;
@@ -79,6 +81,8 @@ pub struct World {
     verdicts: BTreeSet<(Instant, LoginId)>,
     judged: BTreeMap<LoginId, Credentials>,
     pub(crate) node: Node,
+    /// The nodes of the server, if it is a cluster.
+    pub(crate) cluster: Option<Cluster>,
     pub(crate) engines: Vec<SimulatedEngine>,
     deadlines: BTreeSet<(Instant, Party)>,
     pub(crate) strangers: Vec<Stranger>,
@@ -117,6 +121,7 @@ impl World {
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),
             node: Node::new(config, 1, seed, seed),
+            cluster: None,
             engines: Vec::new(),
             deadlines: BTreeSet::new(),
             strangers: Vec::new(),
@@ -206,7 +211,9 @@ impl World {
         self.let_app_server_answer();
         self.move_links();
         self.deliver_entries();
+        self.run_cluster();
         self.tick();
+        self.run_cluster();
         self.send_on_stale_links();
         self.settle();
         true
@@ -218,7 +225,8 @@ impl World {
         let answer = self.app_server.next_answer();
         let (entries, moved) = (self.mailboxes.next_arrival(), self.node.next_move());
         let arrival = self.net.next_arrival();
-        [deadline, verdict, answer, arrival, entries, moved].into_iter().flatten().min()
+        let cluster = self.cluster.as_ref().and_then(|cluster| cluster.next_moment(self.now()));
+        [deadline, verdict, answer, arrival, entries, moved, cluster].into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
@@ -254,8 +262,12 @@ impl World {
             }
             let input = match arrival {
                 Arrival::Open => {
-                    let (shard, key) = (self.node.accept(link), self.resume_key(link));
-                    self.node.handle(now, shard, server::Input::Accepted(link, key));
+                    let shards = self.shards_for(who);
+                    if shards.is_empty() {
+                        return self.net.cut(now, link);
+                    }
+                    let (shard, key) = (self.node.accept(link, &shards), self.resume_key(link));
+                    self.input(shard, server::Input::Accepted(link, key));
                     return self.drain_shard(shard);
                 }
                 Arrival::Bytes(bytes) => server::Input::Received(link, bytes),
@@ -264,7 +276,7 @@ impl World {
                     return self.log.push((now, Happening::Marked(side, mark)));
                 }
             };
-            let shard = self.node.handle_of(now, link, input);
+            let shard = self.input_of(link, input);
             return shard.into_iter().for_each(|shard| self.drain_shard(shard));
         }
         if Self::is_stranger(who) {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rts_proto::server::{self, ShardId};
+use rts_proto::server::{self, NodeNumber, ShardId};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{CallId, LinkId, LoginId};
+use rts_proto::{CallId, Instant, LinkId, LoginId};
 
 use super::{Happening, Party, World, move_deadline, owner};
 use crate::Side;
@@ -13,7 +13,10 @@ use crate::node::{Node, Shard};
 impl World {
     pub(super) fn tick_shard(&mut self, shard: ShardId) {
         let now = self.now();
-        self.node.handle(now, shard, server::Input::Tick);
+        if self.is_frozen(shard) {
+            return self.set_shard_deadline(shard, None);
+        }
+        self.input(shard, server::Input::Tick);
         self.drain_shard(shard);
         let Shard { core, deadline } = self.node.shard(shard);
         assert!(deadline.is_none_or(|next| next > now), "{:?}", core.wake_reason());
@@ -30,6 +33,9 @@ impl World {
     /// Executes the outputs of a shard.
     pub(crate) fn drain_shard(&mut self, shard: ShardId) {
         let now = self.now();
+        if !self.node.has(shard) || self.is_frozen(shard) {
+            return;
+        }
         let deadline = loop {
             match self.node.shard_mut(shard).core.poll_output() {
                 server::Output::Transmit(link, bytes) => {
@@ -54,8 +60,7 @@ impl World {
                 server::Output::CheckTarget(target, asked) => {
                     let is_allowed = self.app_server.allows(&asked);
                     self.log.push((now, Happening::TargetChecked(asked, is_allowed)));
-                    let input = server::Input::TargetChecked(target, is_allowed);
-                    self.node.handle(now, shard, input);
+                    self.input(shard, server::Input::TargetChecked(target, is_allowed));
                 }
                 server::Output::PostToAppServer(call, post) => {
                     let call = CallId(of_shard(shard, call.0));
@@ -74,8 +79,33 @@ impl World {
                 server::Output::Wait(deadline) => break deadline,
             }
         };
+        let deadline = deadline.map(|deadline| self.moment_of(shard, deadline));
+        self.set_shard_deadline(shard, deadline);
+        self.look_at_homes(shard);
+    }
+
+    pub(super) fn set_shard_deadline(&mut self, shard: ShardId, deadline: Option<Instant>) {
         let before = std::mem::replace(&mut self.node.shard_mut(shard).deadline, deadline);
         move_deadline(&mut self.deadlines, Party::Shard(shard), before, deadline);
+    }
+
+    /// Gives a shard an input, which waits if the shard may not act.
+    pub(crate) fn input(&mut self, shard: ShardId, input: server::Input) {
+        if !self.node.has(shard) {
+            return;
+        }
+        if self.is_frozen(shard) {
+            return self.hold(shard, input);
+        }
+        let time = self.time_of(shard);
+        self.node.shard_mut(shard).core.handle_input(time, input);
+    }
+
+    /// Gives a link's input to its shard, and returns that shard.
+    pub(super) fn input_of(&mut self, link: LinkId, input: server::Input) -> Option<ShardId> {
+        let (shard, input) = self.node.shard_for(link, input)?;
+        self.input(shard, input);
+        Some(shard)
     }
 
     pub(super) fn let_app_server_answer(&mut self) {
@@ -83,8 +113,7 @@ impl World {
             let said = Happening::AppServerSaid(call, progress.clone());
             self.log.push((self.now(), said));
             let (shard, call) = own_number(call.0);
-            let input = server::Input::AppServerReplied(CallId(call), progress);
-            self.node.handle(self.now(), shard, input);
+            self.input(shard, server::Input::AppServerReplied(CallId(call), progress));
             self.drain_shard(shard);
         }
     }
@@ -98,7 +127,7 @@ impl World {
             let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
             self.log.push((now, Happening::Judged(credentials, verdict)));
             let (shard, login) = own_number(login.0);
-            self.node.handle(now, shard, server::Input::Verdict(LoginId(login), verdict));
+            self.input(shard, server::Input::Verdict(LoginId(login), verdict));
             shards.insert(shard);
         }
         shards.into_iter().for_each(|shard| self.drain_shard(shard));
@@ -116,15 +145,15 @@ impl World {
         self.congested.clear();
         self.mailboxes.clear();
         self.log.push((self.now(), Happening::Restarted));
-        self.replace_node(config, self.node.len());
+        match self.cluster {
+            None => self.replace_node(config, self.node.len()),
+            Some(_) => self.restart_cluster(config),
+        }
     }
 
     /// Puts a new server in the place of the last one.
     pub(super) fn replace_node(&mut self, config: server::Config, shards: usize) {
-        for shard in self.node.ids() {
-            let deadline = self.node.shard(shard).deadline;
-            move_deadline(&mut self.deadlines, Party::Shard(shard), deadline, None);
-        }
+        self.node.ids().for_each(|shard| self.set_shard_deadline(shard, None));
         let seed = self.seed.wrapping_add(self.restarts);
         self.node = Node::new(config, shards, self.seed, seed);
         self.node.ids().for_each(|shard| self.drain_shard(shard));
@@ -136,11 +165,14 @@ const OWN_BITS: u32 = 48;
 
 /// The world's number of a login or a post that the shard counts for itself.
 fn of_shard(shard: ShardId, own: u64) -> u64 {
-    (shard.number() as u64) << OWN_BITS | own
+    let number = shard.node().number() * ShardId::COUNT_MAX + shard.number();
+    (number as u64) << OWN_BITS | own
 }
 
 /// The shard and its own number of a login or a post.
 fn own_number(number: u64) -> (ShardId, u64) {
-    let shard = usize::try_from(number >> OWN_BITS).ok().and_then(ShardId::new);
+    let above = usize::try_from(number >> OWN_BITS).expect("made from a shard");
+    let node = NodeNumber::new(above / ShardId::COUNT_MAX);
+    let shard = node.and_then(|node| ShardId::of_node(node, above % ShardId::COUNT_MAX));
     (shard.expect("made from a shard"), number & ((1 << OWN_BITS) - 1))
 }

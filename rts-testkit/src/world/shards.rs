@@ -32,17 +32,22 @@ impl World {
     pub(super) fn move_links(&mut self) {
         let now = self.now();
         while let Some((link, moved)) = self.node.take_moved(now) {
-            self.node.handle(now, moved.to, Input::HandedOver(link, moved.opened));
+            self.input(moved.to, Input::HandedOver(link, moved.opened));
             self.drain_shard(moved.to);
             for input in moved.inputs {
-                let shard = self.node.handle_of(now, link, input);
+                let shard = self.input_of(link, input);
                 shard.into_iter().for_each(|shard| self.drain_shard(shard));
             }
         }
     }
 
     pub(super) fn send_entries(&mut self, from: ShardId, to: ShardId, entries: Vec<Entry>) {
-        let congestion = self.mailboxes.put(self.now(), (from, to), entries);
+        let now = self.now();
+        if from.node() != to.node() {
+            let cluster = self.cluster.as_mut().expect("only a cluster has other nodes");
+            return cluster.send_entries(now, (from, to), entries);
+        }
+        let congestion = self.mailboxes.put(now, (from, to), entries);
         self.report_congestion(from, to, congestion);
     }
 
@@ -51,7 +56,7 @@ impl World {
         let now = self.now();
         while let Some(((from, to), entries, congestion)) = self.mailboxes.take(now) {
             self.log.push((now, Happening::EntriesArrived(from, to, entries.clone())));
-            self.node.handle(now, to, Input::Peer(from, entries));
+            self.input(to, Input::Peer(from, entries));
             self.drain_shard(to);
             if self.report_congestion(from, to, congestion) {
                 self.drain_shard(from);
@@ -63,7 +68,7 @@ impl World {
         let Some(is_congested) = congestion else { return false };
         let now = self.now();
         self.log.push((now, Happening::MailboxCongested(from, to, is_congested)));
-        self.node.handle(now, from, Input::PeerCongested(to, is_congested));
+        self.input(from, Input::PeerCongested(to, is_congested));
         true
     }
 }
@@ -75,8 +80,8 @@ impl Shards for World {
     }
 
     fn shard<T>(&mut self, shard: ShardId, call: impl FnOnce(&mut Server, Instant) -> T) -> T {
-        let now = self.now();
-        let returned = call(&mut self.node.shard_mut(shard).core, now);
+        let time = self.time_of(shard);
+        let returned = call(&mut self.node.shard_mut(shard).core, time);
         self.drain_shard(shard);
         returned
     }

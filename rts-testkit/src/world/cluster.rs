@@ -1,0 +1,304 @@
+//! A server that is a cluster of nodes: their views, their leases, and what they send each other.
+
+use std::time::Duration;
+
+use rts_cluster::node::Output;
+use rts_proto::Instant;
+use rts_proto::server::{self, HomeTable, Input, ShardId};
+
+use super::{Happening, World};
+use crate::EngineIndex;
+use crate::cluster::{Cluster, NodeIndex};
+use crate::node::Node;
+
+/// The time after which the process of a node starts again that has ended by itself.
+const RESTARTS_AFTER: Duration = Duration::from_secs(1);
+
+impl World {
+    /// Makes the server of a new world a cluster of nodes with this number of shards each.
+    /// [`restart_server`](Self::restart_server) keeps the numbers.
+    ///
+    /// The links of an engine go to one node, the first engine's to the first node and so on,
+    /// unless that node is down. Commands of back ends are not for clusters yet.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rts_testkit::World;
+    ///
+    /// let mut world = World::new(Default::default(), 2, 42).cluster(2, 1);
+    /// world.run_for(Duration::from_secs(1));
+    /// world.log_in(0, "alice");
+    /// world.log_in(1, "bob");
+    /// world.send(0, "bob", "hi");
+    /// world.run_for(Duration::from_secs(1));
+    /// assert_eq!(world.texts(1), ["hi"]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a cluster cannot have so many nodes or shards, or the world has run already.
+    #[must_use]
+    pub fn cluster(mut self, nodes: usize, shards: usize) -> Self {
+        assert!(self.now() == Instant::ORIGIN && self.net.open_links() == 0, "too late");
+        self.node.ids().for_each(|shard| self.set_shard_deadline(shard, None));
+        self.node = Node::without_shards(self.node.config.clone());
+        self.cluster = Some(Cluster::new(nodes, shards, self.seed));
+        self
+    }
+
+    /// The bus and the register of a cluster. `None` if the server is no cluster.
+    pub fn nodes(&mut self) -> Option<&mut Cluster> {
+        self.cluster.as_mut()
+    }
+
+    /// The shards of all nodes.
+    #[must_use]
+    pub fn all_shards(&self) -> Vec<ShardId> {
+        self.node.ids().collect()
+    }
+
+    /// The homes of users and rooms in a cluster. `None` without a cluster, and while they move.
+    #[must_use]
+    pub fn homes(&self) -> Option<HomeTable> {
+        let cluster = self.cluster.as_ref()?;
+        let mut tables = cluster.tables();
+        let first = tables.next().flatten()?;
+        let are_equal = tables.all(|table| table.is_some_and(|table| table == first));
+        are_equal.then(|| first.clone())
+    }
+
+    pub(super) fn restart_cluster(&mut self, config: server::Config) {
+        let now = self.now();
+        self.node.ids().for_each(|shard| self.set_shard_deadline(shard, None));
+        self.node = Node::without_shards(config);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.found(now);
+        }
+    }
+
+    /// The shards that may accept a link of this engine or stranger.
+    pub(super) fn shards_for(&mut self, who: EngineIndex) -> Vec<ShardId> {
+        let Some(cluster) = &mut self.cluster else { return self.node.ids().collect() };
+        let node = cluster.node_for(who);
+        node.map(|node| self.shards_of(node)).unwrap_or_default()
+    }
+
+    /// Starts a node of the cluster, which may be a new one. It joins the others. Nothing happens
+    /// if it runs.
+    pub fn start_node(&mut self, node: NodeIndex) {
+        let now = self.now();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.start(now, node);
+        }
+    }
+
+    /// Ends the process of a node, with all its sessions. If it is certified, another node learns
+    /// that at once. Otherwise the others find out by its silence. It stays down until
+    /// [`start_node`](Self::start_node).
+    pub fn crash_node(&mut self, node: NodeIndex, is_certified: bool) {
+        let now = self.now();
+        self.end_node(node);
+        if let Some(cluster) = self.cluster.as_mut().filter(|_| is_certified) {
+            cluster.certify(now, node);
+        }
+    }
+
+    /// Stops the process of a node for this time. What comes for it waits.
+    pub fn pause_node(&mut self, node: NodeIndex, time: Duration) {
+        let until = self.now() + time;
+        if let Some(cluster) = &mut self.cluster {
+            cluster.pause(node, until);
+        }
+    }
+
+    /// For this time, the bus carries nothing between these nodes and all others. A later partition
+    /// replaces an earlier one.
+    pub fn part_nodes(&mut self, one_side: impl IntoIterator<Item = NodeIndex>, time: Duration) {
+        let until = self.now() + time;
+        if let Some(cluster) = &mut self.cluster {
+            cluster.part(one_side.into_iter().collect(), until);
+        }
+    }
+
+    /// Connects a node to the bus, or cuts its connection.
+    pub fn set_bus(&mut self, node: NodeIndex, is_up: bool) {
+        let now = self.now();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.set_bus(now, node, is_up);
+        }
+    }
+
+    /// Ends pauses, partitions and the silence of the register, and starts each node that is down.
+    pub fn heal_cluster(&mut self) {
+        let now = self.now();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.heal(now);
+        }
+    }
+
+    /// Whether a shard may not act now.
+    pub(super) fn is_frozen(&mut self, shard: ShardId) -> bool {
+        let now = self.now();
+        let Some(cluster) = &mut self.cluster else { return false };
+        let node = cluster.of_shard(shard);
+        node.is_none_or(|node| !cluster.acts(now, node))
+    }
+
+    /// An input waits for the lease of its shard's node.
+    pub(super) fn hold(&mut self, shard: ShardId, input: Input) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if let Some(node) = cluster.of_shard(shard) {
+            cluster.hold(node, shard, input);
+        }
+    }
+
+    /// The time of the clock of a shard.
+    pub(super) fn time_of(&self, shard: ShardId) -> Instant {
+        let now = self.now();
+        let Some(cluster) = &self.cluster else { return now };
+        cluster.of_shard(shard).map_or(now, |node| cluster.shard_time(now, node))
+    }
+
+    /// The moment at which the clock of a shard shows this.
+    pub(super) fn moment_of(&self, shard: ShardId, time: Instant) -> Instant {
+        let Some(cluster) = &self.cluster else { return time };
+        cluster.of_shard(shard).map_or(time, |node| cluster.moment(node, time))
+    }
+
+    /// Lets the nodes of a cluster do what is due.
+    pub(super) fn run_cluster(&mut self) {
+        let now = self.now();
+        loop {
+            let Some(cluster) = &mut self.cluster else { return };
+            let mut did_something = cluster.act(now);
+            for node in 0..cluster.len() {
+                while let Some(output) = self.poll_node(node) {
+                    did_something = true;
+                    self.carry_out(node, output);
+                }
+                self.look_at_lease(node);
+            }
+            if !did_something {
+                return;
+            }
+        }
+    }
+
+    fn poll_node(&mut self, node: NodeIndex) -> Option<Output> {
+        let now = self.now();
+        self.cluster.as_mut()?.poll(now, node)
+    }
+
+    /// Carries out an output that concerns the shards of a node. What was given back is dropped, as
+    /// [`rts_cluster::shards`] says.
+    fn carry_out(&mut self, node: NodeIndex, output: Output) {
+        let now = self.now();
+        let Some(cluster) = &mut self.cluster else { return };
+        match output {
+            Output::View { view, serve_after } => {
+                let is_first = cluster.view_changed(node, &view);
+                self.log.push((now, Happening::NodeHasView(node, view)));
+                self.homes_changed(node, is_first, serve_after);
+            }
+            Output::Entries { from, route, piece } => {
+                let time = cluster.shard_time(now, node);
+                let Some(map) = cluster.life(node).and_then(|life| life.map.as_ref()) else {
+                    return;
+                };
+                let arrived = map.incoming(from, route, piece, time).expect("nodes are correct");
+                let Some((shard, Input::Peer(other, entries))) = arrived else { return };
+                let own = map.placements().nth(shard).expect("it has this shard").own();
+                self.log.push((now, Happening::EntriesArrived(other, own, entries.clone())));
+                self.input(own, Input::Peer(other, entries));
+                self.drain_shard(own);
+            }
+            Output::Congested(other, is_congested) => {
+                let Some(map) = cluster.life(node).and_then(|life| life.map.as_ref()) else {
+                    return;
+                };
+                let inputs: Vec<Input> = map.congested(other, is_congested).collect();
+                for shard in self.shards_of(node) {
+                    inputs.iter().for_each(|input| self.input(shard, input.clone()));
+                    self.drain_shard(shard);
+                }
+            }
+            Output::Lease(false) if cluster.number(node).is_some() => {
+                self.log.push((now, Happening::NodeFrozen(node, true)));
+            }
+            Output::Ended(_) => {
+                cluster.restart_at(node, now + RESTARTS_AFTER);
+                self.end_node(node);
+            }
+            _ => {}
+        }
+    }
+
+    /// The shards of a node, if it has some.
+    fn shards_of(&self, node: NodeIndex) -> Vec<ShardId> {
+        let number = self.cluster.as_ref().and_then(|cluster| cluster.number(node));
+        number.map(|number| self.node.of_node(number)).unwrap_or_default()
+    }
+
+    fn homes_changed(&mut self, node: NodeIndex, is_first: bool, serve_after: Instant) {
+        let now = self.now();
+        let Some(life) = self.cluster.as_ref().and_then(|cluster| cluster.life(node)) else {
+            return;
+        };
+        let map = life.map.as_ref().expect("a view has come");
+        if is_first {
+            let seed = self.seed.wrapping_add(self.restarts) ^ life.incarnation.0 << 32;
+            self.node.add(map, seed);
+        } else {
+            let serve_after = life.shard_time(now) + serve_after.since(now);
+            let input = map.homes_changed(serve_after);
+            self.shards_of(node).into_iter().for_each(|shard| self.input(shard, input.clone()));
+        }
+        self.shards_of(node).into_iter().for_each(|shard| self.drain_shard(shard));
+    }
+
+    /// Whether all shards of the node serve its view is passed on.
+    pub(super) fn look_at_homes(&mut self, shard: ShardId) {
+        let now = self.now();
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(node) = cluster.of_shard(shard).filter(|node| !cluster.is_served(*node)) else {
+            return;
+        };
+        let shards = self.node.of_node(shard.node());
+        let epochs = shards.into_iter().map(|shard| self.node.shard(shard).core.served_epoch());
+        cluster.serves(now, node, epochs);
+    }
+
+    fn look_at_lease(&mut self, node: NodeIndex) {
+        let now = self.now();
+        let Some(cluster) = &mut self.cluster else { return };
+        if !cluster.thaws(now, node) {
+            return;
+        }
+        self.log.push((now, Happening::NodeFrozen(node, false)));
+        while let Some((shard, input)) = self.cluster.as_mut().and_then(|all| all.release(node)) {
+            self.input(shard, input);
+            self.drain_shard(shard);
+        }
+        for shard in self.shards_of(node) {
+            self.input(shard, Input::Tick);
+            self.drain_shard(shard);
+        }
+    }
+
+    /// The process of a node ends, with all its sessions.
+    fn end_node(&mut self, node: NodeIndex) {
+        let now = self.now();
+        let Some(cluster) = &mut self.cluster else { return };
+        let number = cluster.number(node);
+        cluster.end(node);
+        self.log.push((now, Happening::NodeEnded(node)));
+        let Some(number) = number else { return };
+        for shard in self.node.of_node(number) {
+            self.set_shard_deadline(shard, None);
+        }
+        for link in self.node.remove(number) {
+            self.congested.remove(&link);
+            self.net.cut(now, link);
+        }
+    }
+}
