@@ -71,7 +71,10 @@ pub(crate) fn filter(wanted: &str) -> Result<EnvFilter, String> {
     }
     // An engine has a level of its own, `logLevel`.
     let of_engines = if wanted.contains("rts::engine") { "" } else { ",rts::engine::log=debug" };
-    EnvFilter::try_new(format!("{wanted}{of_engines}")).map_err(|error| error.to_string())
+    // A server logs its connections to NATS itself. The library takes each lost one for an error.
+    let of_nats = if wanted.contains("async_nats") { "" } else { ",async_nats=off" };
+    let filter = format!("{wanted}{of_engines}{of_nats}");
+    EnvFilter::try_new(filter).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

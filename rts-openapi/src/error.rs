@@ -99,6 +99,8 @@ error_codes! {
     QpsOverLimit = "FlowLimitExceeded.QPSOverLimit", 429, 0;
     /// The change is in force, but could not be saved. A restart would lose it.
     InternalError = "InternalError", 500, 0;
+    /// The server is a node of a cluster, and may not act at the moment. It has done nothing.
+    Unavailable = "ServiceUnavailable", 503, 0;
 }
 
 impl From<rts_proto::server::CommandError> for Error {

@@ -358,6 +358,7 @@ fn codes_have_distinct_names_statuses_and_numbers() {
             "InvalidActionOrVersion" => 404,
             "FlowLimitExceeded.QPSOverLimit" => 429,
             "InternalError" => 500,
+            "ServiceUnavailable" => 503,
             _ => 401,
         };
         assert_eq!(code.status(), expected, "{code:?}");

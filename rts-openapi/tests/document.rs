@@ -140,7 +140,10 @@ fn every_action_occurs_once_under_its_name() {
         assert!(id.eq_ignore_ascii_case(action.name()) && id.starts_with(char::is_lowercase));
         let responses = operation["responses"].as_object().expect("responses");
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["200", "400", "401", "403", "404", "415", "429", "500", "501"]);
+        assert_eq!(
+            statuses,
+            ["200", "400", "401", "403", "404", "415", "429", "500", "501", "503"]
+        );
     }
     let send = &document["components"]["schemas"]["SendUnicast"];
     assert_eq!(send["required"], json!(["AppId", "From", "To", "Message"]));

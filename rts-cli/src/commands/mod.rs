@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod demo;
+mod dev_cluster;
 mod dev_server;
 pub(crate) mod engine;
 pub(crate) mod listen;

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
-use rts_server::{Certificates, Config, Server, ServerError, ShardCount};
+use rts_server::cluster::ClusterName;
+use rts_server::{Certificates, Cluster, Config, Server, ServerError, ShardCount};
 use tracing::field::display;
 
+use super::dev_cluster::{self, DevClusterArgs};
 use super::dev_server::DevServer;
 use crate::out::{continue_without_reader, say};
 use crate::record::{Recording, TraceArgs};
@@ -41,6 +43,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     shards: Option<ShardCount>,
     #[command(flatten)]
+    cluster: DevClusterArgs,
+    #[command(flatten)]
     trace: TraceArgs,
     /// Print a configuration with every key, its default and its meaning
     #[arg(long, group = "what")]
@@ -58,6 +62,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     continue_without_reader().context("standard output")?;
     // As with all log lines, writing it must not block.
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
+    if let Some(nodes) = args.cluster.nodes {
+        let on_hangup = if ignores_hangup { OnHangup::Nothing } else { OnHangup::Stop };
+        return dev_cluster::run(nodes, args.listen, args.shards, signals.stop(on_hangup)).await;
+    }
     let mut dev_server = None;
     let mut config = match &args.config {
         Some(path) => {
@@ -70,7 +78,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => {
             let dev = DevServer::new(args.listen, args.openapi, args.web_socket)?;
-            dev_server.insert(dev).config()
+            let mut config = dev_server.insert(dev).config();
+            if let DevClusterArgs { node: Some(node), nats, state_dir, .. } = args.cluster {
+                let name = ClusterName::new("dev").expect("a valid name");
+                config.cluster = Some(Cluster::new(name, node, nats.into_iter().collect()));
+                config.state_dir = state_dir;
+            }
+            config
         }
     };
     config.shards = args.shards.unwrap_or(config.shards);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::operate::blocks;
 use crate::support::{APP_ID, APP_KEY, Engine, Server, token};
 use nats_server::{LIMIT, NatsServer};
 
@@ -25,12 +26,17 @@ struct Node {
 
 impl Node {
     fn start(name: &'static str, nats: &str) -> Self {
+        Self::start_with(name, &format!("name = \"test\"\nnats = {nats:?}\n"))
+    }
+
+    /// With these further lines in `[cluster]`.
+    fn start_with(name: &'static str, cluster: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
              keys = {APP_KEY:?}\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
-             name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\nname = \"test\"\n\
-             node = {name:?}\nnats = {nats:?}\n"
+             name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\n\
+             node = {name:?}\n{cluster}"
         );
         std::fs::write(folder.path().join("rts.toml"), config).expect("a file");
         Crashed { name, folder }.start()
@@ -248,4 +254,20 @@ fn nothing_is_lost_when_nats_starts_again() {
         assert_eq!(alice.until("onMessageSendResult")["code"], 0);
     }
     until_whole(&[&a, &b, &c]);
+}
+
+/// Without its addresses, its certificates and its other servers.
+#[test]
+fn nats_configuration_of_the_manual_is_enough() {
+    let mut documented = blocks("text").filter(|text| text.starts_with("server_name: nats-1"));
+    let whole = documented.next().expect("it is there");
+    let (head, accounts) = whole.split_once("accounts {").expect("there are accounts");
+    let head: Vec<_> = head.lines().filter(|line| line.starts_with("jetstream")).collect();
+    let head = head.join("\n").replace("/var/lib/nats", "DIRECTORY/store");
+    let nats = NatsServer::with(&format!("{head}\naccounts {{{accounts}"));
+    let login = "user = \"rts\"\npassword = \"a long random text\"";
+    let cluster = format!("name = \"chat\"\nnats = {:?}\n{login}\n", nats.url());
+    let a = Node::start_with("a", &cluster);
+    let b = Node::start_with("b", &cluster);
+    until_whole(&[&a, &b]);
 }

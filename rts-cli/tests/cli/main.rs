@@ -9,6 +9,7 @@ mod cluster;
 mod commands;
 mod credentials;
 mod crowd;
+mod dev_cluster;
 mod dev_server;
 mod documented;
 mod engine;

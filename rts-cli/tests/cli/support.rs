@@ -91,7 +91,12 @@ impl Server {
         Self::started(command)
     }
 
-    pub(crate) fn started(mut command: Command) -> Self {
+    pub(crate) fn started(command: Command) -> Self {
+        Self::printing(command, "listening on ")
+    }
+
+    /// A process whose first line is this text and a URL.
+    pub(crate) fn printing(mut command: Command, what: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let out = child.stdout.take().expect("a pipe");
         let (say, hear) = channel();
@@ -102,7 +107,7 @@ impl Server {
             }
         });
         let first = hear.recv_timeout(PATIENCE).expect("the server says where it listens");
-        let url = first.strip_prefix("listening on ").expect("that is its first line").to_owned();
+        let url = first.strip_prefix(what).expect("that is its first line").to_owned();
         Self { child, url, lines: hear }
     }
 
@@ -118,9 +123,14 @@ impl Server {
         word.expect("an address").trim_end_matches(',').to_owned()
     }
 
+    /// The next line that it prints.
+    pub(crate) fn next_line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("the server says where it listens")
+    }
+
     /// The address of the next of several listeners.
     pub(crate) fn next_address(&self) -> String {
-        let line = self.lines.recv_timeout(PATIENCE).expect("the server says where it listens");
+        let line = self.next_line();
         line.strip_prefix("listening on ").expect("another listener").to_owned()
     }
 

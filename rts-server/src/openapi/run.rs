@@ -53,6 +53,12 @@ pub(super) async fn run(node: &Node, state: &Arc<State>, call: Call) -> Result<G
 fn carry_out(node: &Node, state: &State, call: Call) -> Result<Given, Error> {
     let Call { app_id, command } = &call;
     let mut core = Core { node: node.commands(), app_id, state };
+    // After the wait for other commands.
+    if !node.may_act() {
+        let message = "nothing was done: no majority of the cluster hears this node at the moment; \
+                       ask another node, or ask again later";
+        return Err(Error::new(ErrorCode::Unavailable, message));
+    }
     match command {
         Command::Unicast { from, to, payload } => {
             core.run(CoreCommand::Unicast { app_id, from, to, payload }).map(sent)

@@ -5,10 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{RequestBuilder, Url};
 use rts_openapi::signature::{Parts, sign};
 use rts_openapi::{Action, Envelope, Method, Query};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::dev_token::unix_now;
@@ -89,6 +90,17 @@ impl Client {
                     .fold(request, |request, (name, value)| request.header(name, value))
             }
         };
+        self.answer(request.body(body)).await
+    }
+
+    /// Gets a page beside the OpenAPI, which needs no key.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        self.answer(self.http.get(url)).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
         let unreachable = |error: reqwest::Error| {
             let advice = match self.url.scheme() {
                 "https" => "a server itself has no TLS there: say http://, if no proxy is in front",
@@ -96,7 +108,7 @@ impl Client {
             };
             anyhow!("no server answers at {}: {}; {advice}", self.url, why(&error))
         };
-        let answer = request.body(body).send().await.map_err(unreachable)?;
+        let answer = request.send().await.map_err(unreachable)?;
         let text = answer.text().await.map_err(unreachable)?;
         serde_json::from_str(&text).map_err(|_| {
             let shown: String =

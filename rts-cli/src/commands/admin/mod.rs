@@ -1,6 +1,7 @@
 //! `rts admin`: calls of the OpenAPI, by hand.
 
 mod client;
+mod cluster;
 mod request;
 mod result;
 mod tables;
@@ -64,7 +65,15 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    what: What,
+    asked: Asked,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Asked {
+    #[command(flatten)]
+    OpenApi(What),
+    /// Show what the server knows of its cluster: nodes, view, lease. It needs no key
+    Cluster,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -77,7 +86,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, Some(_)) => bail!("--secret needs --access-key"),
     };
     let client = Client::new(&args.url, credentials)?;
-    let (action, mut fields) = args.what.request()?;
+    let what = match args.asked {
+        Asked::OpenApi(what) => what,
+        Asked::Cluster => return cluster::show(&client, args.json).await,
+    };
+    let (action, mut fields) = what.request()?;
     fields["AppId"] = json!(args.app_id);
     let answer = client.ask(action, &fields).await?;
     if args.json {
@@ -88,6 +101,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(Failure { code, message, .. }) = answer.response_metadata.error {
         bail!("the server refused: {message} ({code})");
     }
-    say(args.what.describe(answer.result.unwrap_or_default())?)?;
+    say(what.describe(answer.result.unwrap_or_default())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -65,13 +65,16 @@ fn with_count(
     }
 }
 
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
     let head = head.map(str::to_owned);
     lines(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
 /// Formats rows in columns, two spaces apart.
-fn lines<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn lines<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |row: &[String; N]| {

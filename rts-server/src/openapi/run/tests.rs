@@ -1,4 +1,4 @@
-//! Commands with two effects have both or none.
+//! Commands with two effects have both or none, and those to a frozen node have none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_openapi::{Call, Command, ErrorCode};
 use rts_proto::limits::BANS_PER_APP_MAX;
-use rts_proto::server::{Ban, Config, Credentials, Input, Server, ShardId, Shards as _, Verdict};
+use rts_proto::server::{
+    Ban, Config, Credentials, Entry, HomeTable, Input, NodeNumber, Server, ShardId, Shards as _,
+    Verdict,
+};
 use rts_proto::wire::{Frame, Login, ResumeKey};
-use rts_proto::{AppId, LinkId, RoomId, UserId};
-use rts_transport_tokio::server::{Authenticate, Node};
+use rts_proto::{AppId, Instant, LinkId, RoomId, UserId};
+use rts_transport_tokio::server::{Authenticate, Node, SendToNodes};
 
 use super::{Given, carry_out};
+use crate::app_server::AppServers;
 use crate::state::State;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -105,4 +109,31 @@ fn removal_with_a_ban_has_both_effects_or_none() {
             assert_eq!(state.ban(&app_id(), &ban, Duration::ZERO), is_done, "{command:?}");
         }
     }
+}
+
+/// A cluster's node that is frozen.
+#[test]
+fn frozen_node_carries_out_nothing() {
+    struct Nowhere;
+    impl SendToNodes for Nowhere {
+        fn send(&self, _: ShardId, _: ShardId, _: Vec<Entry>, _: Instant) {}
+        fn all_serve(&self, _: u64) {}
+    }
+    let mut config = Config::default();
+    config.homes = HomeTable::new(1, [(NodeNumber::ALONE, 1)], |_| NodeNumber::ALONE);
+    let without_app_servers = crate::Config::development(([127, 0, 0, 1], 0).into());
+    let poster = Arc::new(AppServers::new(&without_app_servers).expect("a client"));
+    let servers = vec![Server::new(config, 1)];
+    let node = Node::in_cluster(servers, Arc::new(AcceptAll), poster, Arc::new(Nowhere));
+    let ban = Ban::Login(uid("alice"));
+    let call = || {
+        let command = Command::Ban { ban: ban.clone(), interval: Duration::MAX };
+        carry_out(&node, &State::default(), Call { app_id: app_id(), command })
+    };
+    let refused = call().map(drop).expect_err("it is frozen");
+    assert_eq!(refused.code, ErrorCode::Unavailable);
+    node.set_lease(Some(std::time::Instant::now() + Duration::from_secs(1_000)));
+    assert!(!is_banned(&node, &ban), "nothing was done");
+    assert!(call().is_ok());
+    assert!(is_banned(&node, &ban));
 }
