@@ -220,8 +220,12 @@ impl Server {
             ended = ended(&mut member) => Err(ended.into()),
             () = stop => Ok(()),
         };
-        if let Err(ended) = &outcome {
-            tracing::error!(error = %ended, "stopping");
+        match &outcome {
+            Ok(()) => {}
+            Err(ServerError::MembershipEnded(why)) => {
+                tracing::warn!("{why}: all sessions of this node end");
+            }
+            Err(ended) => tracing::error!(error = %ended, "a task ended: stopping"),
         }
         self.node.shutdown(SHUTDOWN_SPREAD);
         if outcome.is_ok() {
@@ -236,7 +240,7 @@ impl Server {
         {
             tracing::error!(links = self.node.open_links(), "links are left open");
         }
-        drop(tasks);
+        tasks.stop().await;
         if let Ok(()) = outcome
             && let Some(member) = member
         {

@@ -32,6 +32,11 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
+    /// Stops all tasks, and waits until they have given up what they hold, such as sockets.
+    pub(crate) async fn stop(mut self) {
+        self.running.shutdown().await;
+    }
+
     /// Waits until a task ends, or forever if there is none. A task that the runtime cancels at the
     /// end of the program does not count. Cancel safe.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
@@ -86,6 +91,21 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(poll_once(&mut tasks).is_none());
+    }
+
+    #[tokio::test]
+    async fn stopped_tasks_hold_nothing() {
+        let held = std::sync::Arc::new(());
+        let mut tasks = Tasks::default();
+        for _ in 0..10 {
+            let held = std::sync::Arc::clone(&held);
+            tasks.spawn("one that goes on", async move {
+                std::future::pending::<()>().await;
+                drop(held);
+            });
+        }
+        tasks.stop().await;
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
     }
 
     fn poll_once(tasks: &mut Tasks) -> Option<TaskEnded> {

@@ -4,14 +4,17 @@
 #[path = "../../../rts-server/tests/cluster/nats_server.rs"]
 mod nats_server;
 
+mod faults;
+mod starting;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::operate::blocks;
-use crate::support::{APP_ID, APP_KEY, Engine, Server, token};
+use crate::support::{APP_ID, APP_KEY, Engine, Server};
 use nats_server::{LIMIT, NatsServer};
 
 const BEARER_KEY: &str = "development-bearer-key-known-to-all";
@@ -29,17 +32,8 @@ impl Node {
         Self::start_with(name, &format!("name = \"test\"\nnats = {nats:?}\n"))
     }
 
-    /// With these further lines in `[cluster]`.
     fn start_with(name: &'static str, cluster: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = format!(
-            "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
-             keys = {APP_KEY:?}\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
-             name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\n\
-             node = {name:?}\n{cluster}"
-        );
-        std::fs::write(folder.path().join("rts.toml"), config).expect("a file");
-        Crashed { name, folder }.start()
+        Crashed::new(name, cluster).start()
     }
 
     /// Ends like a crash.
@@ -48,13 +42,26 @@ impl Node {
     }
 }
 
-/// A node that has ended.
+/// A node that does not run.
 struct Crashed {
     name: &'static str,
     folder: tempfile::TempDir,
 }
 
 impl Crashed {
+    /// A node with these further lines in `[cluster]`.
+    fn new(name: &'static str, cluster: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
+             keys = {APP_KEY:?}\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
+             name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\n\
+             node = {name:?}\n{cluster}"
+        );
+        std::fs::write(folder.path().join("rts.toml"), config).expect("a file");
+        Self { name, folder }
+    }
+
     fn start(self) -> Node {
         let Self { name, folder } = self;
         let config = folder.path().join("rts.toml");
@@ -180,80 +187,6 @@ fn users_of_different_nodes_reach_each_other() {
     bob.call("sendMessage", text("alice", "which one?"));
     assert_eq!(alice_again.until("onMessageReceived")["message"], "which one?");
     assert_eq!(bob.until("onMessageSendResult")["code"], 0);
-}
-
-#[test]
-fn users_of_a_killed_node_come_back_elsewhere_and_the_node_joins_again() {
-    let nats = NatsServer::start();
-    let [a, b, c] = three(&nats);
-    let (mut alice, bob) = (a.server.user("alice"), b.server.user("bob"));
-    let b = b.crash();
-    until("bob is offline", || alice.status_of("bob") == 0);
-    until_whole(&[&a, &c]);
-    drop(bob);
-    let mut bob = c.server.user("bob");
-    until_received(&mut alice, "bob");
-    assert_eq!(bob.until("onMessageReceived")["uid"], "alice");
-    let b = b.start();
-    until_whole(&[&a, &b, &c]);
-    let mut dave = b.server.user("dave");
-    until_received(&mut bob, "dave");
-    assert_eq!(dave.until("onMessageReceived")["uid"], "bob");
-}
-
-#[test]
-fn node_that_is_told_to_stop_leaves_at_once() {
-    let nats = NatsServer::start();
-    let [a, mut b, c] = three(&nats);
-    b.server.terminate();
-    until_whole(&[&a, &c]);
-    assert!(b.server.has_ended_well());
-}
-
-/// Eight seconds are more than a node may be silent. The others may remove it or not.
-#[test]
-fn user_has_one_session_when_its_node_was_paused() {
-    let nats = NatsServer::start();
-    let [a, b, c] = three(&nats);
-    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
-    b.server.pause();
-    // The fault itself, and no wait for something.
-    std::thread::sleep(Duration::from_secs(8));
-    let mut bob_elsewhere = c.server.engine();
-    let login = json!({"token": token("bob", "0"), "uid": "bob"});
-    bob_elsewhere.call("login", login);
-    b.server.go_on();
-    assert_eq!(bob_elsewhere.until("onLoginResult")["code"], 0);
-    until_received(&mut alice, "bob");
-    assert_eq!(bob_elsewhere.until("onMessageReceived")["uid"], "alice");
-    // Its engine learns that it was displaced, when it comes back at the latest.
-    assert_eq!(bob.until("onLogout")["reason"], 1);
-}
-
-#[test]
-fn nothing_is_lost_when_nats_starts_again() {
-    let mut nats = NatsServer::start();
-    let [a, b, c] = three(&nats);
-    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
-    let mut sent = 0;
-    let mut send = |alice: &mut Engine, count: u64| {
-        for _ in 0..count {
-            sent += 1;
-            alice.call("sendMessage", text("bob", &sent.to_string()));
-        }
-    };
-    send(&mut alice, 20);
-    nats.kill();
-    send(&mut alice, 20);
-    nats.start_again();
-    send(&mut alice, 20);
-    for number in 1..=60 {
-        assert_eq!(bob.until("onMessageReceived")["message"], number.to_string());
-    }
-    for _ in 0..60 {
-        assert_eq!(alice.until("onMessageSendResult")["code"], 0);
-    }
-    until_whole(&[&a, &b, &c]);
 }
 
 /// Without its addresses, its certificates and its other servers.

@@ -139,7 +139,7 @@ fn missing(status: &NodeStatus) -> String {
         NodeStatus { namesake: Some(_), .. } => {
             "the end of another node with the name of this one".to_owned()
         }
-        _ => "the present members, which have to finish an earlier change first".to_owned(),
+        _ => "the members of the last view: those that have ended have to start again".to_owned(),
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn what_is_awaited_is_the_first_thing_that_is_missing() {
         let mut status = NodeStatus::default();
-        assert!(missing(&status).contains("present members"));
+        assert!(missing(&status).contains("members of the last view"));
         status.namesake = Some(Incarnation(1));
         assert!(missing(&status).contains("the name of this one"));
         status.register_fault = Some("no leader".to_owned());

@@ -1,0 +1,106 @@
+//! Nodes that are killed, stopped and paused, and a nats-server that is gone for a while.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::nats_server::NatsServer;
+use super::{cluster, text, three, until, until_received, until_whole};
+use crate::support::{Engine, token};
+
+#[test]
+fn users_of_a_killed_node_come_back_elsewhere_and_the_node_joins_again() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, bob) = (a.server.user("alice"), b.server.user("bob"));
+    let b = b.crash();
+    until("bob is offline", || alice.status_of("bob") == 0);
+    until_whole(&[&a, &c]);
+    drop(bob);
+    let mut bob = c.server.user("bob");
+    until_received(&mut alice, "bob");
+    assert_eq!(bob.until("onMessageReceived")["uid"], "alice");
+    let b = b.start();
+    until_whole(&[&a, &b, &c]);
+    let mut dave = b.server.user("dave");
+    until_received(&mut bob, "dave");
+    assert_eq!(dave.until("onMessageReceived")["uid"], "bob");
+}
+
+#[test]
+fn node_that_is_told_to_stop_leaves_at_once() {
+    let nats = NatsServer::start();
+    let [a, mut b, c] = three(&nats);
+    b.server.terminate();
+    until_whole(&[&a, &c]);
+    assert!(b.server.has_ended_well());
+}
+
+/// Eight seconds are more than a node may be silent. The others may remove it or not.
+#[test]
+fn user_has_one_session_when_its_node_was_paused() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    b.server.pause();
+    // The fault itself, and no wait for something.
+    std::thread::sleep(Duration::from_secs(8));
+    let mut bob_elsewhere = c.server.engine();
+    let login = json!({"token": token("bob", "0"), "uid": "bob"});
+    bob_elsewhere.call("login", login);
+    b.server.go_on();
+    assert_eq!(bob_elsewhere.until("onLoginResult")["code"], 0);
+    until_received(&mut alice, "bob");
+    assert_eq!(bob_elsewhere.until("onMessageReceived")["uid"], "alice");
+    // Its engine learns that it was displaced, when it comes back at the latest.
+    assert_eq!(bob.until("onLogout")["reason"], 1);
+}
+
+#[test]
+fn nothing_is_lost_when_nats_starts_again() {
+    let mut nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    let mut sent = 0;
+    let mut send = |alice: &mut Engine, count: u64| {
+        for _ in 0..count {
+            sent += 1;
+            alice.call("sendMessage", text("bob", &sent.to_string()));
+        }
+    };
+    send(&mut alice, 20);
+    nats.kill();
+    send(&mut alice, 20);
+    nats.start_again();
+    send(&mut alice, 20);
+    for number in 1..=60 {
+        assert_eq!(bob.until("onMessageReceived")["message"], number.to_string());
+    }
+    for _ in 0..60 {
+        assert_eq!(alice.until("onMessageSendResult")["code"], 0);
+    }
+    until_whole(&[&a, &b, &c]);
+}
+
+/// The nodes are frozen, end their sessions after 25 s, and found the cluster anew by themselves.
+#[test]
+fn cluster_comes_back_after_a_long_outage_of_nats() {
+    let mut nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let mut alice = a.server.user("alice");
+    let nodes = [&a, &b, &c];
+    nats.kill();
+    until("each node is frozen", || {
+        nodes
+            .iter()
+            .all(|node| cluster(&node.openapi).is_some_and(|known| known["may_act"] == false))
+    });
+    until("each node has ended its sessions", || {
+        nodes.iter().all(|node| cluster(&node.openapi).is_none())
+    });
+    nats.start_again();
+    until_whole(&nodes);
+    let mut bob = b.server.user("bob");
+    until_received(&mut bob, "alice");
+    assert_eq!(alice.until("onMessageReceived")["uid"], "bob");
+}

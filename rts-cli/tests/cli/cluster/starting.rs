@@ -1,0 +1,94 @@
+//! What a node does and says when it cannot join.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+
+use super::nats_server::NatsServer;
+use super::{Crashed, Node, until};
+use crate::support::{ended, signal};
+
+/// A server that may not print that it listens, with its log in a file.
+struct Starting {
+    process: Child,
+    log: std::path::PathBuf,
+}
+
+impl Starting {
+    fn new(node: &Crashed) -> Self {
+        let (config, log) = (node.folder.path().join("rts.toml"), node.folder.path().join("log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
+        command.args(["serve", "--config"]).arg(config).stdout(Stdio::null());
+        let file = File::create(&log).expect("a file");
+        let process = command.stderr(file).env("RTS_LOG", "info").spawn().expect("it starts");
+        Self { process, log }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    fn until_logged(&self, text: &str) {
+        until(text, || self.log().contains(text));
+    }
+
+    /// Sends SIGTERM, and returns whether it ends without an error.
+    fn ends_when_told(self) -> bool {
+        signal("-TERM", self.process.id());
+        ended(self.process).status.success()
+    }
+}
+
+#[test]
+fn node_waits_for_nats() {
+    let mut nats = NatsServer::start();
+    nats.kill();
+    let cluster = format!("name = \"test\"\nnats = {:?}\n", nats.url());
+    let node = Crashed::new("a", &cluster);
+    let waiting = Starting::new(&node);
+    waiting.until_logged("waiting for NATS: cannot connect to NATS at nats://127.0.0.1:");
+    assert!(waiting.ends_when_told());
+    let waiting = Starting::new(&node);
+    waiting.until_logged("waiting for NATS");
+    nats.start_again();
+    waiting.until_logged("listening address=rts://127.0.0.1:");
+    assert!(waiting.ends_when_told());
+}
+
+#[test]
+fn what_an_operator_has_to_mend_ends_a_node_with_an_error() {
+    for (nats, fault) in [
+        ("", "has no JetStream for this user"),
+        ("authorization { token: \"a good token\" }", "refuses the login"),
+    ] {
+        let nats = NatsServer::with(nats);
+        let cluster = format!("name = \"test\"\nnats = {:?}\n", nats.url());
+        let node = Crashed::new("a", &cluster);
+        let Starting { process, log } = Starting::new(&node);
+        assert_eq!(ended(process).status.code(), Some(1), "{fault}");
+        let log = fs::read_to_string(log).expect("a log");
+        assert!(log.contains("rts: cluster: NATS at ") && log.contains(fault), "{log}");
+    }
+}
+
+#[test]
+fn second_node_of_a_name_does_not_join() {
+    let nats = NatsServer::start();
+    let cluster = format!("name = \"test\"\nnats = {:?}\n", nats.url());
+    let _first = Node::start_with("a", &cluster);
+    let node = Crashed::new("a", &cluster);
+    let second = Starting::new(&node);
+    second.until_logged("two nodes of this cluster have the name of this one");
+    second.until_logged("waiting for the end of another node with the name of this one");
+    assert!(second.ends_when_told());
+}
+
+#[test]
+fn state_directory_of_a_running_node_is_refused() {
+    let nats = NatsServer::start();
+    let node = Node::start("a", &nats.url());
+    let config = node.folder.path().join("rts.toml");
+    let second = crate::support::rts(&["serve", "--config", config.to_str().expect("UTF-8")]);
+    let log = String::from_utf8(second.stderr).expect("text");
+    assert_eq!(second.status.code(), Some(1));
+    assert!(log.contains("rts: state_dir: ") && log.contains("uses this directory"), "{log}");
+}
