@@ -54,7 +54,7 @@ impl Crashed {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
-             keys = {APP_KEY:?}\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
+             keys = {APP_KEY:?}\n[limits]\nsends_per_second = 0\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
              name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\n\
              node = {name:?}\n{cluster}"
         );
@@ -68,6 +68,10 @@ impl Crashed {
         // It prints its first line when it is a member.
         let server = Server::start_with(&["--config", config.to_str().expect("UTF-8")]);
         let openapi = server.openapi();
+        // Started again, it listens where its clients know it.
+        let address = server.url.strip_prefix("rts://").expect("plain TCP");
+        let text = std::fs::read_to_string(&config).expect("a file");
+        std::fs::write(&config, text.replacen("127.0.0.1:0", address, 1)).expect("a file");
         Node { name, folder, server, openapi }
     }
 }

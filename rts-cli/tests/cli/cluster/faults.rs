@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::nats_server::NatsServer;
-use super::{cluster, text, three, until, until_received, until_whole};
+use super::{Node, cluster, text, three, until, until_received, until_whole};
+use crate::crowd::{Progress, talk};
 use crate::support::{Engine, token};
 
 #[test]
@@ -103,4 +105,53 @@ fn cluster_comes_back_after_a_long_outage_of_nats() {
     let mut bob = b.server.user("bob");
     until_received(&mut bob, "alice");
     assert_eq!(alice.until("onMessageReceived")["uid"], "bob");
+}
+
+/// Each send has one result, no message arrives twice or out of order, and those with result 0 have
+/// arrived.
+#[test]
+fn messages_keep_their_promises_while_nodes_and_nats_fail() {
+    const OF_NODE: usize = 2;
+    const EACH: usize = 400;
+    let mut nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    let names: Vec<_> = (0..3 * OF_NODE).map(|number| format!("user{number}")).collect();
+    let params = json!({"sendTimeoutMs": 12_000, "backoffMaxMs": 300}).to_string();
+    let nodes = [&a, &b, &c].into_iter().cycle();
+    let engines = names.iter().zip(nodes).map(|(name, node)| {
+        let mut engine = Engine::start(&node.server.url, &["--params", &params]);
+        engine.log_in(name);
+        engine
+    });
+    let mut engines: Vec<_> = engines.collect();
+    let seed = fastrand::u64(..);
+    let (all, progress) = (names.len() * EACH, Progress::default());
+    let account = std::thread::scope(|scope| {
+        let talking = scope.spawn(|| talk(&mut engines, &names, EACH, seed, &progress));
+        progress.wait_for(all / 5);
+        let b = b.crash().start();
+        progress.wait_for(2 * all / 5);
+        pause(&c);
+        progress.wait_for(3 * all / 5);
+        nats.signal(Signal::STOP);
+        // The fault itself, and no wait for something.
+        std::thread::sleep(Duration::from_secs(3));
+        nats.signal(Signal::CONT);
+        progress.wait_for(4 * all / 5);
+        nats.kill();
+        nats.start_again();
+        let account = talking.join().expect("a talker fails by itself");
+        drop(b);
+        account
+    });
+    println!("results {:?}", account.codes());
+    account.assert_true(&format!("seed {seed}"));
+    assert!(account.codes().get(&0).is_some_and(|delivered| *delivered > all / 4));
+}
+
+/// Stops a node for longer than the others wait for it.
+fn pause(node: &Node) {
+    node.server.pause();
+    std::thread::sleep(Duration::from_secs(8));
+    node.server.go_on();
 }
