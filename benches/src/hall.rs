@@ -139,6 +139,7 @@ impl Hall {
                 Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
+                | Output::Respond(..)
                 | Output::HandOver(..)
                 | Output::Report(..)
                 | Output::Notice(_) => {}

@@ -118,6 +118,8 @@ pub const ASKS_PER_USER_MAX: usize = 16;
 /// Bytes of messages that may wait at a shard, in a cluster, until it is decided who owns their
 /// users.
 pub const HELD_BYTES_MAX: usize = 8 << 20;
+/// Time for the shards of a cluster to answer a request of a back end.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Answers a second to the pings of one session.
 pub const PONGS_PER_SECOND: u32 = 4;
 /// Users of one shard whose used-up rates are remembered without a session, unless configured

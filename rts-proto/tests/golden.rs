@@ -215,6 +215,7 @@ impl Shard {
                 }
                 server::Output::CheckTarget(..)
                 | server::Output::PostToAppServer(..)
+                | server::Output::Respond(..)
                 | server::Output::AbandonPost(_) => panic!("nobody speaks to the app server"),
                 server::Output::HandOver(..) | server::Output::Peer(..) => panic!("one shard"),
                 server::Output::Report(..) | server::Output::Notice(_) => {}

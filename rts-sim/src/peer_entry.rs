@@ -83,6 +83,7 @@ pub(crate) enum PeerEntry {
     Orphan,
     /// About the owner of a user.
     Ownership,
+    Request,
     /// About homes that move.
     Homes,
 }
@@ -154,6 +155,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::QueryStatus { .. } => PeerEntry::StatusAsked,
         Entry::Orphan { .. } => PeerEntry::Orphan,
         Entry::Ownership(_) => PeerEntry::Ownership,
+        Entry::Request(_) | Entry::Response(_) => PeerEntry::Request,
     };
     vec![one]
 }
@@ -163,6 +165,7 @@ fn passed_on(passed_on: &PassedOn) -> Vec<PeerEntry> {
         PassedOn::Deliver(deliveries) => sends(deliveries),
         PassedOn::QueryStatus { .. } => vec![PeerEntry::StatusAsked],
         PassedOn::Orphan { .. } => vec![PeerEntry::Orphan],
+        PassedOn::Request(_) => vec![PeerEntry::Request],
     }
 }
 

@@ -102,6 +102,10 @@ impl Digest {
                 let entries = entries.expect("memory takes all");
                 put(out, 12, &[&[shard.number() as u8], &entries]);
             }
+            server::Output::Respond(request, response) => {
+                let response = postcard::to_stdvec(response).expect("memory takes all");
+                put(out, 13, &[&request.0.to_le_bytes(), &response]);
+            }
             // Notices are for people, and a replayed core makes none.
             server::Output::Notice(_) => {}
             server::Output::Wait(deadline) => put(out, 5, &[format!("{deadline:?}").as_bytes()]),

@@ -12,7 +12,7 @@ use rts_proto::{Instant, LinkId, MessageId};
 use crate::mesh::Mesh;
 use crate::message::{Direction, Link, Messages};
 use crate::replay::Observer;
-use crate::words::{entry_in_words, frame_in_words};
+use crate::words::{entry_in_words, frame_in_words, response_in_words};
 
 /// One event of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +205,9 @@ impl Observer for Voice<'_> {
             server::Input::PeerCongested(shard, false) => {
                 self.say(at, format!("shard {} takes entries again", shard.number()));
             }
+            server::Input::Request(id, _, request) => {
+                self.say(at, format!("request {}: {request:?}", id.0));
+            }
             server::Input::HomesChanged { table, serve_after } => {
                 let (epoch, nodes) = (table.epoch(), table.nodes().count());
                 let text = format!("homes of epoch {epoch} in {nodes} nodes");
@@ -243,6 +246,10 @@ impl Observer for Voice<'_> {
             server::Output::AbandonPost(call) => self.say(at, format!("post {call} is stopped")),
             server::Output::Report(_, report) => {
                 self.say(at, format!("report to the back end: {report:?}"))
+            }
+            server::Output::Respond(request, response) => {
+                let response = response_in_words(response);
+                self.say(at, format!("request {} has the response {response}", request.0));
             }
             server::Output::Notice(_) | server::Output::Wait(_) => {}
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
     Deliveries, Delivery, Entered, Entry, HomesStep, JoinPermit, LeftBehind, MemberEnd, Moved,
-    MovedMember, Names, Outcome, Ownership, PassedOn, SessionNumber,
+    MovedMember, Names, Outcome, Ownership, PassedOn, RequestOnWay, Response, SessionNumber,
 };
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 use rts_proto::{RoomId, UserId};
@@ -88,6 +88,12 @@ pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
             named(session),
             frames_in_words(frame)
         ),
+        Entry::Request(on_way) => request_in_words(on_way),
+        Entry::Response(part) => {
+            let (id, is_last) = (part.id.0, part.is_last);
+            let rest = if is_last { "" } else { ", more follows" };
+            format!("response to request {id}: {}{rest}", response_in_words(&part.response))
+        }
         Entry::AskNames { room, session, uid, ticket } => format!(
             "{} of {uid} asks for the members of room {room}, ticket {ticket}",
             named(session)
@@ -150,6 +156,7 @@ fn passed_on_in_words(passed_on: &PassedOn) -> Vec<String> {
         PassedOn::Deliver(messages) => return messages_in_words(messages),
         PassedOn::QueryStatus { session, query, uid } => query_in_words(session, *query, uid),
         PassedOn::Orphan { room, uid, waits } => orphan_in_words(room, uid, *waits),
+        PassedOn::Request(on_way) => request_in_words(on_way),
     }]
 }
 
@@ -203,6 +210,18 @@ fn moved_in_words(moved: &Moved) -> Vec<String> {
             )
         }
     }]
+}
+
+fn request_in_words(on_way: &RequestOnWay) -> String {
+    let (origin, id) = (on_way.origin.number(), on_way.id.0);
+    format!("request {id} of shard {origin}: {:?}", on_way.request)
+}
+
+pub(crate) fn response_in_words(response: &Response) -> String {
+    match response {
+        Response::Refused(error) => format!("refused, {error}"),
+        response => format!("{response:?}"),
+    }
 }
 
 fn ownership_in_words(entry: &Ownership) -> String {

@@ -184,7 +184,7 @@ pub struct Route {
 /// Receivers skip entries of kinds that they do not know.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Entry {
-    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35")]
+    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39")]
     pub kind: ::core::option::Option<entry::Kind>,
 }
 /// Nested message and enum types in `Entry`.
@@ -284,7 +284,249 @@ pub mod entry {
         /// What the next home of a room has to know. A large room comes in several entries.
         #[prost(message, tag = "35")]
         MovedMembers(super::MovedMembers),
+        /// What a back end asks of a home, of an owner, or of all shards.
+        #[prost(message, tag = "36")]
+        Request(super::Request),
+        /// As `request`, by the home of a user to the user's owner.
+        #[prost(message, tag = "37")]
+        PassedRequest(super::Request),
+        /// As `request`, behind `moved_user`.
+        #[prost(message, tag = "38")]
+        HeldRequest(super::Request),
+        /// To the shard to which the request came.
+        #[prost(message, tag = "39")]
+        Response(super::Response),
     }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Request {
+    /// The shard that gets the response, as in Candidate.
+    #[prost(uint32, tag = "1")]
+    pub origin: u32,
+    /// The number of the request there.
+    #[prost(fixed64, tag = "2")]
+    pub id: u64,
+    /// Whether the rate of the app's back end was charged.
+    #[prost(bool, tag = "3")]
+    pub is_charged: bool,
+    #[prost(oneof = "request::What", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17")]
+    pub what: ::core::option::Option<request::What>,
+}
+/// Nested message and enum types in `Request`.
+pub mod request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum What {
+        #[prost(message, tag = "4")]
+        Unicast(super::ToUser),
+        #[prost(message, tag = "5")]
+        BroadcastToRoom(super::ToRoom),
+        #[prost(message, tag = "6")]
+        UnicastInRoom(super::ToRoom),
+        #[prost(message, tag = "7")]
+        Kick(super::OfMember),
+        /// A room.
+        #[prost(bytes, tag = "8")]
+        Dismiss(::prost::bytes::Bytes),
+        #[prost(message, tag = "9")]
+        Ban(super::SetBan),
+        #[prost(message, tag = "10")]
+        Unban(super::Ban),
+        /// A user.
+        #[prost(bytes, tag = "11")]
+        PutOut(::prost::bytes::Bytes),
+        #[prost(message, tag = "12")]
+        Revoke(super::Revocation),
+        /// A user.
+        #[prost(bytes, tag = "13")]
+        Status(::prost::bytes::Bytes),
+        /// A room.
+        #[prost(bytes, tag = "14")]
+        Members(::prost::bytes::Bytes),
+        #[prost(message, tag = "15")]
+        Users(super::PageOf),
+        #[prost(message, tag = "16")]
+        Rooms(super::PageOf),
+        /// True.
+        #[prost(bool, tag = "17")]
+        Stats(bool),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToUser {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub to: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub frame: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToRoom {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub frame: ::prost::bytes::Bytes,
+    /// The receivers, if not all members are.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub to: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ban {
+    #[prost(oneof = "ban::Subject", tags = "1, 2, 3, 4")]
+    pub subject: ::core::option::Option<ban::Subject>,
+}
+/// Nested message and enum types in `Ban`.
+pub mod ban {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Subject {
+        #[prost(bytes, tag = "1")]
+        Room(::prost::bytes::Bytes),
+        #[prost(message, tag = "2")]
+        UserInRoom(super::OfMember),
+        #[prost(bytes, tag = "3")]
+        User(::prost::bytes::Bytes),
+        #[prost(bytes, tag = "4")]
+        Login(::prost::bytes::Bytes),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetBan {
+    #[prost(message, optional, tag = "1")]
+    pub ban: ::core::option::Option<Ban>,
+    /// The length of the ban.
+    #[prost(uint64, tag = "2")]
+    pub seconds: u64,
+    #[prost(uint32, tag = "3")]
+    pub nanos: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revocation {
+    /// Empty for all users of the app.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    /// Unix time in seconds.
+    #[prost(uint32, tag = "2")]
+    pub issued_before: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PageOf {
+    /// The last id of the page before. Empty for the first page.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub after: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Response {
+    /// As in the request.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// Whether this is all that the shard responds. A long list comes in several parts.
+    #[prost(bool, tag = "2")]
+    pub is_last: bool,
+    #[prost(oneof = "response::What", tags = "3, 4, 5, 6, 7, 8, 9")]
+    pub what: ::core::option::Option<response::What>,
+}
+/// Nested message and enum types in `Response`.
+pub mod response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum What {
+        /// The number of receivers, or of what ended.
+        #[prost(uint64, tag = "3")]
+        Done(u64),
+        #[prost(message, tag = "4")]
+        Refused(super::Refused),
+        /// As in rts.v1.
+        #[prost(uint32, tag = "5")]
+        Status(u32),
+        #[prost(message, tag = "6")]
+        Members(super::Members),
+        #[prost(message, tag = "7")]
+        Users(super::UsersPage),
+        #[prost(message, tag = "8")]
+        Rooms(super::RoomsPage),
+        #[prost(message, tag = "9")]
+        Stats(super::AppStats),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refused {
+    #[prost(oneof = "refused::Why", tags = "1, 2, 3")]
+    pub why: ::core::option::Option<refused::Why>,
+}
+/// Nested message and enum types in `Refused`.
+pub mod refused {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Why {
+        /// The rate of the app's back end, in messages a second.
+        #[prost(uint32, tag = "1")]
+        OverAppRate(u32),
+        /// True.
+        #[prost(bool, tag = "2")]
+        OverRoomRate(bool),
+        /// The largest number.
+        #[prost(uint64, tag = "3")]
+        TooManyBans(u64),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Members {
+    /// Whether the room exists.
+    #[prost(bool, tag = "1")]
+    pub is_there: bool,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub uids: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UsersPage {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<UserFigures>,
+    #[prost(bool, tag = "2")]
+    pub has_more: bool,
+    #[prost(uint64, tag = "3")]
+    pub total: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserFigures {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub status: u32,
+    #[prost(uint64, tag = "3")]
+    pub silent_us: u64,
+    #[prost(uint64, tag = "4")]
+    pub rooms: u64,
+    #[prost(uint64, tag = "5")]
+    pub window_bytes: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RoomsPage {
+    #[prost(message, repeated, tag = "1")]
+    pub rooms: ::prost::alloc::vec::Vec<RoomFigures>,
+    #[prost(bool, tag = "2")]
+    pub has_more: bool,
+    #[prost(uint64, tag = "3")]
+    pub total: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoomFigures {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub members: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AppStats {
+    #[prost(uint64, tag = "1")]
+    pub users: u64,
+    #[prost(uint64, tag = "2")]
+    pub connected: u64,
+    #[prost(uint64, tag = "3")]
+    pub rooms: u64,
+    #[prost(uint64, tag = "4")]
+    pub memberships: u64,
+    #[prost(uint64, tag = "5")]
+    pub bans: u64,
+    #[prost(uint64, tag = "6")]
+    pub window_bytes: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HomesReached {

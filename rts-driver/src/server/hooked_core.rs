@@ -111,6 +111,7 @@ impl HookedCore {
                     apply(LinkOutput::HandOver(id, shard, opened));
                 }
                 Output::Peer(to, entries) => self.send(now, to, entries),
+                Output::Respond(request, response) => self.responses.push((request, *response)),
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
                     self.server.handle_input(now, Input::Verdict(login, verdict));

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::ban::Ban;
 use super::command::{Command, Returned};
 use super::command_error::CommandError;
+use super::directory::Route;
 use super::keys::SessionNumber;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
@@ -88,19 +89,9 @@ impl Server {
         self.begin(now, &command).act(|server| {
             checked?;
             server.take_backend_sends(app_id, 1)?;
-            let number = match planted(Bug::BackEndReachesAnyApp) {
-                true => server.users.find_in_any_app(to.as_str()),
-                false => server.users.find(app_id, to.as_str()),
-            };
-            let Some(number) = number else { return Ok(0) };
             let config = MessageConfig::ReliableOrdered;
-            let bytes = Frame::Delivery { from, payload, config }.encode();
-            let shared = &mut server.shared;
-            let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
-            if planted(Bug::BackEndSaysItTwice) {
-                outbox.push(sessions, now, number, bytes.clone(), None);
-            }
-            Ok(outbox.push(sessions, now, number, bytes, None).into())
+            let frame = Frame::Delivery { from, payload, config }.encode();
+            Ok(server.unicast_here(app_id, to, frame))
         })
     }
 
@@ -118,14 +109,8 @@ impl Server {
         self.begin(now, &command).act(|server| {
             checked?;
             server.take_backend_sends(app_id, 1)?;
-            let now = server.shared.now();
-            let Some(room) = server.rooms.find_mut(app_id, room_id) else { return Ok(0) };
-            if !server.shared.has_space_for(room.sessions()) || !room.take_broadcast(now) {
-                return Err(CommandError::OverRoomRate);
-            }
-            let receivers = room.sessions().collect();
-            let bytes = Frame::RoomDelivery { from, room: room_id.clone(), payload }.encode();
-            Ok(server.push_to_all(receivers, &bytes))
+            let frame = Frame::RoomDelivery { from, room: room_id.clone(), payload }.encode();
+            server.broadcast_to_room_here(app_id, room_id, &frame)
         })
     }
 
@@ -146,18 +131,8 @@ impl Server {
         self.begin(now, &command).act(|server| {
             checked?;
             server.take_backend_sends(app_id, to.len())?;
-            let Some(room) = server.rooms.find(app_id, room_id) else { return Ok(0) };
-            let to: BTreeSet<&UserId> = to.iter().collect();
-            let receivers: Vec<_> = if planted(Bug::RoomUnicastToAll) {
-                room.sessions().collect()
-            } else {
-                to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
-            };
-            if !server.shared.has_space_for(receivers.iter().copied()) {
-                return Err(CommandError::OverRoomRate);
-            }
-            let bytes = Frame::RoomUnicast { from, room: room_id.clone(), payload }.encode();
-            Ok(server.push_to_all(receivers, &bytes))
+            let frame = Frame::RoomUnicast { from, room: room_id.clone(), payload }.encode();
+            server.unicast_in_room_here(app_id, room_id, to, &frame)
         })
     }
 
@@ -172,8 +147,7 @@ impl Server {
     /// the number of members.
     pub fn dismiss(&mut self, now: Instant, app_id: &AppId, room_id: &RoomId) -> usize {
         let command = Command::Dismiss { app_id, room_id };
-        self.begin(now, &command)
-            .act(|server| server.expel_all(app_id, room_id, RoomState::Dismissed))
+        self.begin(now, &command).act(|server| server.dismiss_here(app_id, room_id))
     }
 
     /// Removes the users that the ban names, and refuses them for the interval (§6.2). The interval
@@ -192,26 +166,7 @@ impl Server {
         interval: Duration,
     ) -> Result<usize, CommandError> {
         let command = Command::Ban { app_id, ban, interval };
-        self.begin(now, &command).act(|server| {
-            let (now, deadlines) = (server.shared.now(), &mut server.shared.deadlines);
-            server.bans.set(deadlines, now, app_id, ban, interval)?;
-            Ok(match ban {
-                Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
-                Ban::Room(room_id) => server.expel_all(app_id, room_id, RoomState::Kicked),
-                Ban::UserInRoom(room_id, uid) => server.expel(app_id, room_id, uid).into(),
-                Ban::User(uid) => server.expel_everywhere(app_id, uid),
-                Ban::Login(_) if interval.is_zero() => 0,
-                Ban::Login(uid) => {
-                    let is_here = server
-                        .shared
-                        .config
-                        .placement
-                        .other_of_user(app_id, uid.as_str())
-                        .is_none();
-                    (is_here && server.end_login(app_id, uid)).into()
-                }
-            })
-        })
+        self.begin(now, &command).act(|server| server.ban_here(app_id, ban, interval))
     }
 
     /// The error that [`ban`](Self::ban) would return for this ban, without any effect. For callers
@@ -224,10 +179,7 @@ impl Server {
     /// have joined again after an earlier ban expired. Returns whether the ban was in force.
     pub fn unban(&mut self, now: Instant, app_id: &AppId, ban: &Ban) -> bool {
         let command = Command::Unban { app_id, ban };
-        self.begin(now, &command).act(|server| {
-            let (now, deadlines) = (server.shared.now(), &mut server.shared.deadlines);
-            server.bans.lift(deadlines, now, app_id, ban)
-        })
+        self.begin(now, &command).act(|server| server.unban_here(app_id, ban))
     }
 
     /// The members of a room in the order of their ids; `None` when the room does not exist. Users
@@ -239,6 +191,95 @@ impl Server {
         room_id: &RoomId,
     ) -> Option<impl ExactSizeIterator<Item = &UserId> + use<'_>> {
         Some(self.rooms.find(app_id, room_id)?.uids())
+    }
+}
+
+/// The parts of this shard in what a back end asks for.
+impl Server {
+    pub(super) fn unicast_here(&mut self, app_id: &AppId, to: &UserId, frame: Bytes) -> usize {
+        let number = match planted(Bug::BackEndReachesAnyApp) {
+            true => self.users.find_in_any_app(to.as_str()),
+            false => self.users.find(app_id, to.as_str()),
+        };
+        let Some(number) = number else { return 0 };
+        let shared = &mut self.shared;
+        let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
+        if planted(Bug::BackEndSaysItTwice) {
+            outbox.push(sessions, now, number, frame.clone(), None);
+        }
+        outbox.push(sessions, now, number, frame, None).into()
+    }
+
+    pub(super) fn broadcast_to_room_here(
+        &mut self,
+        app_id: &AppId,
+        room_id: &RoomId,
+        frame: &Bytes,
+    ) -> Result<usize, CommandError> {
+        let now = self.shared.now();
+        let Some(room) = self.rooms.find_mut(app_id, room_id) else { return Ok(0) };
+        if !self.shared.has_space_for(room.sessions()) || !room.take_broadcast(now) {
+            return Err(CommandError::OverRoomRate);
+        }
+        let receivers = room.sessions().collect();
+        Ok(self.push_to_all(receivers, frame))
+    }
+
+    pub(super) fn unicast_in_room_here(
+        &mut self,
+        app_id: &AppId,
+        room_id: &RoomId,
+        to: &[UserId],
+        frame: &Bytes,
+    ) -> Result<usize, CommandError> {
+        let Some(room) = self.rooms.find(app_id, room_id) else { return Ok(0) };
+        let to: BTreeSet<&UserId> = to.iter().collect();
+        let receivers: Vec<_> = if planted(Bug::RoomUnicastToAll) {
+            room.sessions().collect()
+        } else {
+            to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
+        };
+        if !self.shared.has_space_for(receivers.iter().copied()) {
+            return Err(CommandError::OverRoomRate);
+        }
+        Ok(self.push_to_all(receivers, frame))
+    }
+
+    pub(super) fn dismiss_here(&mut self, app_id: &AppId, room_id: &RoomId) -> usize {
+        self.expel_all(app_id, room_id, RoomState::Dismissed)
+    }
+
+    pub(super) fn ban_here(
+        &mut self,
+        app_id: &AppId,
+        ban: &Ban,
+        interval: Duration,
+    ) -> Result<usize, CommandError> {
+        let (now, deadlines) = (self.shared.now(), &mut self.shared.deadlines);
+        self.bans.set(deadlines, now, app_id, ban, interval)?;
+        Ok(match ban {
+            Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
+            Ban::Room(room_id) => self.expel_all(app_id, room_id, RoomState::Kicked),
+            Ban::UserInRoom(room_id, uid) => self.expel(app_id, room_id, uid).into(),
+            Ban::User(uid) => self.expel_everywhere(app_id, uid),
+            Ban::Login(uid) if !interval.is_zero() && self.must_end_login(app_id, uid) => {
+                self.end_login(app_id, uid).into()
+            }
+            Ban::Login(_) => 0,
+        })
+    }
+
+    /// Whether this shard has the user's session. If no shard has one, the home of the user ends
+    /// what is left of the last one.
+    fn must_end_login(&self, app_id: &AppId, uid: &UserId) -> bool {
+        let is_home = || self.shared.homes.other_of_user(app_id, uid.as_str()).is_none();
+        let has_no_owner = || self.shared.directory.route(app_id, uid.as_str()) == Route::Nobody;
+        self.users.find(app_id, uid.as_str()).is_some() || (is_home() && has_no_owner())
+    }
+
+    pub(super) fn unban_here(&mut self, app_id: &AppId, ban: &Ban) -> bool {
+        let (now, deadlines) = (self.shared.now(), &mut self.shared.deadlines);
+        self.bans.lift(deadlines, now, app_id, ban)
     }
 
     fn push_to_all(&mut self, receivers: Vec<SessionNumber>, bytes: &Bytes) -> usize {

@@ -7,6 +7,8 @@ use crate::{RoomId, UserId};
 
 /// The subject of a ban.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Ban {
     /// No user may join this room.
     Room(RoomId),

@@ -76,21 +76,31 @@ pub enum Command<'a> {
 impl Command<'_> {
     /// Whether the lengths of its texts and lists are allowed.
     pub(super) fn check(&self) -> Result<(), CommandError> {
-        let (len, max) = match self {
-            Self::Unicast { payload, .. } | Self::BroadcastToRoom { payload, .. } => {
-                (payload.len(), PAYLOAD_BYTES_MAX)
-            }
-            Self::UnicastInRoom { payload, .. } => (payload.len(), ROOM_UNICAST_PAYLOAD_BYTES_MAX),
-            _ => return Ok(()),
-        };
         match self {
-            _ if len > max => Err(CommandError::TooLong { len, max }),
-            Self::UnicastInRoom { to, .. } if to.len() > ROOM_UNICAST_RECEIVERS_MAX => {
-                let (count, max) = (to.len(), ROOM_UNICAST_RECEIVERS_MAX);
-                Err(CommandError::TooManyReceivers { count, max })
+            Self::Unicast { payload, .. } | Self::BroadcastToRoom { payload, .. } => {
+                check_len(payload, PAYLOAD_BYTES_MAX)
+            }
+            Self::UnicastInRoom { payload, to, .. } => {
+                check_len(payload, ROOM_UNICAST_PAYLOAD_BYTES_MAX)?;
+                check_receivers(to.len())
             }
             _ => Ok(()),
         }
+    }
+}
+
+pub(super) fn check_len(payload: &Payload, max: usize) -> Result<(), CommandError> {
+    match payload.len() {
+        len if len > max => Err(CommandError::TooLong { len, max }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn check_receivers(count: usize) -> Result<(), CommandError> {
+    let max = ROOM_UNICAST_RECEIVERS_MAX;
+    match count > max {
+        true => Err(CommandError::TooManyReceivers { count, max }),
+        false => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
 use super::ban::Ban;
+use super::io::RequestId;
 use super::keys::SessionNumber;
 #[cfg(test)]
 use crate::kept::Kept;
@@ -39,6 +40,8 @@ pub enum Timer {
     Post,
     /// The homes of a removed node may be served by others.
     Homes,
+    /// A shard has not answered a request of a back end.
+    Request,
 }
 
 /// The subject of a deadline. It is small, because every session has one: rare subjects are boxed.
@@ -56,6 +59,7 @@ pub(super) enum Due {
     Welcome(SessionNumber),
     Post(CallId),
     Homes,
+    Request(RequestId),
 }
 
 impl Due {
@@ -82,6 +86,7 @@ impl Due {
             Self::Welcome(_) => Timer::Welcome,
             Self::Post(_) => Timer::Post,
             Self::Homes => Timer::Homes,
+            Self::Request(_) => Timer::Request,
         }
     }
 }

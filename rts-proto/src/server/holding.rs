@@ -2,7 +2,7 @@
 //! yet.
 
 use super::held::HeldEntry;
-use super::io::{Deliveries, Entry, Ownership};
+use super::io::{Concerns, Deliveries, Entry, Ownership};
 use super::keys::Origin;
 use super::placement::ShardId;
 use super::shard::Server;
@@ -24,6 +24,7 @@ impl Server {
             entry => match home_of(entry) {
                 Some(Home::OfUser(uid)) => self.shared.homes.is_unserved_user(app_id, uid.as_str()),
                 Some(Home::OfRoom(room)) => self.shared.homes.is_unserved_room(app_id, room),
+                Some(Home::OfApp) => self.shared.homes.is_unserved_app(app_id),
                 None => false,
             },
         };
@@ -59,10 +60,11 @@ impl Server {
     }
 }
 
-/// Of what the home of an entry is.
+/// What the home of an entry is the home of.
 enum Home<'a> {
     OfUser(&'a UserId),
     OfRoom(&'a RoomId),
+    OfApp,
 }
 
 /// The user or the room to whose home an entry goes. Messages are for several users, so they are
@@ -82,11 +84,18 @@ fn home_of(entry: &Entry) -> Option<Home<'_>> {
         | Entry::PutOut { room, .. }
         | Entry::Broadcast { room, .. }
         | Entry::AskNames { room, .. } => Some(Home::OfRoom(room)),
+        Entry::Request(on_way) if on_way.must_be_charged() => Some(Home::OfApp),
+        Entry::Request(on_way) => match on_way.request.concerns() {
+            Concerns::HomeOfUser(uid) => Some(Home::OfUser(uid)),
+            Concerns::HomeOfRoom(room) => Some(Home::OfRoom(room)),
+            Concerns::All => None,
+        },
         Entry::Ownership(
             Ownership::Grant { .. } | Ownership::Deny { .. } | Ownership::Revoke { .. },
         )
         | Entry::InApp(_)
         | Entry::PassedOn(_)
+        | Entry::Response(_)
         | Entry::HomesReached { .. }
         | Entry::Moved(_)
         | Entry::Deliver(_)

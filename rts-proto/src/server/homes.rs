@@ -2,6 +2,7 @@
 //! of another node, and it may change.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::changes::Changes;
 use super::home_table::HomeTable;
@@ -93,6 +94,18 @@ impl Homes {
         }
     }
 
+    /// The home of the rate of an app's back end, if it is another shard. It is this shard if this
+    /// shard is the home but does not decide yet.
+    pub(super) fn other_of_app(&self, app_id: &AppId) -> Option<ShardId> {
+        match &self.changes {
+            None => {
+                let home = self.placement.of_app(app_id);
+                (home != self.placement.own()).then_some(home)
+            }
+            Some(changes) => self.other(changes, self.placement.hash(Kind::App, app_id, "")),
+        }
+    }
+
     fn other(&self, changes: &Changes, hash: u64) -> Option<ShardId> {
         let home = changes.table().home(hash);
         (home != self.placement.own() || changes.is_unserved(hash)).then_some(home)
@@ -118,6 +131,19 @@ impl Homes {
     /// Whether this shard is the home of a room, and does not decide yet.
     pub(super) fn is_unserved_room(&self, app_id: &AppId, room: &RoomId) -> bool {
         self.other_of_room(app_id, room) == Some(self.placement.own())
+    }
+
+    /// Whether this shard is the home of the rate of an app's back end, and does not decide yet.
+    pub(super) fn is_unserved_app(&self, app_id: &AppId) -> bool {
+        self.other_of_app(app_id) == Some(self.placement.own())
+    }
+
+    /// All shards of the cluster, or of the node.
+    pub(super) fn shards(&self) -> Vec<ShardId> {
+        match &self.changes {
+            None => self.placement.shards().collect(),
+            Some(changes) => changes.others().into_iter().chain([self.placement.own()]).collect(),
+        }
     }
 
     /// The next home of a user whose former home is this shard.

@@ -31,12 +31,14 @@ fn kept(server: &Server) -> Kept {
         targets,
         posts,
         back_end_rates,
+        pending,
         random: _,
         retry_after_max: _,
         observer: _,
     } = server;
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];
-    let of_rooms = [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept()];
+    let of_rooms =
+        [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept(), pending.kept()];
     [shared.kept(), of_users.concat(), of_rooms.concat()].concat()
 }
 

@@ -1,65 +1,12 @@
 //! Pages of users and rooms, figures of an app for its back end, and figures of the shard.
 
 use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
-use core::time::Duration;
 
+use super::figures::{AppStats, Page, RoomFigures, UserFigures};
 use super::room::Room;
 use super::session::Session;
 use super::shard::Server;
-use crate::{AppId, Instant, OnlineStatus, RoomId, UserId};
-
-/// A page of a list, in the order of ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The items of this page.
-    pub items: Vec<T>,
-    /// Whether more items follow the last one.
-    pub has_more: bool,
-    /// The number of items on all pages.
-    pub total: usize,
-}
-
-/// A user with a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserFigures {
-    /// The user.
-    pub uid: UserId,
-    /// Online, or unreachable (§7.1).
-    pub status: OnlineStatus,
-    /// Time since the last byte of the user's client.
-    pub silent_for: Duration,
-    /// The rooms that its session is in.
-    pub rooms: usize,
-    /// Bytes that its client has not acknowledged.
-    pub window_bytes: usize,
-}
-
-/// A room with members.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomFigures {
-    /// The room.
-    pub room: RoomId,
-    /// The number of its members.
-    pub members: usize,
-}
-
-/// Figures of an app at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AppStats {
-    /// Users with a session.
-    pub users: usize,
-    /// Users whose session has a link.
-    pub connected: usize,
-    /// Rooms with at least one member.
-    pub rooms: usize,
-    /// Memberships in all rooms.
-    pub memberships: usize,
-    /// Bans in force, of all kinds.
-    pub bans: usize,
-    /// Bytes kept until they are acknowledged.
-    pub window_bytes: usize,
-}
+use crate::{AppId, Instant, RoomId, UserId};
 
 /// Figures of a server at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

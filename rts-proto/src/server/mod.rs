@@ -13,6 +13,7 @@ mod ban;
 mod command;
 mod command_error;
 mod config;
+mod figures;
 mod io;
 mod observe;
 
@@ -42,6 +43,7 @@ mod directory;
 mod grants;
 mod held;
 mod links;
+mod pending;
 mod posts;
 mod room;
 mod rooms;
@@ -72,6 +74,7 @@ mod peer;
 mod put_out;
 mod removals;
 mod removed_nodes;
+mod requests;
 mod routing;
 mod status;
 mod turn;
@@ -90,15 +93,17 @@ pub use command::{Command, Returned};
 pub use command_error::CommandError;
 pub use config::Config;
 pub use deadlines::Timer;
+pub use figures::{AppStats, Page, RoomFigures, UserFigures};
 pub use home_table::{HomeTable, SLOTS};
 pub use io::{
     AskedLogin, BadDelivery, Candidate, Credentials, Deliveries, Delivery, Denial, Detail, Entered,
     Entry, Forbidden, HomesStep, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Moved,
     MovedMember, MovedOwner, Names, Notice, NoticeLevel, Opened, Output, Ownership, PassedOn, Post,
-    PostProgress, Rate, Refusal, Report, Resumption, Target, Tenure, UsedRates, Verdict,
+    PostProgress, Rate, Refusal, Report, Request, RequestId, RequestOnWay, Response, ResponsePart,
+    Resumption, Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
-pub use lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
+pub use lists::Stats;
 pub use observe::Observe;
 pub use placement::{NodeNumber, Placement, ShardId};
 pub use shard::Server;

@@ -98,6 +98,7 @@ impl Server {
                 let status = self.status_of(self.shared.now(), app_id, uid.as_str());
                 self.answer_status(session, query, status);
             }
+            PassedOn::Request(on_way) => self.carry_out(app_id, *on_way),
             PassedOn::Orphan { room, uid, waits }
                 if self.shared.grants.of(app_id, &uid).is_some() =>
             {

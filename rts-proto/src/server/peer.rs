@@ -121,6 +121,7 @@ impl Server {
             }
             Entry::Left { room, session, ticket } => self.left(session, &room, ticket),
             Entry::Removed { room, session, notice } => self.removed(session, &room, notice),
+            Entry::Response(part) => self.pending.responded(shared, *part),
             other => return Some(other),
         }
         None
@@ -161,6 +162,7 @@ impl Server {
                 }
             },
             Entry::Ownership(entry) => self.ownership_arrived(app_id, entry),
+            Entry::Request(on_way) => self.request_arrived(app_id, *on_way),
             Entry::PassedOn(passed_on) => self.passed_on(app_id, passed_on, unreliable),
             Entry::Deliver(deliveries) => {
                 for delivery in deliveries.iter() {
@@ -200,6 +202,7 @@ impl Server {
             // Handled before. Without a wildcard, a new entry cannot be forgotten.
             Entry::InApp(_)
             | Entry::HomesReached { .. }
+            | Entry::Response(_)
             | Entry::Outcomes(_)
             | Entry::NotDelivered { .. }
             | Entry::NotBroadcast { .. }

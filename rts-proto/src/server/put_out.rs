@@ -35,10 +35,18 @@ impl Server {
         issued_before: u32,
     ) -> usize {
         let command = Command::Revoke { app_id, uid, issued_before };
-        self.begin(now, &command).act(|server| {
-            server.turn_waiting_away(app_id, uid, issued_before);
-            server.end_sessions_issued_before(app_id, uid, issued_before)
-        })
+        self.begin(now, &command).act(|server| server.revoke_here(app_id, uid, issued_before))
+    }
+
+    /// The part of this shard in [`revoke`](Self::revoke).
+    pub(super) fn revoke_here(
+        &mut self,
+        app_id: &AppId,
+        uid: Option<&UserId>,
+        issued_before: u32,
+    ) -> usize {
+        self.turn_waiting_away(app_id, uid, issued_before);
+        self.end_sessions_issued_before(app_id, uid, issued_before)
     }
 
     /// Logins that wait for their turn, or for the home of their user, need newer credentials.

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::io::NoticeLevel;
 use super::links::Links;
 use super::observe::Observe;
+use super::pending::Pending;
 use super::placement::Placement;
 use super::posts::Posts;
 use super::rooms::Rooms;
@@ -35,6 +36,7 @@ pub struct Server {
     pub(super) bans: Bans,
     pub(super) targets: Targets,
     pub(super) posts: Posts,
+    pub(super) pending: Pending,
     pub(super) back_end_rates: BackEndRates,
     pub(super) random: Random,
     /// Set by [`Server::shutdown`].
@@ -59,6 +61,7 @@ impl Server {
             bans: Bans::default(),
             targets: Targets::default(),
             posts: Posts::default(),
+            pending: Pending::default(),
             back_end_rates: BackEndRates::default(),
             random: Random::new(seed),
             retry_after_max: None,

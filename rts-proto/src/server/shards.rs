@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use super::ban::Ban;
 use super::command::{Command, Returned};
 use super::command_error::CommandError;
-use super::lists::{AppStats, Page, RoomFigures, Stats, UserFigures};
+use super::figures::{AppStats, Page, RoomFigures, UserFigures, joined};
+use super::lists::Stats;
 use super::placement::{Placement, ShardId};
 use super::shard::Server;
 use crate::planted::{Bug, planted};
@@ -101,18 +102,8 @@ pub trait Shards {
 
     /// The present figures of an app.
     fn app_stats(&mut self, app_id: &AppId) -> AppStats {
-        self.ask_all(|server, _| server.app_stats(app_id)).into_iter().fold(
-            AppStats::default(),
-            |sum, shard| AppStats {
-                users: sum.users + shard.users,
-                connected: sum.connected + shard.connected,
-                rooms: sum.rooms + shard.rooms,
-                memberships: sum.memberships + shard.memberships,
-                // Every shard has all bans.
-                bans: sum.bans.max(shard.bans),
-                window_bytes: sum.window_bytes + shard.window_bytes,
-            },
-        )
+        let of_shards = self.ask_all(|server, _| server.app_stats(app_id)).into_iter();
+        of_shards.fold(AppStats::default(), AppStats::plus)
     }
 
     /// The present figures of the node.
@@ -219,15 +210,4 @@ fn both(
     other: Result<usize, CommandError>,
 ) -> Result<(usize, usize), CommandError> {
     Ok((one?, other?))
-}
-
-/// One page of the pages of all shards.
-fn joined<T, K: Ord>(pages: Vec<Page<T>>, limit: usize, key: impl Fn(&T) -> &K) -> Page<T> {
-    let total = pages.iter().map(|page| page.total).sum();
-    let has_more = pages.iter().any(|page| page.has_more);
-    let mut items: Vec<T> = pages.into_iter().flat_map(|page| page.items).collect();
-    items.sort_by(|one, other| key(one).cmp(key(other)));
-    let has_more = has_more || items.len() > limit;
-    items.truncate(limit);
-    Page { items, has_more, total }
 }

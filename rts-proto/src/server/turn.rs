@@ -34,6 +34,7 @@ impl Server {
             }
             Input::HandedOver(link, opened) => self.link_handed_over(link, &opened),
             Input::Peer(from, entries) => self.entries_arrived(from, entries),
+            Input::Request(id, app_id, request) => self.request_came(id, &app_id, *request),
             Input::HomesChanged { table, serve_after } => self.homes_changed(*table, serve_after),
             Input::PeerCongested(shard, is_congested) => {
                 self.shared.outbox.set_congested(shard, is_congested);
@@ -136,6 +137,7 @@ impl Server {
             Due::BackEndRate(app_id) => self.back_end_rates.look_at(&mut self.shared, &app_id),
             Due::Welcome(number) => self.welcomes.go_on(&mut self.shared, &self.rooms, number),
             Due::Post(call) => self.posts.has_come_due(&mut self.shared, call),
+            Due::Request(id) => self.pending.timed_out(&mut self.shared, id),
             Due::Homes => self.shared.homes.time_has_passed(),
         }
     }

@@ -242,6 +242,7 @@ fn login_overtaken_during_its_check_changes_nothing() {
                 | Output::Peer(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
+                | Output::Respond(..)
                 | Output::Report(..)
                 | Output::Notice(_) => {}
             }

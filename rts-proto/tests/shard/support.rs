@@ -153,6 +153,7 @@ impl Shard {
                 | Output::Peer(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)
+                | Output::Respond(..)
                 | Output::Report(..) => {}
                 Output::Notice(notice) => self.noticed.push(notice),
                 Output::Wait(_) => return,

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use crate::events::{client_event, event};
+use crate::events::event;
 use crate::world::World;
 
 proptest! {
@@ -24,7 +24,7 @@ proptest! {
     #[test]
     fn a_cluster_does_what_one_node_does(
         shape in prop::collection::vec(1_usize..=2, 2..=4),
-        events in prop::collection::vec(client_event(), 1..80),
+        events in prop::collection::vec(event(), 1..80),
     ) {
         let mut one = World::new(1);
         let mut cluster = World::cluster(&shape);
@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn a_cluster_whose_homes_move_does_what_one_node_does(
         shape in prop::collection::vec(1_usize..=2, 2..=4),
-        events in prop::collection::vec((prop::option::weighted(0.2, any::<u64>()), client_event()), 1..80),
+        events in prop::collection::vec((prop::option::weighted(0.2, any::<u64>()), event()), 1..80),
     ) {
         let mut one = World::new(1);
         let mut cluster = World::cluster(&shape);

@@ -146,3 +146,80 @@ fn member_whose_node_crashes_may_come_back_within_the_grace() {
         assert_eq!(cluster.frames_to(at_alice).contains(&left), !comes_back);
     }
 }
+
+/// All that is under way arrives, except from one node at another. What it leads to is under way
+/// then.
+fn deliver_round(cluster: &mut Node, except: Option<(usize, usize)>) {
+    let pairs = (0..3).flat_map(|from| (0..3).map(move |to| (from, to)));
+    for (from, to) in pairs.filter(|pair| Some(*pair) != except) {
+        while cluster.deliver(from, to) {}
+    }
+    for node in 0..3 {
+        cluster.tick(node);
+    }
+}
+
+#[test]
+fn user_stays_owned_if_only_one_shard_knew_of_the_last_step_of_a_node_that_crashed() {
+    let mut cluster = three();
+    let alice = cluster.user_at(1, "a");
+    let first = log_in_at(&mut cluster, 0, &alice);
+    cluster.holds_entries = true;
+    cluster.move_homes_to(2);
+    for _step in ["switched", "handed over"] {
+        deliver_round(&mut cluster, None);
+    }
+    // Node 2 does not hear that node 1 has settled. Node 0 does.
+    deliver_round(&mut cluster, Some((1, 2)));
+    cluster.remove_node(1, 7, Duration::ZERO);
+    cluster.holds_entries = false;
+    let second = log_in_at(&mut cluster, 1, &alice);
+    assert_eq!(cluster.closed(first), Some(Some(CloseCode::Displaced)));
+    assert_eq!((cluster.closed(second), cluster.stats_of_all().sessions), (None, 1));
+}
+
+#[test]
+fn login_whose_grant_is_lost_with_a_former_home_is_granted_by_the_next_one() {
+    let mut cluster = three();
+    let alice = cluster.user_at(1, "a");
+    cluster.holds_entries = true;
+    let link = cluster.link_at(0, &[Frame::Login(login(&alice))]);
+    cluster.tick(0);
+    cluster.move_homes_to(2);
+    // Node 1 grants the user to node 0, hands that over to node 2, and crashes.
+    deliver_round(&mut cluster, Some((1, 0)));
+    while cluster.deliver(1, 2) {}
+    cluster.remove_node(1, 7, Duration::ZERO);
+    cluster.holds_entries = false;
+    let frames = cluster.frames_to(link);
+    assert!(matches!(frames.last(), Some(Frame::LoginAnswer(_))), "{frames:?}");
+    assert_eq!(cluster.stats_of_all().sessions, 1);
+}
+
+#[test]
+fn session_whose_join_is_lost_with_a_home_logs_in_again() {
+    let mut cluster = three();
+    let (alice, room) = (user("alice"), cluster.room_at(1));
+    let link = log_in_at(&mut cluster, 0, &alice);
+    cluster.holds_entries = true;
+    cluster.say(link, join(&room, 1));
+    cluster.tick(0);
+    cluster.remove_node(1, 7, Duration::ZERO);
+    cluster.holds_entries = false;
+    cluster.end_burst();
+    assert_eq!(cluster.closed(link), Some(Some(CloseCode::LoginAgain)));
+}
+
+#[test]
+fn names_of_a_removed_node_wait_until_it_cannot_act_any_more() {
+    let mut cluster = three();
+    let (alice, bob) = (user("alice"), cluster.user_at(1, "b"));
+    let (at_alice, at_bob) = (log_in_at(&mut cluster, 0, &alice), log_in_at(&mut cluster, 2, &bob));
+    let lease = Duration::from_secs(5);
+    cluster.remove_node(1, 7, lease);
+    cluster.say(at_alice, message(1, &bob, "later"));
+    cluster.wait(lease - Duration::from_micros(1));
+    assert_eq!(without_acks(cluster.frames_to(at_bob)), []);
+    cluster.wait(Duration::from_micros(1));
+    assert_eq!(without_acks(cluster.frames_to(at_bob)), [delivery(&alice, "later")]);
+}

@@ -4,6 +4,7 @@
 //! Tests count the shards of all nodes together, from 0.
 
 mod nodes;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
-    Config, Entry, HomeTable, Input, NodeNumber, Output, Placement, Report, Server, ShardId,
-    Shards, Stats, Verdict,
+    Config, Entry, HomeTable, Input, NodeNumber, Output, Placement, Report, RequestId, Response,
+    Server, ShardId, Shards, Stats, Verdict,
 };
 use rts_proto::wire::{Accepted, Decoder, Frame, Login, LoginAnswer, ResumeKey};
 use rts_proto::{
@@ -50,6 +51,8 @@ pub(crate) struct Node {
     /// Whether entries wait for [`Node::deliver`].
     pub(crate) holds_entries: bool,
     pub(crate) reports: Vec<Report>,
+    responses: Vec<(ShardId, RequestId, Response)>,
+    last_request: u64,
     pub(crate) handed_over: usize,
     last_link: u64,
     clock: u64,
@@ -96,6 +99,8 @@ impl Node {
             mailboxes: BTreeMap::new(),
             holds_entries: false,
             reports: Vec::new(),
+            responses: Vec::new(),
+            last_request: 0,
             handed_over: 0,
             last_link: 0,
             clock: 1_000,
@@ -281,6 +286,15 @@ impl Node {
         has_delivered
     }
 
+    /// Gives a shard the oldest entries from another one. `which` of all that are under way, counted
+    /// round and round.
+    pub(crate) fn deliver_any(&mut self, which: usize) {
+        if !self.mailboxes.is_empty() {
+            let pair = *self.mailboxes.keys().nth(which % self.mailboxes.len()).expect("one");
+            self.deliver_to(pair);
+        }
+    }
+
     /// Gives a shard the oldest entries from another one. False if there are none.
     pub(crate) fn deliver(&mut self, from: usize, to: usize) -> bool {
         self.deliver_to((self.ids[from], self.ids[to]))
@@ -367,6 +381,7 @@ impl Node {
                     self.mailboxes.entry((shard, to)).or_default().push_back(entries);
                 }
                 Output::Report(_, report) => self.reports.push(report),
+                Output::Respond(id, response) => self.responses.push((shard, id, *response)),
                 Output::CheckTarget(..)
                 | Output::PostToAppServer(..)
                 | Output::AbandonPost(_)

@@ -159,14 +159,14 @@ impl World {
                 let to = &uid(*to);
                 let command =
                     Command::Unicast { app_id: &app(), from: &from, to, payload: &payload };
-                Some(self.node.command(command))
+                self.command(command)
             }
             Event::BroadcastToRoom(at) => {
                 let (from, payload) = (user("backend"), Payload::text(format!("u{id}")));
                 let (app_id, room_id) = (&app(), &room_id(*at));
                 let (from, payload) = (&from, &payload);
                 let command = Command::BroadcastToRoom { app_id, room_id, from, payload };
-                Some(self.node.command(command))
+                self.command(command)
             }
             Event::UnicastInRoom(at, to) => {
                 let (from, payload) = (user("backend"), Payload::text(format!("u{id}")));
@@ -174,32 +174,32 @@ impl World {
                 let (app_id, room_id, to) = (&app(), &room_id(*at), &to);
                 let (from, payload) = (&from, &payload);
                 let command = Command::UnicastInRoom { app_id, room_id, from, to, payload };
-                Some(self.node.command(command))
+                self.command(command)
             }
             Event::Kick(at, who) => {
                 let (app_id, room_id, uid) = (&app(), &room_id(*at), &uid(*who));
-                Some(self.node.command(Command::Kick { app_id, room_id, uid }))
+                self.command(Command::Kick { app_id, room_id, uid })
             }
             Event::Dismiss(at) => {
                 let (app_id, room_id) = (&app(), &room_id(*at));
-                Some(self.node.command(Command::Dismiss { app_id, room_id }))
+                self.command(Command::Dismiss { app_id, room_id })
             }
             Event::Ban(of, secs) => {
                 let (app_id, ban, interval) = (&app(), &of.ban(), Duration::from_secs(*secs));
-                Some(self.node.command(Command::Ban { app_id, ban, interval }))
+                self.command(Command::Ban { app_id, ban, interval })
             }
             Event::Unban(of) => {
                 let (app_id, ban) = (&app(), &of.ban());
-                Some(self.node.command(Command::Unban { app_id, ban }))
+                self.command(Command::Unban { app_id, ban })
             }
             Event::PutOut(who) => {
                 let (app_id, uid) = (&app(), &uid(*who));
-                Some(self.node.command(Command::PutOut { app_id, uid }))
+                self.command(Command::PutOut { app_id, uid })
             }
             Event::Revoke(who) => {
                 let (app_id, uid, issued_before) = (&app(), &uid(*who), 1);
                 let uid = Some(uid);
-                Some(self.node.command(Command::Revoke { app_id, uid, issued_before }))
+                self.command(Command::Revoke { app_id, uid, issued_before })
             }
             Event::Wait(millis) => {
                 // Sessions that end at one moment may hear of one another, or not.
@@ -214,6 +214,14 @@ impl World {
             }
         };
         self.see(returned)
+    }
+
+    /// In a cluster, the back end asks any shard.
+    fn command(&mut self, command: Command<'_>) -> Option<Returned> {
+        match self.node.is_cluster() {
+            true => self.node.command_by(self.any_shard(0), command),
+            false => Some(self.node.command(command)),
+        }
     }
 
     /// The id of the next send.

@@ -293,6 +293,7 @@ impl World {
                 | server::Output::Peer(..)
                 | server::Output::PostToAppServer(..)
                 | server::Output::AbandonPost(_)
+                | server::Output::Respond(..)
                 | server::Output::Report(..)
                 | server::Output::Notice(_) => {}
                 server::Output::Wait(at) => {

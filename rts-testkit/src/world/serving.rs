@@ -75,7 +75,7 @@ impl World {
                 server::Output::Report(app, report) => {
                     self.log.push((now, Happening::Reported(app, report)));
                 }
-                server::Output::Notice(_) => {}
+                server::Output::Notice(_) | server::Output::Respond(..) => {}
                 server::Output::Wait(deadline) => break deadline,
             }
         };

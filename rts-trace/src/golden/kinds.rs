@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rts_proto::server::{
     Denial, Entered, Entry, HomesStep, JoinPermit, JoinRefusal, MemberEnd, Moved, MovedMember,
-    Outcome, Ownership, PassedOn,
+    Outcome, Ownership, PassedOn, Request, Response,
 };
 
 use crate::record::{
@@ -51,6 +51,7 @@ kinds! {
     ServerInput {
         Tick Accepted Received Disconnected Accept Refuse Congested TargetChecked PostBegun
         PostAnswered PostAnsweredBadly PostNotReached HandedOver Peer PeerCongested HomesChanged
+        Request
     }
     ServerCall {
         Shutdown Charge Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban BanLogin PutOut Revoke
@@ -60,11 +61,16 @@ kinds! {
     Entry {
         InApp Deliver QueryStatus Orphan Join Leave Gone PutOut Broadcast AskNames Outcomes
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed Ownership
-        PassedOn HomesReached Moved
+        PassedOn HomesReached Moved Request Response
     }
     Ownership { Ask Grant Deny Revoke Release Keep }
     Denial { Overtaken Displaced NoGreaterClaim }
-    PassedOn { Deliver QueryStatus Orphan }
+    PassedOn { Deliver QueryStatus Orphan Request }
+    Request {
+        Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban Unban PutOut Revoke Status Members
+        Users Rooms Stats
+    }
+    Response { Done Refused Status Members Users Rooms Stats Unanswered }
     HomesStep { Switched HandedOver Settled }
     Moved { User Held Members }
     MovedMember { Here WaitsUntil }
@@ -95,6 +101,8 @@ fn of_entry(entry: &Entry) -> Vec<&'static str> {
             }
         }
         Entry::PassedOn(passed_on) => kinds.push(passed_on.kind()),
+        Entry::Request(on_way) => kinds.push(on_way.request.kind()),
+        Entry::Response(part) => kinds.push(part.response.kind()),
         Entry::HomesReached { step, .. } => kinds.push(step.kind()),
         Entry::Moved(moved) => {
             kinds.push(moved.kind());

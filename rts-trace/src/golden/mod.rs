@@ -1,4 +1,4 @@
-//! Golden files: recordings of an engine, of a server, of a shard among others and of two in
+//! Golden files: recordings of an engine, of a server, of a shard among others and of three in
 //! clusters, with every kind of record. They make each change of the format, and of a core's
 //! behaviour, visible.
 //!
@@ -18,6 +18,7 @@ mod engine;
 mod homes;
 mod kinds;
 mod owners;
+mod requests;
 mod server;
 mod shard;
 
@@ -47,13 +48,14 @@ struct Golden {
     text: String,
 }
 
-static FILES: LazyLock<[Golden; 5]> = LazyLock::new(|| {
+static FILES: LazyLock<[Golden; 6]> = LazyLock::new(|| {
     [
         golden("engine", Secrets::Scrubbed, engine::record),
         golden("server", Secrets::Kept, server::record),
         golden("shard", Secrets::Scrubbed, shard::record),
         golden("owners", Secrets::Scrubbed, owners::record),
         golden("homes", Secrets::Scrubbed, homes::record),
+        golden("requests", Secrets::Scrubbed, requests::record),
     ]
 });
 

@@ -29,20 +29,25 @@ fn homes() -> HomeTable {
 }
 
 /// A user whose home is in this node.
-fn user_of(number: usize, name: &str) -> UserId {
+pub(super) fn user_of(number: usize, name: &str) -> UserId {
     let mut names = (0..).map(|count| user(&format!("{name}{count}")));
     let home = |uid: &UserId| homes().of_user(&placement(), &app(), uid.as_str()).node();
     names.find(|uid| home(uid) == node(number)).expect("hashes reach both nodes")
 }
 
-pub(super) fn record(recorder: Recorder) {
+/// A shard of a cluster of two nodes.
+pub(super) fn shard_of_two(recorder: Recorder) -> Shard {
     let mut config = Config::default();
     (config.placement, config.homes) = (placement(), Some(homes()));
-    let mut shard = Shard {
+    Shard {
         core: Server::observed(config, 7, Box::new(recorder)),
         now: Instant::from_millis(5),
         login: LoginId(0),
-    };
+    }
+}
+
+pub(super) fn record(recorder: Recorder) {
+    let mut shard = shard_of_two(recorder);
     home_of(&mut shard, &user_of(1, "alice"));
     owner_of(&mut shard, &user_of(0, "bob"), &user_of(1, "alice"));
 }

@@ -43,6 +43,7 @@ impl Shard {
                 | Output::HandOver(..)
                 | Output::Peer(..)
                 | Output::AbandonPost(_)
+                | Output::Respond(..)
                 | Output::Report(..)
                 | Output::Notice(_) => {}
             }

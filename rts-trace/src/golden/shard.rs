@@ -43,7 +43,7 @@ impl Shard {
         }
     }
 
-    fn wait(&mut self, millis: u64) {
+    pub(super) fn wait(&mut self, millis: u64) {
         self.now = self.now + Duration::from_millis(millis);
         self.input(Input::Tick);
     }

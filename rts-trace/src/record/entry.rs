@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rts_proto::UserId;
-use rts_proto::server::{Deliveries, Delivery, Entry, Moved, PassedOn};
+use rts_proto::server::{Deliveries, Delivery, Entry, Moved, PassedOn, Request};
 
 use crate::scrub::Scrubber;
 
@@ -47,10 +47,19 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         Entry::Broadcast { frame, .. } | Entry::Push { frame, .. } => vec![frame],
         Entry::PushToEach { frames, .. } => frames.iter_mut().map(|(_, frame)| frame).collect(),
         Entry::Removed { notice, .. } => notice.iter_mut().collect(),
+        Entry::Request(on_way) | Entry::PassedOn(PassedOn::Request(on_way)) => {
+            frame_of_request(&mut on_way.request).into_iter().collect()
+        }
+        Entry::Moved(moved) => match &mut **moved {
+            Moved::Held(PassedOn::Request(on_way)) => {
+                frame_of_request(&mut on_way.request).into_iter().collect()
+            }
+            _ => Vec::new(),
+        },
         // Their messages are scrubbed together.
         Entry::Deliver(_)
         | Entry::PassedOn(_)
-        | Entry::Moved(_)
+        | Entry::Response(_)
         | Entry::HomesReached { .. }
         | Entry::Ownership(_)
         | Entry::InApp(_)
@@ -69,6 +78,34 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         | Entry::Names { .. }
         | Entry::Left { .. } => Vec::new(),
     }
+}
+
+/// The frame of a request.
+fn frame_of_request(request: &mut Request) -> Option<&mut Bytes> {
+    match request {
+        Request::Unicast { frame, .. }
+        | Request::BroadcastToRoom { frame, .. }
+        | Request::UnicastInRoom { frame, .. } => Some(frame),
+        Request::Kick { .. }
+        | Request::Dismiss { .. }
+        | Request::Ban { .. }
+        | Request::Unban { .. }
+        | Request::PutOut { .. }
+        | Request::Revoke { .. }
+        | Request::Status { .. }
+        | Request::Members { .. }
+        | Request::Users { .. }
+        | Request::Rooms { .. }
+        | Request::Stats => None,
+    }
+}
+
+pub(crate) fn scrubbed_request(request: &Request, scrubber: &Scrubber) -> Request {
+    let mut request = request.clone();
+    if let Some(frame) = frame_of_request(&mut request) {
+        *frame = scrubber.frames(frame).into();
+    }
+    request
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The inputs of a server, as they are recorded.
 
-use rts_proto::server::{Entry, Input, Opened, PostProgress, ShardId, Verdict};
+use rts_proto::server::{Entry, Input, Opened, PostProgress, Request, RequestId, ShardId, Verdict};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{CallId, Instant, LinkId, LoginCode, LoginId, Reply, TargetId};
+use rts_proto::{AppId, CallId, Instant, LinkId, LoginCode, LoginId, Reply, TargetId};
 use serde::{Deserialize, Serialize};
 
-use super::entry::scrubbed;
+use super::entry::{scrubbed, scrubbed_request};
 use super::homes::Homes;
 use crate::scrub::Scrubber;
 
@@ -27,6 +27,7 @@ pub(crate) enum ServerInput {
     Peer { from: ShardId, entries: Vec<Entry> },
     PeerCongested { shard: ShardId, is_congested: bool },
     HomesChanged { homes: Homes, serve_after: Instant },
+    Request { id: RequestId, app_id: AppId, request: Box<Request> },
 }
 
 impl TryFrom<ServerInput> for Input {
@@ -72,6 +73,7 @@ impl TryFrom<ServerInput> for Input {
             ServerInput::PeerCongested { shard, is_congested } => {
                 Self::PeerCongested(shard, is_congested)
             }
+            ServerInput::Request { id, app_id, request } => Self::Request(id, app_id, request),
             ServerInput::HomesChanged { homes, serve_after } => {
                 let table = Box::new(homes.table().ok_or("a bad table of homes")?);
                 Self::HomesChanged { table, serve_after }
@@ -128,6 +130,10 @@ impl ServerInput {
             Input::PeerCongested(shard, is_congested) => {
                 Self::PeerCongested { shard: *shard, is_congested: *is_congested }
             }
+            Input::Request(id, app_id, request) => {
+                let request = Box::new(scrubbed_request(request, scrubber));
+                Self::Request { id: *id, app_id: app_id.clone(), request }
+            }
             Input::HomesChanged { table, serve_after } => {
                 Self::HomesChanged { homes: Homes::of(table), serve_after: *serve_after }
             }
@@ -166,6 +172,7 @@ impl ServerInput {
                 format!("shard {} takes entries again", shard.number())
             }
             Self::HomesChanged { homes, .. } => homes.in_words(),
+            Self::Request { id, request, .. } => format!("request {}: {request:?}", id.0),
         }
     }
 }

@@ -246,6 +246,7 @@ impl Pair {
                     self.input(to, server::Input::Peer(own, entries));
                 }
                 server::Output::AbandonPost(_)
+                | server::Output::Respond(..)
                 | server::Output::Report(..)
                 | server::Output::Notice(_) => {}
                 server::Output::Wait(_) => return busy,

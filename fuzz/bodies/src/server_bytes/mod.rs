@@ -374,7 +374,7 @@ impl World {
                 Output::Report(app_id, report) => self.believed.hear(app_id, report),
                 Output::HandOver(link, to, opened) => self.node.hand_over(link, to, opened),
                 Output::Peer(to, entries) => self.node.send(shard, to, entries),
-                Output::Notice(_) => {}
+                Output::Notice(_) | Output::Respond(..) => {}
                 Output::Wait(deadline) => return deadline,
             }
         }

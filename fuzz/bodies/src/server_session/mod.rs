@@ -246,7 +246,10 @@ impl World {
                 }
                 Output::HandOver(..) | Output::Peer(..) => panic!("there is one shard"),
                 Output::Report(..) | Output::Notice(_) => {}
-                Output::CheckTarget(..) | Output::PostToAppServer(..) | Output::AbandonPost(_) => {
+                Output::CheckTarget(..)
+                | Output::PostToAppServer(..)
+                | Output::AbandonPost(_)
+                | Output::Respond(..) => {
                     panic!("nobody asked for the app server");
                 }
                 Output::Wait(_) => return,

@@ -3,18 +3,19 @@
 use bytes::Bytes;
 use rts_proto::limits::NOTICE_MEMBERS_MAX;
 use rts_proto::server::{
-    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Moved, Names, Outcome, SessionNumber,
+    Entered, Entry, JoinPermit, JoinRefusal, MemberEnd, Moved, Names, Outcome, PassedOn,
+    SessionNumber,
 };
-use rts_proto::{Instant, MessageId, RoomId, UserId, wire};
+use rts_proto::{Instant, MessageId, RoomId, UserId};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
 use super::values::{
-    app_id, arriving, broadcast_code, business_id, deliveries, invalid, leave_reason,
+    app_id, arriving, broadcast_code, business_id, deliveries, frame, invalid, leave_reason,
     message_config, room, room_state, send_code, session, uid,
 };
-use super::{moved, ownership};
+use super::{moved, ownership, request, response};
 
 pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
     Ok(match kind {
@@ -36,6 +37,10 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
         Kind::HeldDeliver(part) => moved(Moved::Held(ownership::passed_deliver(&part)?)),
         Kind::HeldQueryStatus(asked) => moved(Moved::Held(ownership::passed_query_status(&asked)?)),
         Kind::HeldOrphan(orphan) => moved(Moved::Held(ownership::passed_orphan(&orphan)?)),
+        Kind::Request(asked) => Entry::Request(request::request(asked)?),
+        Kind::PassedRequest(asked) => Entry::PassedOn(PassedOn::Request(request::request(asked)?)),
+        Kind::HeldRequest(asked) => moved(Moved::Held(PassedOn::Request(request::request(asked)?))),
+        Kind::Response(part) => Entry::Response(response::response(part)?),
         Kind::MovedMembers(members) => moved(moved::moved_members(members, now)?),
         Kind::QueryStatus(proto::QueryStatus { session, query, uid }) => {
             Entry::QueryStatus { session: self::session(session)?, query, uid: self::uid(&uid)? }
@@ -181,10 +186,6 @@ fn names(names: Option<proto::MemberNames>) -> Result<Names, WireError> {
         }
         _ => invalid("list of names"),
     }
-}
-
-fn frame(frame: Bytes) -> Result<Bytes, WireError> {
-    if wire::is_one_frame(&frame) { Ok(frame) } else { invalid("frame") }
 }
 
 fn entered(entered: i32) -> Result<Entered, WireError> {

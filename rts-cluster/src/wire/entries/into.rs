@@ -11,7 +11,7 @@ use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::pack::ENTRY_BYTES_MAX;
 use super::values::{id, remaining};
-use super::{moved, ownership};
+use super::{moved, ownership, request, response};
 use crate::limits::SESSIONS_OF_ENTRY_MAX;
 
 /// The tag and length of a field, and a few bytes more.
@@ -30,6 +30,11 @@ pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
         Entry::PassedOn(PassedOn::Orphan { room, uid, waits }) => {
             Kind::PassedOrphan(orphan(&room, &uid, waits))
         }
+        Entry::PassedOn(PassedOn::Request(on_way)) => {
+            Kind::PassedRequest(request::to_request(*on_way))
+        }
+        Entry::Request(on_way) => Kind::Request(request::to_request(*on_way)),
+        Entry::Response(part) => Kind::Response(response::to_response(*part)),
         Entry::HomesReached { epoch, step } => moved::reached(epoch, step),
         Entry::Moved(moved) => match *moved {
             Moved::User { uid, owner, left } => moved::user(&uid, owner, left),
@@ -41,6 +46,9 @@ pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
             }
             Moved::Held(PassedOn::Orphan { room, uid, waits }) => {
                 Kind::HeldOrphan(orphan(&room, &uid, waits))
+            }
+            Moved::Held(PassedOn::Request(on_way)) => {
+                Kind::HeldRequest(request::to_request(*on_way))
             }
             Moved::Members { room, used, members } => moved::members(&room, used, &members, now),
         },

@@ -5,6 +5,8 @@ mod into;
 mod moved;
 mod ownership;
 mod pack;
+mod request;
+mod response;
 mod route;
 mod values;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_proto::server::{Deliveries, NodeNumber, SessionNumber, ShardId};
 use rts_proto::{
-    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, RoomId, RoomState,
-    SendCode, UserId,
+    AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, OnlineStatus, RoomId,
+    RoomState, SendCode, UserId, wire,
 };
 
 use super::super::packet::WireError;
@@ -21,6 +21,11 @@ pub(super) fn id(text: &str) -> Bytes {
 
 pub(super) fn session(number: u64) -> Result<SessionNumber, WireError> {
     SessionNumber::from_number(number).ok_or(WireError::Invalid("session"))
+}
+
+/// The content of the frame is not checked.
+pub(super) fn frame(frame: Bytes) -> Result<Bytes, WireError> {
+    if wire::is_one_frame(&frame) { Ok(frame) } else { invalid("frame") }
 }
 
 /// The number of a shard among the shards of all nodes.
@@ -66,5 +71,6 @@ checked! {
     send_code: u32 => SendCode::try_from, "result";
     broadcast_code: u32 => BroadcastCode::try_from, "result";
     room_state: i32 => RoomState::try_from, "state";
+    status: u32 => OnlineStatus::try_from, "status";
     leave_reason: u32 => LeaveReason::try_from, "reason";
 }

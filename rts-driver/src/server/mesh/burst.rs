@@ -56,7 +56,9 @@ pub(super) fn weight(entry: &Entry) -> usize {
         }
         Entry::Moved(moved) => match &**moved {
             Moved::Held(PassedOn::Deliver(deliveries)) => return deliveries.len(),
-            Moved::Held(PassedOn::QueryStatus { .. } | PassedOn::Orphan { .. }) => 0,
+            Moved::Held(
+                PassedOn::QueryStatus { .. } | PassedOn::Orphan { .. } | PassedOn::Request(_),
+            ) => 0,
             Moved::User { owner, left, .. } => {
                 owner.as_ref().map_or(0, |owner| owner.candidates.len()) + left.orphans.len()
             }
@@ -65,8 +67,10 @@ pub(super) fn weight(entry: &Entry) -> usize {
         Entry::Outcomes(outcomes) => outcomes.len(),
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
+        Entry::Response(part) => part.response.items(),
         Entry::InApp(_)
         | Entry::Ownership(_)
+        | Entry::Request(_)
         | Entry::PassedOn(_)
         | Entry::QueryStatus { .. }
         | Entry::HomesReached { .. }

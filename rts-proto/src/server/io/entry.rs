@@ -9,6 +9,7 @@ use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
 use super::moved::{HomesStep, Moved};
 use super::ownership::{Ownership, PassedOn};
+use super::request::{RequestOnWay, ResponsePart};
 use crate::server::keys::{Outcome, SessionNumber};
 use crate::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, MessageConfig, MessageId, RoomId,
@@ -43,6 +44,10 @@ pub enum Entry {
     },
     /// To the next home of a user or a room, in a cluster.
     Moved(Box<Moved>),
+    /// A request of a back end, to a home or to all shards. [`Entry::Response`] answers it.
+    Request(Box<RequestOnWay>),
+    /// The response of a shard to a request of this one.
+    Response(Box<ResponsePart>),
 
     // To the home of a user.
     /// Messages to users.
@@ -247,6 +252,7 @@ impl From<PassedOn> for Entry {
                 Self::QueryStatus { session, query, uid }
             }
             PassedOn::Orphan { room, uid, waits } => Self::Orphan { room, uid, waits },
+            PassedOn::Request(request) => Self::Request(request),
         }
     }
 }
@@ -261,6 +267,8 @@ impl Entry {
             Self::Moved(moved) => moved.counts_as(),
             Self::InApp(_)
             | Self::Ownership(_)
+            | Self::Request(_)
+            | Self::Response(_)
             | Self::QueryStatus { .. }
             | Self::HomesReached { .. }
             | Self::Orphan { .. }
@@ -293,6 +301,8 @@ impl Entry {
             Self::Ownership(entry) => entry.more_bytes(),
             Self::PassedOn(passed_on) => passed_on.more_bytes(),
             Self::HomesReached { .. } => 0,
+            Self::Request(request) => request.more_bytes(),
+            Self::Response(response) => response.more_bytes(),
             Self::Moved(moved) => size_of::<Moved>() + moved.more_bytes(),
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } | Self::NotDelivered { to: uid, .. } => {

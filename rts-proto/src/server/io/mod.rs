@@ -10,6 +10,7 @@ mod opened;
 mod ownership;
 mod post;
 mod report;
+mod request;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -30,6 +31,8 @@ pub use ownership::{
 };
 pub use post::{Post, PostProgress};
 pub use report::Report;
+pub(super) use request::Concerns;
+pub use request::{Request, RequestId, RequestOnWay, Response, ResponsePart};
 
 use super::home_table::HomeTable;
 use super::placement::ShardId;
@@ -68,6 +71,10 @@ pub enum Input {
     /// Another shard is congested or no longer so: too many entries wait for it. The
     /// driver sets the threshold. Messages that would go there are refused in the meantime.
     PeerCongested(ShardId, bool),
+    /// A request of the back end of an app, to any shard of a node or a cluster.
+    /// [`Output::Respond`] follows, once. A request with the number of one that has no response yet
+    /// is ignored.
+    Request(RequestId, AppId, Box<Request>),
     /// The next table of the homes of the cluster. All shards get all tables in their order.
     /// Entries of a shard come behind the table that adds its node. A node that a table lacks is
     /// gone for ever, with its sessions; another node may get its number in a later table.
@@ -130,6 +137,8 @@ pub enum Output {
     HandOver(LinkId, ShardId, Box<Opened>),
     /// Give these entries to another shard as [`Input::Peer`], after all earlier ones.
     Peer(ShardId, Vec<Entry>),
+    /// The response to [`Input::Request`].
+    Respond(RequestId, Box<Response>),
     /// Check these credentials, and answer with [`Input::Verdict`].
     Authenticate(LoginId, Box<Credentials>),
     /// Decide whether messages of this app may be posted to this URL, and answer with

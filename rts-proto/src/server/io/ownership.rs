@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::deliveries::Deliveries;
+use super::request::RequestOnWay;
 use crate::server::keys::SessionNumber;
 use crate::server::placement::ShardId;
 use crate::{LoginId, RoomId, UserId};
@@ -167,6 +168,8 @@ pub enum PassedOn {
         /// Whether it waits now.
         waits: bool,
     },
+    /// [`Entry::Request`](super::Entry::Request).
+    Request(Box<RequestOnWay>),
 }
 
 impl Ownership {
@@ -197,7 +200,7 @@ impl PassedOn {
     pub(super) fn counts_as(&self) -> usize {
         match self {
             Self::Deliver(deliveries) => deliveries.len(),
-            Self::QueryStatus { .. } | Self::Orphan { .. } => 1,
+            Self::QueryStatus { .. } | Self::Orphan { .. } | Self::Request(_) => 1,
         }
     }
 
@@ -217,6 +220,7 @@ impl PassedOn {
             Self::Deliver(deliveries) => deliveries.bytes(),
             Self::QueryStatus { uid, .. } => uid.as_str().len(),
             Self::Orphan { room, uid, .. } => room.as_str().len() + uid.as_str().len(),
+            Self::Request(request) => request.more_bytes(),
         }
     }
 }

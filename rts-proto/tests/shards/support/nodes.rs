@@ -108,6 +108,14 @@ impl Node {
         true
     }
 
+    /// Gives a shard its next table. `which` of those that have one coming, counted round and round.
+    pub(crate) fn give_homes_to_any(&mut self, which: usize) {
+        if !self.coming.is_empty() {
+            let id = *self.coming.keys().nth(which % self.coming.len()).expect("one");
+            self.give_homes(self.ids.iter().position(|known| *known == id).expect("it is there"));
+        }
+    }
+
     /// Gives all shards all tables.
     pub(crate) fn give_all_homes(&mut self) {
         for shard in 0..self.len() {

@@ -16,6 +16,8 @@ use rts_proto::{
     RoomId, RoomState, SendCode, UserId,
 };
 
+use super::back_ends::{requests, responses};
+
 /// A frame of this length, without its prefix.
 pub(super) fn frame(len: usize) -> Bytes {
     let mut bytes = Vec::new();
@@ -32,15 +34,15 @@ fn sessions() -> impl Strategy<Value = SessionNumber> {
     prop_oneof![1..9_u64, Just(u64::MAX)].prop_map(session)
 }
 
-fn frames() -> impl Strategy<Value = Bytes> {
+pub(super) fn frames() -> impl Strategy<Value = Bytes> {
     prop_oneof![8 => 1..200_usize, 1 => 1..=FRAME_BYTES_MAX].prop_map(frame)
 }
 
-fn uids() -> impl Strategy<Value = UserId> {
+pub(super) fn uids() -> impl Strategy<Value = UserId> {
     "[a-z]{1,3}|[a-z]{128}".prop_map(|text| UserId::new(&text).expect("a valid id"))
 }
 
-fn rooms() -> impl Strategy<Value = RoomId> {
+pub(super) fn rooms() -> impl Strategy<Value = RoomId> {
     "[a-z]{1,3}|[a-z]{128}".prop_map(|text| RoomId::new(&text).expect("a valid id"))
 }
 
@@ -48,7 +50,7 @@ fn ids() -> impl Strategy<Value = MessageId> {
     prop_oneof![0..99_u64, any::<u64>()].prop_map(MessageId)
 }
 
-fn one_of<T: Copy + std::fmt::Debug>(all: &'static [T]) -> impl Strategy<Value = T> {
+pub(super) fn one_of<T: Copy + std::fmt::Debug>(all: &'static [T]) -> impl Strategy<Value = T> {
     proptest::sample::select(all)
 }
 
@@ -122,6 +124,7 @@ fn ownership() -> impl Strategy<Value = Entry> {
 
 fn passed_on() -> impl Strategy<Value = PassedOn> {
     prop_oneof![
+        requests().prop_map(PassedOn::Request),
         deliveries().prop_map(PassedOn::Deliver),
         (sessions(), any::<u64>(), uids())
             .prop_map(|(session, query, uid)| PassedOn::QueryStatus { session, query, uid }),
@@ -138,7 +141,7 @@ fn homes_reached() -> impl Strategy<Value = Entry> {
     (any::<u64>(), step).prop_map(|(epoch, step)| Entry::HomesReached { epoch, step })
 }
 
-fn shards() -> impl Strategy<Value = ShardId> {
+pub(super) fn shards() -> impl Strategy<Value = ShardId> {
     (0..NodeNumber::COUNT, 0..ShardId::COUNT_MAX).prop_map(|(node, number)| {
         let node = NodeNumber::new(node).expect("a valid number");
         ShardId::of_node(node, number).expect("a valid number")
@@ -235,6 +238,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         passed_on().prop_map(Entry::PassedOn),
         homes_reached(),
         moved(),
+        requests().prop_map(Entry::Request),
+        responses().prop_map(Entry::Response),
         outcomes(),
         push_to_each(),
         joins(),

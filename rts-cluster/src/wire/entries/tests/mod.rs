@@ -1,5 +1,6 @@
 //! Entries survive the way, whole or in pieces, and no bytes do harm.
 
+mod back_ends;
 mod drawn;
 mod moved;
 
