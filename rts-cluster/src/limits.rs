@@ -108,6 +108,17 @@ const _: () = assert!(
         + 1_024
         <= ENTRIES_BYTES_MAX
 );
+// A message of a back end to some members of a room, and a part of a list of users.
+const _: () = assert!(
+    rts_proto::limits::ROOM_UNICAST_RECEIVERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 3)
+        + rts_proto::limits::ROOM_UNICAST_PAYLOAD_BYTES_MAX
+        + 1_024
+        <= ENTRIES_BYTES_MAX
+);
+const _: () = assert!(
+    rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 48) + 1_024
+        <= ENTRIES_BYTES_MAX
+);
 // A batch waits for room in a trunk at most, also in the largest cluster.
 const _: () = assert!(BATCH_BYTES_MAX < BUS_BYTES_MAX / MEMBERS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < TRUNK_BYTES_MAX);

@@ -13,6 +13,7 @@
 mod accept;
 mod admission;
 mod arrivals;
+mod asked;
 mod gate;
 mod handshakes;
 mod hooked_core;

@@ -11,6 +11,7 @@ use rts_proto::server::{
 use rts_proto::{CallId, Instant, LinkId, LoginCode};
 
 use crate::panics::catch_panic;
+use crate::server::asked::Asked;
 use crate::server::hooks::{Authenticate, PostToAppServer, Watch};
 use crate::server::in_cluster::InCluster;
 use crate::server::mesh::Mesh;
@@ -40,6 +41,7 @@ pub(crate) struct HookedCore {
     notices: Vec<Notice>,
     mesh: Option<Arc<Mesh>>,
     cluster: Option<InCluster>,
+    pub(crate) asked: Asked,
     /// The latest shard whose mailbox became full since the last look. The log has few lines about
     /// full mailboxes, and need not name all shards.
     overloaded: Option<ShardId>,
@@ -61,6 +63,7 @@ impl HookedCore {
             notices: Vec::new(),
             mesh: None,
             cluster: None,
+            asked: Asked::default(),
             overloaded: None,
         }
     }
@@ -111,7 +114,7 @@ impl HookedCore {
                     apply(LinkOutput::HandOver(id, shard, opened));
                 }
                 Output::Peer(to, entries) => self.send(now, to, entries),
-                Output::Respond(request, response) => self.responses.push((request, *response)),
+                Output::Respond(request, response) => self.asked.respond(request, *response),
                 Output::Authenticate(login, credentials) => {
                     let verdict = self.judge(&credentials);
                     self.server.handle_input(now, Input::Verdict(login, verdict));

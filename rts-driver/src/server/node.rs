@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_lite::future::or;
-use rts_proto::server::{Command, Placement, Server, ShardId, Shards, Stats};
+use rts_proto::server::{Command, Placement, Request, Response, Server, ShardId, Shards, Stats};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{AppId, Instant, OnlineStatus, UserId};
 use rts_stream::Acceptor;
@@ -232,6 +232,19 @@ impl<R: Runtime> Node<R> {
         // No code under this lock leaves anything half done.
         let guard = self.inner.commands.lock().unwrap_or_else(PoisonError::into_inner);
         Commands { shards: &self.inner.shards, _guard: guard }
+    }
+
+    /// Asks the shards that a request concerns, on all nodes of a cluster. `answer` gets the
+    /// response, once, and is dropped if the shard ends before. It is called under the lock of a
+    /// shard: it must be quick, and must not block or call the node.
+    pub fn ask(
+        &self,
+        app_id: AppId,
+        request: Request,
+        answer: impl FnOnce(Response) + Send + 'static,
+    ) {
+        let shard = self.first().placement.of_app(&app_id).number();
+        self.inner.shards[shard].ask(app_id, request, Box::new(answer));
     }
 
     fn wake_all(&self) {

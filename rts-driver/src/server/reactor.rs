@@ -162,7 +162,11 @@ impl<R: Runtime> Reactor<R> {
         self.has_mail =
             core.take_mail(now, &mut |mail| batch.push(mail), &mut |output| links.apply(output));
         for input in batch.drain_inputs() {
-            if let Input::Peer(..) | Input::PeerCongested(..) | Input::HomesChanged { .. } = input {
+            if let Input::Peer(..)
+            | Input::PeerCongested(..)
+            | Input::HomesChanged { .. }
+            | Input::Request(..) = input
+            {
                 // A panic ends the shard, and so the node: the other shards count on its part.
                 core.server.handle_input(now, input);
                 core.drain(now, &mut |output| links.apply(output));

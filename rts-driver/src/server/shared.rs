@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use event_listener::Event;
 use rts_engine::Clock;
-use rts_proto::server::{Input, Placement, PostProgress, Server, ShardId};
+use rts_proto::server::{Input, Placement, PostProgress, Request, Server, ShardId};
 use rts_proto::wire::ResumeKey;
-use rts_proto::{CallId, Instant, LinkId};
+use rts_proto::{AppId, CallId, Instant, LinkId};
 
 use crate::runtime::Runtime;
 use crate::server::arrivals::{Arrival, Arrivals, Arriving, NewLink, ReactorNumber};
+use crate::server::asked::Answer;
 use crate::server::gate::{Gate, LinkGuard, Openings};
 use crate::server::hooked_core::{HookedCore, LinkOutput};
 use crate::server::lease::NodeClock;
@@ -177,6 +178,16 @@ impl<R: Runtime> Shared<R> {
             self.start_posts();
         }
         returned
+    }
+
+    /// Passes on a request. In a cluster it waits for a turn of the shard, which needs a lease.
+    pub(crate) fn ask(self: &Arc<Self>, app_id: AppId, request: Request, answer: Answer) {
+        let id = self.lock().core.asked.add(answer);
+        let input = Input::Request(id, app_id, Box::new(request));
+        match &self.outside {
+            Some(_) => self.put(input),
+            None => self.command(|server, now| server.handle_input(now, input)),
+        }
     }
 
     /// Starts the posts that the core asked for. Call this without the lock.

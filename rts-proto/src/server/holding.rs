@@ -22,9 +22,9 @@ impl Server {
                 return None;
             }
             entry => match home_of(entry) {
-                Some(Home::OfUser(uid)) => self.shared.homes.is_unserved_user(app_id, uid.as_str()),
-                Some(Home::OfRoom(room)) => self.shared.homes.is_unserved_room(app_id, room),
-                Some(Home::OfApp) => self.shared.homes.is_unserved_app(app_id),
+                Some(Home::User(uid)) => self.shared.homes.is_unserved_user(app_id, uid.as_str()),
+                Some(Home::Room(room)) => self.shared.homes.is_unserved_room(app_id, room),
+                Some(Home::App) => self.shared.homes.is_unserved_app(app_id),
                 None => false,
             },
         };
@@ -62,9 +62,9 @@ impl Server {
 
 /// What the home of an entry is the home of.
 enum Home<'a> {
-    OfUser(&'a UserId),
-    OfRoom(&'a RoomId),
-    OfApp,
+    User(&'a UserId),
+    Room(&'a RoomId),
+    App,
 }
 
 /// The user or the room to whose home an entry goes. Messages are for several users, so they are
@@ -77,17 +77,17 @@ fn home_of(entry: &Entry) -> Option<Home<'_>> {
             | Ownership::Keep { uid, .. },
         )
         | Entry::QueryStatus { uid, .. }
-        | Entry::Orphan { uid, .. } => Some(Home::OfUser(uid)),
+        | Entry::Orphan { uid, .. } => Some(Home::User(uid)),
         Entry::Join { room, .. }
         | Entry::Leave { room, .. }
         | Entry::Gone { room, .. }
         | Entry::PutOut { room, .. }
         | Entry::Broadcast { room, .. }
-        | Entry::AskNames { room, .. } => Some(Home::OfRoom(room)),
-        Entry::Request(on_way) if on_way.must_be_charged() => Some(Home::OfApp),
+        | Entry::AskNames { room, .. } => Some(Home::Room(room)),
+        Entry::Request(on_way) if on_way.must_be_charged() => Some(Home::App),
         Entry::Request(on_way) => match on_way.request.concerns() {
-            Concerns::HomeOfUser(uid) => Some(Home::OfUser(uid)),
-            Concerns::HomeOfRoom(room) => Some(Home::OfRoom(room)),
+            Concerns::HomeOfUser(uid) => Some(Home::User(uid)),
+            Concerns::HomeOfRoom(room) => Some(Home::Room(room)),
             Concerns::All => None,
         },
         Entry::Ownership(

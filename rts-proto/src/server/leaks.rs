@@ -43,7 +43,7 @@ fn kept(server: &Server) -> Kept {
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 13] = [
+const EMPTY_BETWEEN_INPUTS: [&str; 14] = [
     "apps with owners",
     "bytes held for owners",
     "apps with grants",
@@ -57,6 +57,7 @@ const EMPTY_BETWEEN_INPUTS: [&str; 13] = [
     "acknowledged sends",
     "overrun sessions",
     "moving links",
+    "requests of back ends",
 ];
 
 /// A shard, and a driver that answers nothing by itself.

@@ -10,6 +10,7 @@ mod late;
 mod leaves;
 mod moves;
 mod removed;
+mod requests;
 mod seers;
 mod stories;
 mod support;

@@ -91,6 +91,7 @@ impl Spotter {
             | PeerEntry::StatusAsked
             | PeerEntry::Orphan
             | PeerEntry::Ownership
+            | PeerEntry::Request
             | PeerEntry::Homes => {}
         }
     }

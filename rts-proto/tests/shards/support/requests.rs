@@ -13,12 +13,14 @@ impl Node {
         let (id, own) = (RequestId(self.last_request), self.ids[shard]);
         self.input(own, Input::Request(id, app(), Box::new(request)));
         self.end_burst();
-        self.take_response(own, id)
+        self.response(shard, id)
     }
 
-    pub(crate) fn take_response(&mut self, shard: ShardId, id: RequestId) -> Option<Response> {
+    /// The response to an earlier request at a shard, once.
+    pub(crate) fn response(&mut self, shard: usize, id: RequestId) -> Option<Response> {
+        let own = self.ids[shard];
         let is_meant =
-            |response: &(ShardId, RequestId, Response)| (response.0, response.1) == (shard, id);
+            |response: &(ShardId, RequestId, Response)| (response.0, response.1) == (own, id);
         let at = self.responses.iter().position(is_meant)?;
         Some(self.responses.remove(at).2)
     }
