@@ -1,21 +1,14 @@
 //! Commands of an app's back end: messages to users and rooms, removals, bans and queries. The
 //! driver decides who may give them.
 
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
 use core::time::Duration;
-
-use bytes::Bytes;
 
 use super::ban::Ban;
 use super::command::{Command, Returned};
 use super::command_error::CommandError;
-use super::directory::Route;
-use super::keys::SessionNumber;
 use super::shard::Server;
-use crate::planted::{Bug, planted};
 use crate::wire::Frame;
-use crate::{AppId, Instant, MessageConfig, Payload, RoomId, RoomState, UserId};
+use crate::{AppId, Instant, MessageConfig, Payload, RoomId, UserId};
 
 /// All commands as data.
 impl Server {
@@ -182,112 +175,31 @@ impl Server {
         self.begin(now, &command).act(|server| server.unban_here(app_id, ban))
     }
 
-    /// The members of a room in the order of their ids; `None` when the room does not exist. Users
-    /// whose session has no link, or was superseded and who may return (§6.9), are members.
-    #[must_use]
-    pub fn room_members(
-        &self,
+    /// Ends a user's session. The client is logged out with reason 2 and does not log in again by
+    /// itself (§3.10). The user leaves its rooms, and may log in again at once. Returns whether it
+    /// had a session.
+    pub fn put_out(&mut self, now: Instant, app_id: &AppId, uid: &UserId) -> bool {
+        let command = Command::PutOut { app_id, uid };
+        self.begin(now, &command).act(|server| server.end_login(app_id, uid))
+    }
+
+    /// Ends sessions of a user, or of all users of the app, whose credentials were issued before
+    /// this moment ([`Verdict::Accept`](super::Verdict::Accept)). Their clients log in again by
+    /// themselves, those of a whole app spread over some seconds (§3.11). The driver has to refuse
+    /// the old credentials then. Returns the number of sessions that ended.
+    pub fn revoke(
+        &mut self,
+        now: Instant,
         app_id: &AppId,
-        room_id: &RoomId,
-    ) -> Option<impl ExactSizeIterator<Item = &UserId> + use<'_>> {
-        Some(self.rooms.find(app_id, room_id)?.uids())
+        uid: Option<&UserId>,
+        issued_before: u32,
+    ) -> usize {
+        let command = Command::Revoke { app_id, uid, issued_before };
+        self.begin(now, &command).act(|server| server.revoke_here(app_id, uid, issued_before))
     }
 }
 
-/// The parts of this shard in what a back end asks for.
 impl Server {
-    pub(super) fn unicast_here(&mut self, app_id: &AppId, to: &UserId, frame: Bytes) -> usize {
-        let number = match planted(Bug::BackEndReachesAnyApp) {
-            true => self.users.find_in_any_app(to.as_str()),
-            false => self.users.find(app_id, to.as_str()),
-        };
-        let Some(number) = number else { return 0 };
-        let shared = &mut self.shared;
-        let (now, outbox, sessions) = (shared.now(), &mut shared.outbox, &mut shared.sessions);
-        if planted(Bug::BackEndSaysItTwice) {
-            outbox.push(sessions, now, number, frame.clone(), None);
-        }
-        outbox.push(sessions, now, number, frame, None).into()
-    }
-
-    pub(super) fn broadcast_to_room_here(
-        &mut self,
-        app_id: &AppId,
-        room_id: &RoomId,
-        frame: &Bytes,
-    ) -> Result<usize, CommandError> {
-        let now = self.shared.now();
-        let Some(room) = self.rooms.find_mut(app_id, room_id) else { return Ok(0) };
-        if !self.shared.has_space_for(room.sessions()) || !room.take_broadcast(now) {
-            return Err(CommandError::OverRoomRate);
-        }
-        let receivers = room.sessions().collect();
-        Ok(self.push_to_all(receivers, frame))
-    }
-
-    pub(super) fn unicast_in_room_here(
-        &mut self,
-        app_id: &AppId,
-        room_id: &RoomId,
-        to: &[UserId],
-        frame: &Bytes,
-    ) -> Result<usize, CommandError> {
-        let Some(room) = self.rooms.find(app_id, room_id) else { return Ok(0) };
-        let to: BTreeSet<&UserId> = to.iter().collect();
-        let receivers: Vec<_> = if planted(Bug::RoomUnicastToAll) {
-            room.sessions().collect()
-        } else {
-            to.into_iter().filter_map(|uid| room.session_of(uid)).collect()
-        };
-        if !self.shared.has_space_for(receivers.iter().copied()) {
-            return Err(CommandError::OverRoomRate);
-        }
-        Ok(self.push_to_all(receivers, frame))
-    }
-
-    pub(super) fn dismiss_here(&mut self, app_id: &AppId, room_id: &RoomId) -> usize {
-        self.expel_all(app_id, room_id, RoomState::Dismissed)
-    }
-
-    pub(super) fn ban_here(
-        &mut self,
-        app_id: &AppId,
-        ban: &Ban,
-        interval: Duration,
-    ) -> Result<usize, CommandError> {
-        let (now, deadlines) = (self.shared.now(), &mut self.shared.deadlines);
-        self.bans.set(deadlines, now, app_id, ban, interval)?;
-        Ok(match ban {
-            Ban::Room(_) if planted(Bug::BanLeavesMembers) => 0,
-            Ban::Room(room_id) => self.expel_all(app_id, room_id, RoomState::Kicked),
-            Ban::UserInRoom(room_id, uid) => self.expel(app_id, room_id, uid).into(),
-            Ban::User(uid) => self.expel_everywhere(app_id, uid),
-            Ban::Login(uid) if !interval.is_zero() && self.must_end_login(app_id, uid) => {
-                self.end_login(app_id, uid).into()
-            }
-            Ban::Login(_) => 0,
-        })
-    }
-
-    /// Whether this shard has the user's session. If no shard has one, the home of the user ends
-    /// what is left of the last one.
-    fn must_end_login(&self, app_id: &AppId, uid: &UserId) -> bool {
-        let is_home = || self.shared.homes.other_of_user(app_id, uid.as_str()).is_none();
-        let has_no_owner = || self.shared.directory.route(app_id, uid.as_str()) == Route::Nobody;
-        self.users.find(app_id, uid.as_str()).is_some() || (is_home() && has_no_owner())
-    }
-
-    pub(super) fn unban_here(&mut self, app_id: &AppId, ban: &Ban) -> bool {
-        let (now, deadlines) = (self.shared.now(), &mut self.shared.deadlines);
-        self.bans.lift(deadlines, now, app_id, ban)
-    }
-
-    fn push_to_all(&mut self, receivers: Vec<SessionNumber>, bytes: &Bytes) -> usize {
-        let count = receivers.len();
-        self.shared.push_to_each(receivers.into_iter(), bytes);
-        count
-    }
-
     /// The rate of an app's back end is with the app's shard. [`Shards`](super::Shards) charges it
     /// there if the command is for another one.
     fn take_backend_sends(&mut self, app_id: &AppId, count: usize) -> Result<(), CommandError> {

@@ -133,6 +133,17 @@ impl Server {
         Page { items, has_more: rest.next().is_some(), total: self.rooms.len(app_id) }
     }
 
+    /// The members of a room in the order of their ids; `None` when the room does not exist. Users
+    /// whose session has no link, or was superseded and who may return (§6.9), are members.
+    #[must_use]
+    pub fn room_members(
+        &self,
+        app_id: &AppId,
+        room_id: &RoomId,
+    ) -> Option<impl ExactSizeIterator<Item = &UserId> + use<'_>> {
+        Some(self.rooms.find(app_id, room_id)?.uids())
+    }
+
     /// The present figures of an app. Looks at all of its users and rooms, and at no other app.
     #[must_use]
     pub fn app_stats(&self, app_id: &AppId) -> AppStats {

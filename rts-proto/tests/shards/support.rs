@@ -286,8 +286,8 @@ impl Node {
         has_delivered
     }
 
-    /// Gives a shard the oldest entries from another one. `which` of all that are under way, counted
-    /// round and round.
+    /// Gives a shard the oldest entries from another one: of all that are under way, counted round
+    /// and round.
     pub(crate) fn deliver_any(&mut self, which: usize) {
         if !self.mailboxes.is_empty() {
             let pair = *self.mailboxes.keys().nth(which % self.mailboxes.len()).expect("one");

@@ -108,7 +108,7 @@ impl Node {
         true
     }
 
-    /// Gives a shard its next table. `which` of those that have one coming, counted round and round.
+    /// Gives a shard its next table: of the shards that have one coming, counted round and round.
     pub(crate) fn give_homes_to_any(&mut self, which: usize) {
         if !self.coming.is_empty() {
             let id = *self.coming.keys().nth(which % self.coming.len()).expect("one");
