@@ -13,7 +13,7 @@ pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
             *deliveries = scrubbed_deliveries(deliveries, scrubber);
         }
         for frame in frames(entry) {
-            *frame = scrubber.frames(frame).into();
+            scrub(frame, scrubber);
         }
     }
     entries
@@ -103,9 +103,13 @@ fn frame_of_request(request: &mut Request) -> Option<&mut Bytes> {
 pub(crate) fn scrubbed_request(request: &Request, scrubber: &Scrubber) -> Request {
     let mut request = request.clone();
     if let Some(frame) = frame_of_request(&mut request) {
-        *frame = scrubber.frames(frame).into();
+        scrub(frame, scrubber);
     }
     request
+}
+
+fn scrub(frame: &mut Bytes, scrubber: &Scrubber) {
+    *frame = scrubber.frames(frame).into();
 }
 
 #[cfg(test)]
