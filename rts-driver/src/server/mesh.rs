@@ -9,19 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rts_proto::server::{Entry, Input, NodeNumber, ShardId};
 
 use crate::server::ready_queue::ReadyQueue;
-use burst::{Budget, Burst};
+use burst::{Budget, Burst, CONGESTED_BYTES, CONGESTED_ENTRIES};
 pub(crate) use outside::Outside;
 
 mod burst;
 mod outside;
 
-/// Entries in a mailbox, with each message counted, at which the receiver is reported to the sender
-/// as congested, until half of them are left. The sender then refuses messages for it, and still
-/// sends what must not be lost.
-const CONGESTED_ENTRIES: usize = 65_536;
-/// Bytes of frames, ids and lists in a mailbox at which the same happens, also until half of them
-/// are left.
-const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
 /// All mailboxes of a node.
 #[derive(Debug)]
 pub(crate) struct Mesh {

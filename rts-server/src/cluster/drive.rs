@@ -9,7 +9,9 @@ use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
 use rts_cluster::membership::{CasResult, Ended, Question, Revision, Wish};
 use rts_cluster::node::{Input, Node, Output};
+use rts_cluster::trunk;
 use rts_cluster::view::{Epoch, Incarnation, View};
+use rts_cluster::wire::{Kind, Packet};
 use rts_proto::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -37,8 +39,11 @@ pub(super) enum Order {
     Send { to: Incarnation, pieces: Vec<Bytes> },
 }
 
-/// Takes what happens to the node.
-pub(super) type OnEvent = Box<dyn FnMut(NodeEvent) + Send>;
+/// The shards of the node.
+pub(super) struct Shards {
+    pub(super) on_event: Box<dyn FnMut(NodeEvent) + Send>,
+    pub(super) keeps_up: Box<dyn Fn() -> bool + Send>,
+}
 
 pub(super) struct Driver<B, A: Arbiter> {
     node: Node,
@@ -48,7 +53,7 @@ pub(super) struct Driver<B, A: Arbiter> {
     bus: B,
     arbiter: Arc<A>,
     question: Option<Asked<A::Error>>,
-    on_event: OnEvent,
+    shards: Shards,
     report: watch::Sender<NodeStatus>,
     /// The node leaves when the others have all its entries.
     is_leaving: bool,
@@ -82,7 +87,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         life: Life,
         bus: B,
         arbiter: A,
-        on_event: OnEvent,
+        shards: Shards,
         report: watch::Sender<NodeStatus>,
     ) -> Self {
         Self {
@@ -92,7 +97,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             bus,
             arbiter: Arc::new(arbiter),
             question: None,
-            on_event,
+            shards,
             report,
             is_leaving: false,
             acts_until: None,
@@ -173,17 +178,17 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                     }));
                 }
                 Output::Entries { from, route, piece } => {
-                    (self.on_event)(NodeEvent::Entries { from, route, piece });
+                    (self.shards.on_event)(NodeEvent::Entries { from, route, piece });
                 }
                 Output::View { view, serve_after } => self.on_view(view, serve_after),
                 Output::PeerGone { node, given_back } => {
-                    (self.on_event)(NodeEvent::PeerGone { node, given_back });
+                    (self.shards.on_event)(NodeEvent::PeerGone { node, given_back });
                 }
                 Output::NotSent { to, pieces } => {
-                    (self.on_event)(NodeEvent::NotSent { to, pieces });
+                    (self.shards.on_event)(NodeEvent::NotSent { to, pieces });
                 }
                 Output::Congested(node, is_congested) => {
-                    (self.on_event)(NodeEvent::Congested { node, is_congested });
+                    (self.shards.on_event)(NodeEvent::Congested { node, is_congested });
                 }
                 Output::Lease(may_act) => self.on_lease(may_act),
                 Output::RegisterIsForeign => self.on_foreign_register(),
@@ -210,6 +215,8 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn on_bus(&mut self, event: BusEvent) {
         match event {
+            // Lost, as on the way. It is sent again.
+            BusEvent::Packet(bytes) if !(self.shards.keeps_up)() && has_entries(&bytes) => {}
             BusEvent::Packet(bytes) => self.handle(Input::Packet(bytes)),
             BusEvent::Up => {
                 self.report.send_modify(|status| status.bus_fault = None);
@@ -273,7 +280,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             life => life,
         });
         let serve_after = self.moment(serve_after).into_std();
-        (self.on_event)(NodeEvent::View { view, serve_after });
+        (self.shards.on_event)(NodeEvent::View { view, serve_after });
     }
 
     fn on_lease(&mut self, may_act: bool) {
@@ -302,7 +309,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         let until = self.node.acts_until();
         if std::mem::replace(&mut self.acts_until, until) != until {
             let until = until.map(|until| self.moment(until).into_std());
-            (self.on_event)(NodeEvent::Lease(until));
+            (self.shards.on_event)(NodeEvent::Lease(until));
         }
     }
 
@@ -332,6 +339,12 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             self.report.send_modify(|status| status.namesake = namesake);
         }
     }
+}
+
+/// Whether a packet brings entries of another node.
+fn has_entries(packet: &Bytes) -> bool {
+    let packet = Packet::decode(packet.clone()).ok().flatten();
+    packet.is_some_and(|packet| matches!(packet.kind, Kind::Trunk(trunk::Packet::Batch { .. })))
 }
 
 /// What comes after all outputs.

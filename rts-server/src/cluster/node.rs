@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::arbiter::Arbiter;
 use super::bus::Bus;
-use super::drive::{Driver, Order};
+use super::drive::{Driver, Order, Shards};
 use super::event::NodeEvent;
 use super::life::Life;
 use super::status::NodeStatus;
@@ -43,13 +43,16 @@ pub struct NodeSender(mpsc::UnboundedSender<Order>);
 impl ClusterNode {
     /// Starts a node. It becomes a member when the others agree.
     ///
-    /// `on_event` is called on the task of the node, and must not block.
+    /// `on_event` gets what happens to its shards. While `keeps_up` is false, the node takes no
+    /// entries for them. The other nodes send them again, and are congested when too many wait.
+    /// Both are called on the task of the node, and must not block.
     pub fn start<B: Bus, A: Arbiter>(
         config: NodeConfig,
         life: Life,
         bus: B,
         arbiter: A,
         on_event: impl FnMut(NodeEvent) + Send + 'static,
+        keeps_up: impl Fn() -> bool + Send + 'static,
     ) -> Self {
         let incarnation = life.incarnation();
         let NodeConfig { cluster, name, shards } = config;
@@ -63,7 +66,8 @@ impl ClusterNode {
         // The seed feeds the ids of views, which no two nodes may draw alike.
         let node = Node::new(cluster, own, incarnation.0);
         let mut task = JoinSet::new();
-        let driver = Driver::new(node, life, bus, arbiter, Box::new(on_event), report);
+        let shards = Shards { on_event: Box::new(on_event), keeps_up: Box::new(keeps_up) };
+        let driver = Driver::new(node, life, bus, arbiter, shards, report);
         task.spawn(driver.run(ordered));
         Self { incarnation, orders: NodeSender(orders), status, task }
     }

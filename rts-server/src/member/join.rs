@@ -50,6 +50,10 @@ pub(crate) async fn join(
         let shards = Arc::clone(&shards_of_node);
         move |event| shards.on_event(event)
     };
+    let keeps_up = {
+        let shards = Arc::clone(&shards_of_node);
+        move || shards.keep_up()
+    };
     let node = NodeConfig {
         cluster: config.name.clone(),
         name: config.node.clone(),
@@ -58,7 +62,7 @@ pub(crate) async fn join(
     let mut node = match (config.arbiter, set) {
         (ArbiterKind::Static, Some(set)) => {
             let arbiter = StaticArbiter::new(view_of(&set)?);
-            ClusterNode::start(node, life, bus, arbiter, on_event)
+            ClusterNode::start(node, life, bus, arbiter, on_event, keeps_up)
         }
         (ArbiterKind::Static, None) | (ArbiterKind::Nats, _) => {
             let arbiter = bus.arbiter();
@@ -67,7 +71,7 @@ pub(crate) async fn join(
             {
                 return Err(error.into());
             }
-            ClusterNode::start(node, life, bus, arbiter, on_event)
+            ClusterNode::start(node, life, bus, arbiter, on_event, keeps_up)
         }
     };
     shards_of_node.send_over(node.sender());

@@ -70,6 +70,14 @@ impl Shards {
         }
     }
 
+    /// Whether the shards keep up with what comes from other nodes.
+    pub(super) fn keep_up(&self) -> bool {
+        match &*self.inbound() {
+            Inbound::Attached(node) => node.keeps_up(),
+            Inbound::Waiting { .. } | Inbound::Detached => true,
+        }
+    }
+
     pub(super) fn attach(&self, node: Node) {
         let mut inbound = self.inbound();
         if let Inbound::Waiting { events, .. } =

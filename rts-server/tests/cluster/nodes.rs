@@ -69,7 +69,7 @@ async fn run(server: &NatsServer, name: &str, directory: &tempfile::TempDir) -> 
     let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
     let bus = bus.expect("it connects");
     let arbiter = bus.arbiter();
-    let node = ClusterNode::start(node_config(name), life, bus, arbiter, |_| {});
+    let node = ClusterNode::start(node_config(name), life, bus, arbiter, |_| {}, || true);
     serve_at_once(&node);
     node
 }
@@ -295,7 +295,14 @@ async fn fixed_set_acts_without_a_register() {
         let life = Life::begin_as(directory.path(), set.incarnation(name)).expect("a life");
         let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
         let (bus, arbiter) = (bus.expect("it connects"), StaticArbiter::new(view.clone()));
-        nodes.push(ClusterNode::start(node_config(name.as_str()), life, bus, arbiter, |_| {}));
+        nodes.push(ClusterNode::start(
+            node_config(name.as_str()),
+            life,
+            bus,
+            arbiter,
+            |_| {},
+            || true,
+        ));
     }
     let acts = |status: &NodeStatus| status.may_act && status.view.as_ref() == Some(&view);
     for node in &nodes {

@@ -1,8 +1,11 @@
 //! What shards of one node send to another, while the nats-server between them ends and freezes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rts_cluster::limits::RESEND_AFTER;
 use rts_cluster::view::Incarnation;
 use rts_cluster::wire::entries::{Route, decode, encode};
 use rts_proto::server::{Entry, SessionNumber};
@@ -23,14 +26,21 @@ struct Shard {
 
 impl Shard {
     async fn start(server: &NatsServer, name: &str) -> Self {
+        Self::start_with(server, name, &Arc::new(AtomicBool::new(true))).await
+    }
+
+    /// It takes entries while it keeps up.
+    async fn start_with(server: &NatsServer, name: &str, keeps_up: &Arc<AtomicBool>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let life = Life::begin(directory.path()).expect("a life begins");
         let bus = NatsBus::open(config(&[server.url()]), life.incarnation()).await;
         let bus = bus.expect("it connects");
         let (report, events) = mpsc::unbounded_channel();
         let on_event = move |event| drop(report.send(event));
+        let keeps_up = Arc::clone(keeps_up);
+        let keeps_up = move || keeps_up.load(Ordering::SeqCst);
         let arbiter = bus.arbiter();
-        let node = ClusterNode::start(node_config(name), life, bus, arbiter, on_event);
+        let node = ClusterNode::start(node_config(name), life, bus, arbiter, on_event, keeps_up);
         serve_at_once(&node);
         Self { node, events, _directory: directory }
     }
@@ -47,6 +57,12 @@ impl Shard {
 
     fn send(&self, to: Incarnation, numbers: std::ops::Range<u64>) {
         self.node.sender().send(to, numbers.map(piece).collect());
+    }
+
+    /// Takes all events that have come, and counts entries.
+    fn entries_so_far(&mut self) -> usize {
+        let events = std::iter::from_fn(|| self.events.try_recv().ok());
+        events.filter(|event| matches!(event, NodeEvent::Entries { .. })).count()
     }
 
     /// Takes all events up to the piece with this number. Each piece is the next one.
@@ -103,6 +119,27 @@ async fn entries_arrive_once_and_in_order_over_faults_of_the_server() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     server.signal(Signal::CONT);
     other.receive_until(&mut expected, 22_000).await;
+}
+
+#[tokio::test]
+async fn entries_wait_at_their_sender_while_shards_do_not_keep_up() {
+    let server = NatsServer::start();
+    let keeps_up = Arc::new(AtomicBool::new(true));
+    let one = Shard::start(&server, "a").await;
+    let mut other = Shard::start_with(&server, "b", &keeps_up).await;
+    one.until_two_act().await;
+    other.until_two_act().await;
+    let to = other.node.incarnation();
+    let mut expected = 0;
+    one.send(to, 0..100);
+    other.receive_until(&mut expected, 100).await;
+    keeps_up.store(false, Ordering::SeqCst);
+    one.send(to, 100..200);
+    // Longer than a trunk waits before it sends again.
+    tokio::time::sleep(2 * RESEND_AFTER).await;
+    assert!(other.entries_so_far() == 0, "it took entries");
+    keeps_up.store(true, Ordering::SeqCst);
+    other.receive_until(&mut expected, 200).await;
 }
 
 #[tokio::test]

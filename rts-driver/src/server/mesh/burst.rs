@@ -1,7 +1,15 @@
-//! Entries that were sent together, and how many of them a shard takes in a turn.
+//! Entries that were sent together, how many of them may wait, and how many a shard takes in a
+//! turn.
 
 use rts_proto::server::{Entry, Moved, PassedOn};
 
+/// Entries in a mailbox, with each message counted, at which the receiver is reported to the sender
+/// as congested, until half of them are left. The sender then refuses messages for it, and still
+/// sends what must not be lost.
+pub(super) const CONGESTED_ENTRIES: usize = 65_536;
+/// Bytes of frames, ids and lists in a mailbox at which the same happens, also until half of them
+/// are left.
+pub(super) const CONGESTED_BYTES: usize = 8 * 1_024 * 1_024;
 /// The weight of entries ([`weight`]) after which the rest stays in the mailboxes until the next
 /// turn: as many messages as a turn reads from links. The burst that reaches it is still taken as a
 /// whole.

@@ -289,3 +289,24 @@ fn turn_takes_a_bounded_weight_of_other_nodes_in_their_order() {
     assert_eq!(inputs, all);
     assert!(outside.put(half));
 }
+
+#[test]
+fn mailbox_of_other_nodes_is_full_at_its_bound() {
+    let outside = Outside::default();
+    let burst = |count| Input::Peer(shard(1), vec![messages(count)]);
+    outside.put(burst(CONGESTED_ENTRIES - 1));
+    assert!(!outside.is_full());
+    outside.put(burst(1));
+    assert!(outside.is_full());
+    assert!(outside.take(&mut drop));
+    assert!(!outside.is_full());
+    assert!(!outside.take(&mut drop));
+    let frame = |bytes| {
+        let session = SessionNumber::from_number(1).expect("not zero");
+        Input::Peer(shard(1), vec![Entry::Push { session, frame: vec![0; bytes].into() }])
+    };
+    outside.put(frame(CONGESTED_BYTES - 1));
+    assert!(!outside.is_full());
+    outside.put(frame(1));
+    assert!(outside.is_full());
+}

@@ -71,6 +71,14 @@ impl<R: Runtime> Node<R> {
         }
     }
 
+    /// Whether all shards keep up with what comes from other nodes. While one does not, no more
+    /// entries should be [received](Self::receive), and none acknowledged.
+    #[must_use]
+    pub fn keeps_up(&self) -> bool {
+        let mut outsides = self.inner.shards.iter().filter_map(|shard| shard.outside.as_ref());
+        outsides.all(|outside| !outside.is_full())
+    }
+
     /// The node may act before this moment, and is frozen from then on. `None`: it is frozen at
     /// once, apart from turns that have begun. The latest call counts.
     pub fn set_lease(&self, until: Option<StdInstant>) {
