@@ -109,7 +109,7 @@ impl Server {
             let (mut core, seed) = (config.core(placement), random()?);
             if let Some(member) = &member {
                 core.homes = Some(member.first().table().clone());
-                core.joins_cluster = true;
+                core.joins_cluster = member.first().joins();
             }
             let observer =
                 observe(placement).map_err(|error| ServerError::Observer(error.into()))?;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 
 use super::nats_server::NatsServer;
-use super::{Crashed, Node, until};
+use super::{Crashed, Node, until, until_received, until_whole};
 use crate::support::{ended, signal};
 
 /// A server that may not print that it listens, with its log in a file.
@@ -91,4 +91,36 @@ fn state_directory_of_a_running_node_is_refused() {
     let log = String::from_utf8(second.stderr).expect("text");
     assert_eq!(second.status.code(), Some(1));
     assert!(log.contains("rts: state_dir: ") && log.contains("uses this directory"), "{log}");
+}
+
+/// Its nodes need no register, and none of them comes back alone.
+#[test]
+fn nodes_of_a_fixed_set_form_a_cluster_once() {
+    let nats = NatsServer::with("");
+    let cluster = |generation| {
+        format!(
+            "name = \"test\"\nnats = {:?}\narbiter = \"static\"\n[cluster.set]\n\
+             secret = \"a secret of this test\"\ngeneration = {generation}\n\
+             nodes = {{ a = 2, b = 2 }}\n",
+            nats.url()
+        )
+    };
+    let (a, b) = (Node::start_with("a", &cluster(1)), Node::start_with("b", &cluster(1)));
+    until_whole(&[&a, &b]);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    until_received(&mut alice, "bob");
+    assert_eq!(bob.until("onMessageReceived")["uid"], "alice");
+    let b = b.crash();
+    let Starting { process, log } = Starting::new(&b);
+    assert_eq!(ended(process).status.code(), Some(1));
+    let log = fs::read_to_string(log).expect("a log");
+    assert!(log.contains("start them with a set of a greater generation"), "{log}");
+    let a = a.crash();
+    for node in [&a, &b] {
+        let config = node.folder.path().join("rts.toml");
+        let text = fs::read_to_string(&config).expect("a file");
+        fs::write(config, text.replace("generation = 1", "generation = 2")).expect("a file");
+    }
+    let (a, b) = (a.start(), b.start());
+    until_whole(&[&a, &b]);
 }
