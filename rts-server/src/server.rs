@@ -10,6 +10,8 @@ use std::time::Duration;
 use rts_proto::server::{Observe, Placement, Server as Core, ShardId};
 use rts_transport_tokio::Address;
 use rts_transport_tokio::server::Node;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
@@ -83,7 +85,11 @@ impl Server {
             .map(|(at, listen)| BoundListener::new(at, listen, &mut certificates));
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
         let openapi = match &config.openapi {
-            Some(openapi) => Some((openapi, Bound::new(openapi.listen)?)),
+            Some(openapi) => {
+                let bound = Bound::new(openapi.listen)?;
+                let address = bound.address();
+                Some((openapi, bound.listen()?, address))
+            }
             None => None,
         };
         let poster = Arc::new(AppServers::new(config)?);
@@ -96,7 +102,14 @@ impl Server {
         }
         let member = match (&config.cluster, &config.state_dir) {
             (Some(cluster), Some(state_dir)) => {
-                Some(join(cluster, state_dir, config.shards.get()).await?)
+                let (waits_for, seen) = watch::channel(String::new());
+                let listener = openapi.as_ref().map(|(_, listener, _)| listener);
+                tokio::select! {
+                    member = join(cluster, state_dir, config.shards.get(), &waits_for) => {
+                        Some(member?)
+                    }
+                    never = answer_meanwhile(listener, seen) => match never {},
+                }
             }
             _ => None,
         };
@@ -135,8 +148,9 @@ impl Server {
         let standing = member.as_ref().map(Member::standing);
         let health =
             Health::new(listeners.iter().map(Listener::named).collect(), node.clone(), standing);
-        let openapi = openapi.map(|(openapi, bound)| {
-            openapi::Listener::new(bound, config, openapi, node.clone(), state.clone(), health)
+        let openapi = openapi.map(|(openapi, listener, address)| {
+            let (node, state) = (node.clone(), state.clone());
+            openapi::Listener::new(listener, address, config, openapi, node, state, health)
         });
         let openapi = openapi.transpose()?;
         let ours = listeners.iter().map(Listener::at);
@@ -250,6 +264,17 @@ impl Server {
         self.state.close();
         tracing::info!("stopped");
         outcome
+    }
+}
+
+/// Answers questions for the health of a server that waits, if there is a listener for them.
+async fn answer_meanwhile(
+    listener: Option<&TcpListener>,
+    waits_for: watch::Receiver<String>,
+) -> Infallible {
+    match listener {
+        Some(listener) => openapi::serve_while_waiting(listener, waits_for).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -97,13 +97,19 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// What a node knows of its cluster. `None` while nobody answers.
 fn cluster(openapi: &str) -> Option<Value> {
+    get(openapi, "/cluster").map(|(_, known)| known)
+}
+
+/// The status and the JSON of an answer. `None` while nobody answers.
+fn get(openapi: &str, path: &str) -> Option<(u16, Value)> {
     let address = openapi.strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(address).ok()?;
-    let request = format!("GET /cluster HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?))
 }
 
 /// Waits until all these nodes serve one view, in which they are the members.

@@ -27,8 +27,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Becomes a member of the cluster: begins a life in `state_dir`, connects, and waits without a
-/// limit until this node is in a view. The caller creates its shards, and then
-/// [attaches](Member::attach) them. Cancel safe: dropping the future ends the node.
+/// limit until this node is in a view. Meanwhile `waits_for` names what is missing. The caller
+/// creates its shards, and then [attaches](Member::attach) them. Cancel safe: dropping the future
+/// ends the node.
 ///
 /// # Errors
 ///
@@ -37,12 +38,13 @@ pub(crate) async fn join(
     config: &Cluster,
     state_dir: &Path,
     shards: usize,
+    waits_for: &watch::Sender<String>,
 ) -> Result<Member, ServerError> {
     let set = config.set.as_ref().map(|set| set.members());
     let incarnation = set.as_ref().map(|set| set.incarnation(&config.node));
     let directory = state_dir.to_owned();
     let life = begin(directory, incarnation).await?;
-    let bus = connect(config.nats_config()?, &life).await?;
+    let bus = connect(config.nats_config()?, &life, waits_for).await?;
     let own = life.incarnation();
     let (first, awaited) = oneshot::channel();
     let shards_of_node = Arc::new(Shards::new(own, first));
@@ -75,11 +77,11 @@ pub(crate) async fn join(
         }
     };
     shards_of_node.send_over(node.sender());
-    let status = node.status();
+    let mut status = node.status();
     let first = tokio::select! {
         view = awaited => view.expect("the node keeps the sender until it has a view"),
         (why, _) = node.ended() => return Err(MembershipEnded(why).into()),
-        never = report(config, &status) => match never {},
+        never = report(config, &mut status, waits_for) => match never {},
     };
     let first = ShardMap::of(&first, own).expect("a node gets only views that it is in");
     Ok(Member { name: config.node.clone(), node, shards: shards_of_node, first })
@@ -105,16 +107,21 @@ async fn begin(
 }
 
 /// Connects to NATS, and waits through an outage.
-async fn connect(config: NatsConfig, life: &Life) -> Result<NatsBus, NatsError> {
+async fn connect(
+    config: NatsConfig,
+    life: &Life,
+    waits_for: &watch::Sender<String>,
+) -> Result<NatsBus, NatsError> {
     let mut outage = Outage::default();
     loop {
         match NatsBus::open(config.clone(), life.incarnation()).await {
             Ok(bus) => return Ok(bus),
             Err(error) if error.passes() => {
-                let why = error.to_string();
+                let why = format!("NATS: {error}");
                 if let Some(left_out) = outage.failed(&why, std::time::Instant::now()) {
-                    tracing::warn!(left_out, "waiting for NATS: {why}");
+                    tracing::warn!(left_out, "waiting for {why}");
                 }
+                waits_for.send_replace(why);
                 sleep(RETRY_AFTER).await;
             }
             Err(error) => return Err(error),
@@ -122,16 +129,26 @@ async fn connect(config: NatsConfig, life: &Life) -> Result<NatsBus, NatsError> 
     }
 }
 
-/// Writes now and then what the node waits for. Never ends.
-async fn report(config: &Cluster, status: &watch::Receiver<NodeStatus>) -> Infallible {
+/// Names what the node waits for, and writes it into the log now and then. Never ends.
+async fn report(
+    config: &Cluster,
+    status: &mut watch::Receiver<NodeStatus>,
+    waits_for: &watch::Sender<String>,
+) -> Infallible {
     let name = &config.name;
     tracing::info!(node = %config.node, "joining the cluster {name}");
-    let mut next = Instant::now();
+    let mut next = Instant::now() + REPORT_EVERY;
     loop {
-        next += REPORT_EVERY;
-        sleep_until(next).await;
-        let waits_for = missing(&status.borrow());
-        tracing::warn!("not in the cluster {name} yet: waiting for {waits_for}");
+        waits_for.send_replace(missing(&status.borrow_and_update()));
+        tokio::select! {
+            // The status of a node that has ended does not change any more.
+            Ok(()) = status.changed() => {}
+            () = sleep_until(next) => {
+                next += REPORT_EVERY;
+                let what = waits_for.borrow().clone();
+                tracing::warn!("not in the cluster {name} yet: waiting for {what}");
+            }
+        }
     }
 }
 

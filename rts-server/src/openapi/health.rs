@@ -73,11 +73,10 @@ impl Health {
     }
 
     fn answer_of(problems: &[String]) -> Response {
-        if problems.is_empty() {
-            return Json(json!({"status": "ok"})).into_response();
+        match problems {
+            [] => Json(json!({"status": "ok"})).into_response(),
+            _ => failing(problems),
         }
-        let body = Json(json!({"status": "failing", "problems": problems}));
-        (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
     }
 
     async fn problems(&self) -> Vec<String> {
@@ -121,6 +120,12 @@ impl Health {
         drop(expected);
         Ok(())
     }
+}
+
+/// 503 with the problems.
+pub(super) fn failing(problems: &[String]) -> Response {
+    let body = Json(json!({"status": "failing", "problems": problems}));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
 /// The address to connect to: loopback in place of the unspecified address.

@@ -1,5 +1,6 @@
 //! The listener, with a bounded number of connections and bounded times.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::{Extension, Router};
 use rts_transport_tokio::server::{LogThrottle, Node};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::answer::{Answerer, Peer};
@@ -23,8 +25,8 @@ use super::page::page;
 use super::places::{CONNECTIONS_MAX, Places, Taken};
 use super::polls::Polls;
 use super::timed::Progress;
+use super::waiting;
 use crate::config::Config;
-use crate::listeners::Bound;
 use crate::state::State;
 use crate::{ServerError, config};
 
@@ -43,7 +45,8 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(
-        bound: Bound,
+        listener: TcpListener,
+        address: SocketAddr,
         config: &Config,
         openapi: &config::OpenApi,
         node: Node,
@@ -53,8 +56,6 @@ impl Listener {
         let mut pepper = [0; 32];
         getrandom::fill(&mut pepper).map_err(ServerError::Random)?;
         let answerer = Answerer::new(node, state, Keys::new(openapi, pepper), config);
-        let address = bound.address();
-        let listener = bound.listen()?;
         Ok(Self { listener, address, router: router(Arc::new(answerer), Arc::new(health)) })
     }
 
@@ -64,28 +65,41 @@ impl Listener {
 
     /// Serves until this future is dropped, which aborts requests under way.
     pub(crate) async fn serve(self) {
-        let descriptor_max = config::openapi_descriptor_max(config::descriptors());
-        let mut connections = Connections::new(self.router);
-        let mut throttle = LogThrottle::default();
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    if descriptor(&stream).is_some_and(|descriptor| descriptor > descriptor_max) {
-                        connections.log.no_place(
-                            peer,
-                            "the files that this process may open are used up but for a few",
-                        );
-                        continue;
-                    }
-                    connections.serve(stream, peer).await;
+        serve(&self.listener, self.router).await;
+    }
+}
+
+/// Answers questions for the health of a server that waits to become a member of its cluster.
+/// `waits_for` names what is missing. Dropping the future ends it.
+pub(crate) async fn serve_while_waiting(
+    listener: &TcpListener,
+    waits_for: watch::Receiver<String>,
+) -> Infallible {
+    serve(listener, waiting::router(waits_for)).await
+}
+
+async fn serve(listener: &TcpListener, router: Router) -> Infallible {
+    let descriptor_max = config::openapi_descriptor_max(config::descriptors());
+    let mut connections = Connections::new(router);
+    let mut throttle = LogThrottle::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if descriptor(&stream).is_some_and(|descriptor| descriptor > descriptor_max) {
+                    connections.log.no_place(
+                        peer,
+                        "the files that this process may open are used up but for a few",
+                    );
+                    continue;
                 }
-                Err(error) => {
-                    if let Some(left_out) = throttle.allow(std::time::Instant::now()) {
-                        let left_out = (left_out > 0).then_some(left_out);
-                        tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; retrying");
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                connections.serve(stream, peer).await;
+            }
+            Err(error) => {
+                if let Some(left_out) = throttle.allow(std::time::Instant::now()) {
+                    let left_out = (left_out > 0).then_some(left_out);
+                    tracing::warn!(%error, left_out, "the OpenAPI cannot accept a connection; retrying");
                 }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -18,9 +18,10 @@ mod polls;
 mod run;
 mod timed;
 mod turns;
+mod waiting;
 
 pub(crate) use health::Health;
-pub(crate) use listen::Listener;
+pub(crate) use listen::{Listener, serve_while_waiting};
 
 #[cfg(test)]
 mod tests;

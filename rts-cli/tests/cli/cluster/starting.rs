@@ -1,10 +1,13 @@
 //! What a node does and says when it cannot join.
 
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::json;
+
 use super::nats_server::NatsServer;
-use super::{Crashed, Node, until, until_received, until_whole};
+use super::{Crashed, Node, get, until, until_received, until_whole};
 use crate::support::{ended, signal};
 
 /// A server that may not print that it listens, with its log in a file.
@@ -38,6 +41,20 @@ impl Starting {
     }
 }
 
+impl Crashed {
+    /// Gives its OpenAPI a free port, so that it is known before the node prints it.
+    fn give_port(&self) -> String {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let address = free.expect("a free port");
+        let config = self.folder.path().join("rts.toml");
+        let text = fs::read_to_string(&config).expect("a file");
+        let (before, after) = text.split_once("[openapi]").expect("it has one");
+        let after = after.replacen("127.0.0.1:0", &address.to_string(), 1);
+        fs::write(config, format!("{before}[openapi]{after}")).expect("a file");
+        format!("http://{address}")
+    }
+}
+
 #[test]
 fn node_waits_for_nats() {
     let mut nats = NatsServer::start();
@@ -47,9 +64,18 @@ fn node_waits_for_nats() {
     let waiting = Starting::new(&node);
     waiting.until_logged("waiting for NATS: cannot connect to NATS at nats://127.0.0.1:");
     assert!(waiting.ends_when_told());
+    let openapi = node.give_port();
     let waiting = Starting::new(&node);
-    waiting.until_logged("waiting for NATS");
+    let answer = |path: &str| get(&openapi, path);
+    until("it answers", || answer("/ready").is_some());
+    until("it says what it waits for", || {
+        let (status, ready) = answer("/ready").expect("it answers");
+        let problem = ready["problems"][0].as_str().expect("a text").to_owned();
+        status == 503 && problem.starts_with("not in the cluster yet: waiting for NATS: cannot")
+    });
+    assert_eq!(answer("/health"), Some((200, json!({"status": "ok"}))));
     nats.start_again();
+    until("it is ready", || answer("/ready").is_some_and(|(status, _)| status == 200));
     waiting.until_logged("listening address=rts://127.0.0.1:");
     assert!(waiting.ends_when_told());
 }
