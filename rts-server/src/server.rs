@@ -141,7 +141,7 @@ impl Server {
             node.watch(watcher);
         }
         if let Some(member) = &member {
-            member.attach(node.clone());
+            member.attach(node.clone(), state.clone());
         }
         let listeners =
             bound.into_iter().map(BoundListener::listen).collect::<Result<Vec<_>, _>>()?;

@@ -4,6 +4,7 @@
 #[path = "../../../rts-server/tests/cluster/nats_server.rs"]
 mod nats_server;
 
+mod back_end;
 mod faults;
 mod starting;
 

@@ -14,6 +14,7 @@ use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::time::timeout;
 
 use crate::cluster::ClusterNode;
+use crate::state::State;
 pub use end::MembershipEnded;
 pub(crate) use join::join;
 use shards::Shards;
@@ -44,9 +45,10 @@ impl Member {
     }
 
     /// From now on, these shards get what happens in the cluster, also what has happened since the
-    /// node became a member.
-    pub(crate) fn attach(&self, node: Node) {
-        self.shards.attach(node);
+    /// node became a member. `state` gets the bans and revocations of back ends that ask other
+    /// nodes.
+    pub(crate) fn attach(&self, node: Node, state: Arc<State>) {
+        self.shards.attach(node, state);
     }
 
     /// What the node knows, at any moment.

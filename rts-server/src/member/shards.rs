@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use rts_cluster::shards::ShardMap;
 use rts_cluster::view::{Epoch, Incarnation, NodeName, View};
-use rts_proto::Instant;
-use rts_proto::server::{Entry, Input, ShardId};
+use rts_proto::server::{Entry, Input, Request, ShardId};
+use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::sync::{oneshot, watch};
 
 use crate::cluster::{NodeEvent, NodeSender, NodeStatus};
+use crate::state::State;
 
 /// The way between the shards of this node and the other nodes.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ enum Inbound {
     /// There are no shards yet, and this has happened. The first view is passed on.
     Waiting { first: Option<oneshot::Sender<View>>, events: Vec<NodeEvent> },
     /// They get it.
-    Attached(Node),
+    Attached(Node, Arc<State>),
     /// Nobody wants it.
     Detached,
 }
@@ -56,7 +58,7 @@ impl Shards {
     /// Takes an event of the node. Never blocks for long.
     pub(super) fn on_event(&self, event: NodeEvent) {
         match &mut *self.inbound() {
-            Inbound::Attached(node) => self.pass(node, event),
+            Inbound::Attached(node, state) => self.pass(node, state, event),
             Inbound::Detached => {}
             Inbound::Waiting { first, events } => {
                 if let NodeEvent::View { view, .. } = &event
@@ -73,18 +75,18 @@ impl Shards {
     /// Whether the shards keep up with what comes from other nodes.
     pub(super) fn keep_up(&self) -> bool {
         match &*self.inbound() {
-            Inbound::Attached(node) => node.keeps_up(),
+            Inbound::Attached(node, _) => node.keeps_up(),
             Inbound::Waiting { .. } | Inbound::Detached => true,
         }
     }
 
-    pub(super) fn attach(&self, node: Node) {
+    pub(super) fn attach(&self, node: Node, state: Arc<State>) {
         let mut inbound = self.inbound();
         if let Inbound::Waiting { events, .. } =
-            std::mem::replace(&mut *inbound, Inbound::Attached(node.clone()))
+            std::mem::replace(&mut *inbound, Inbound::Attached(node.clone(), state.clone()))
         {
             // Shards that have the first view do not take it again.
-            events.into_iter().for_each(|event| self.pass(&node, event));
+            events.into_iter().for_each(|event| self.pass(&node, &state, event));
         }
     }
 
@@ -92,7 +94,7 @@ impl Shards {
         *self.inbound() = Inbound::Detached;
     }
 
-    fn pass(&self, node: &Node, event: NodeEvent) {
+    fn pass(&self, node: &Node, state: &Arc<State>, event: NodeEvent) {
         match event {
             NodeEvent::View { view, serve_after } => {
                 self.view_changed(node, &view, node.moment(serve_after));
@@ -101,6 +103,10 @@ impl Shards {
                 let Some(map) = self.map() else { return };
                 match map.incoming(from, route, piece, node.now()) {
                     Ok(Some((own, input))) => {
+                        // Every shard gets what concerns all of them.
+                        if own == 0 {
+                            keep(state, &input);
+                        }
                         if let Some(shard) = own_shards(&map).nth(own) {
                             node.receive(shard, input);
                         }
@@ -142,6 +148,51 @@ impl Shards {
     fn inbound(&self) -> MutexGuard<'_, Inbound> {
         self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Keeps the bans and revocations that back ends have asked another node for.
+fn keep(state: &Arc<State>, input: &Input) {
+    let Input::Peer(_, entries) = input else { return };
+    let (mut app_id, mut is_changed) = (None, false);
+    for entry in entries {
+        match (entry, &app_id) {
+            (Entry::InApp(named), _) => app_id = Some(named),
+            (Entry::Request(on_way), Some(app_id)) => {
+                is_changed |= keep_request(state, app_id, &on_way.request);
+            }
+            _ => {}
+        }
+    }
+    if is_changed {
+        let state = Arc::clone(state);
+        tokio::spawn(async move {
+            if let Err(error) = state.save().await {
+                tracing::error!(
+                    %error,
+                    "bans and revoked tokens could not be written: the latest are lost on restart"
+                );
+            }
+        });
+    }
+}
+
+/// Returns whether the request is one to keep.
+fn keep_request(state: &State, app_id: &AppId, request: &Request) -> bool {
+    match request {
+        Request::Ban { ban, interval } => {
+            state.ban(app_id, ban, *interval);
+        }
+        Request::Unban { ban } => {
+            state.ban(app_id, ban, Duration::ZERO);
+        }
+        Request::Revoke { uid, issued_before } => {
+            if let Err(error) = state.revoke(app_id, uid.as_ref(), *issued_before) {
+                tracing::error!(app = %app_id, "a revocation of another node is not kept: {error}");
+            }
+        }
+        _ => return false,
+    }
+    true
 }
 
 fn own_shards(map: &ShardMap) -> impl Iterator<Item = ShardId> {

@@ -1,5 +1,7 @@
 //! Carries out checked calls with the server core.
 
+mod in_cluster;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +39,13 @@ const SUCCESS: &str = "success";
 /// Carries out a call, and saves its effect if a restart must not lose it.
 pub(super) async fn run(node: &Node, state: &Arc<State>, call: Call) -> Result<Given, Error> {
     let outlives_restarts = call.command.outlives_restarts();
-    let given = carry_out(node, state, call)?;
+    let given = match node.is_in_cluster() {
+        true => {
+            check_lease(node)?;
+            in_cluster::carry_out(node, state, &call).await?
+        }
+        false => carry_out(node, state, &call)?,
+    };
     if outlives_restarts && let Err(error) = state.save().await {
         tracing::error!(
             %error,
@@ -50,15 +58,20 @@ pub(super) async fn run(node: &Node, state: &Arc<State>, call: Call) -> Result<G
     Ok(given)
 }
 
-fn carry_out(node: &Node, state: &State, call: Call) -> Result<Given, Error> {
-    let Call { app_id, command } = &call;
-    let mut core = Core { node: node.commands(), app_id, state };
-    // After the wait for other commands.
-    if !node.may_act() {
-        let message = "nothing was done: no majority of the cluster hears this node at the moment; \
-                       ask another node, or ask again later";
-        return Err(Error::new(ErrorCode::Unavailable, message));
+/// A node that is frozen carries out nothing.
+fn check_lease(node: &Node) -> Result<(), Error> {
+    if node.may_act() {
+        return Ok(());
     }
+    let message = "nothing was done: no majority of the cluster hears this node at the moment; ask \
+                   another node, or ask again later";
+    Err(Error::new(ErrorCode::Unavailable, message))
+}
+
+/// With the shards of this node, which is in no cluster.
+fn carry_out(node: &Node, state: &State, call: &Call) -> Result<Given, Error> {
+    let Call { app_id, command } = call;
+    let mut core = Core { node: node.commands(), app_id, state };
     match command {
         Command::Unicast { from, to, payload } => {
             core.run(CoreCommand::Unicast { app_id, from, to, payload }).map(sent)
@@ -156,8 +169,12 @@ impl Core<'_> {
             .revoke(app_id, uid, moment)
             .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
         let sessions = self.run(CoreCommand::Revoke { app_id, uid, issued_before })?;
-        Ok(Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before }))
+        Ok(revoked(sessions, issued_before))
     }
+}
+
+fn revoked(sessions: usize, issued_before: u32) -> Given {
+    Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before })
 }
 
 fn sent(receivers: usize) -> Given {

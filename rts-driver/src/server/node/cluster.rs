@@ -62,6 +62,12 @@ impl<R: Runtime> Node<R> {
         Self::of(servers.into_iter().map(shard).collect())
     }
 
+    /// Whether it was made with [`in_cluster`](Self::in_cluster).
+    #[must_use]
+    pub fn is_in_cluster(&self) -> bool {
+        self.first().outside.is_some()
+    }
+
     /// Gives a shard of this node an input of the cluster, behind all earlier ones:
     /// [`Input::Peer`] of a shard of another node, [`Input::PeerCongested`] about one, or
     /// [`Input::HomesChanged`]. It waits for a turn of the shard.

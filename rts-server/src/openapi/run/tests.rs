@@ -12,9 +12,10 @@ use rts_proto::server::{
 };
 use rts_proto::wire::{Frame, Login, ResumeKey};
 use rts_proto::{AppId, Instant, LinkId, RoomId, UserId};
-use rts_transport_tokio::server::{Authenticate, Node, SendToNodes};
+use rts_transport_tokio::server::{Acceptor, Authenticate, Node, SendToNodes};
+use tokio::net::TcpListener;
 
-use super::{Given, carry_out};
+use super::{Given, carry_out, run};
 use crate::app_server::AppServers;
 use crate::state::State;
 
@@ -94,7 +95,7 @@ fn removal_with_a_ban_has_both_effects_or_none() {
     ] {
         let (node, state) = (node(bans_left), State::default());
         let call = Call { app_id: app_id(), command: command.clone() };
-        match carry_out(&node, &state, call) {
+        match carry_out(&node, &state, &call) {
             Ok(Given::Removed(removed)) => assert!(is_done && removed.members == 1, "{command:?}"),
             Ok(_) => panic!("{command:?}"),
             Err(error) => {
@@ -112,8 +113,8 @@ fn removal_with_a_ban_has_both_effects_or_none() {
 }
 
 /// A cluster's node that is frozen.
-#[test]
-fn frozen_node_carries_out_nothing() {
+#[tokio::test]
+async fn frozen_node_carries_out_nothing() {
     struct Nowhere;
     impl SendToNodes for Nowhere {
         fn send(&self, _: ShardId, _: ShardId, _: Vec<Entry>, _: Instant) {}
@@ -125,15 +126,20 @@ fn frozen_node_carries_out_nothing() {
     let poster = Arc::new(AppServers::new(&without_app_servers).expect("a client"));
     let servers = vec![Server::new(config, 1)];
     let node = Node::in_cluster(servers, Arc::new(AcceptAll), poster, Arc::new(Nowhere));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let serving = node.clone();
+    tokio::spawn(async move { serving.serve(listener, Acceptor::plain()).await });
     let ban = Ban::Login(uid("alice"));
+    let state = Arc::new(State::default());
     let call = || {
         let command = Command::Ban { ban: ban.clone(), interval: Duration::MAX };
-        carry_out(&node, &State::default(), Call { app_id: app_id(), command })
+        run(&node, &state, Call { app_id: app_id(), command })
     };
-    let refused = call().map(drop).expect_err("it is frozen");
+    let refused = call().await.map(drop).expect_err("it is frozen");
     assert_eq!(refused.code, ErrorCode::Unavailable);
     node.set_lease(Some(std::time::Instant::now() + Duration::from_secs(1_000)));
     assert!(!is_banned(&node, &ban), "nothing was done");
-    assert!(call().is_ok());
+    call().await.map(drop).expect("it acts");
     assert!(is_banned(&node, &ban));
+    assert!(state.ban(&app_id(), &ban, Duration::ZERO), "the state has it");
 }
