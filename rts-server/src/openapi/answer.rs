@@ -14,9 +14,10 @@ use rts_openapi::{
 use rts_transport_tokio::server::Node;
 
 use super::access_log::AccessLog;
+use super::given::Given;
 use super::keys::{Claim, Keys};
 use super::pending::Pending;
-use super::run::{Given, run};
+use super::run::run;
 use super::timed::Progress;
 use super::turns::Turns;
 use crate::config::Config;

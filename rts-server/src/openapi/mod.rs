@@ -7,6 +7,7 @@ mod connection;
 mod connection_log;
 mod form;
 mod framing;
+mod given;
 mod health;
 mod keys;
 mod listen;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use rts_openapi::{Call, Envelope, Error, Metadata, Route};
 
-use super::run::Given;
+use super::given::Given;
 
 /// A request that is not answered yet.
 pub(super) struct Pending {

@@ -5,36 +5,14 @@ mod in_cluster;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rts_openapi::{
-    Banned, CLOCK_SKEW_SECONDS_MAX, Call, Command, Ended, Error, ErrorCode, OnlineUsers, Removed,
-    Revoked, RoomList, Sent, Stats, Unbanned, UserList, UserStatuses,
-};
+use rts_openapi::{Call, Command, Error, ErrorCode};
 use rts_proto::server::{Ban, Command as CoreCommand, Returned, Shards as _};
 use rts_proto::{AppId, RoomId, UserId};
 use rts_transport_tokio::server::{Commands, Node};
-use serde::Serialize;
 
+use super::given::{Given, banned, ended, moment, removed, revoked, sent, unbanned};
 use super::lists;
-use crate::state::{State, unix_now};
-
-/// The result of an action.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Given {
-    Sent(Sent),
-    Removed(Removed),
-    Banned(Banned),
-    OnlineUsers(OnlineUsers),
-    UserStatuses(UserStatuses),
-    Ended(Ended),
-    Unbanned(Unbanned),
-    Revoked(Revoked),
-    Users(UserList),
-    Rooms(RoomList),
-    Stats(Stats),
-}
-
-const SUCCESS: &str = "success";
+use crate::state::State;
 
 /// Carries out a call, and saves its effect if a restart must not lose it.
 pub(super) async fn run(node: &Node, state: &Arc<State>, call: Call) -> Result<Given, Error> {
@@ -170,48 +148,6 @@ impl Core<'_> {
             .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
         let sessions = self.run(CoreCommand::Revoke { app_id, uid, issued_before })?;
         Ok(revoked(sessions, issued_before))
-    }
-}
-
-fn revoked(sessions: usize, issued_before: u32) -> Given {
-    Given::Revoked(Revoked { message: SUCCESS.to_owned(), sessions, issued_before })
-}
-
-fn sent(receivers: usize) -> Given {
-    Given::Sent(Sent { message: SUCCESS.to_owned(), receivers })
-}
-
-fn banned() -> Given {
-    Given::Banned(Banned { message: SUCCESS.to_owned() })
-}
-
-fn unbanned(was_banned: bool) -> Given {
-    Given::Unbanned(Unbanned { message: SUCCESS.to_owned(), was_banned })
-}
-
-fn removed(members: usize) -> Given {
-    Given::Removed(Removed { message: SUCCESS.to_owned(), members })
-}
-
-fn ended(sessions: usize) -> Given {
-    Given::Ended(Ended { message: SUCCESS.to_owned(), sessions })
-}
-
-/// The moment before which issued tokens are revoked. The order of events within the current second
-/// is unknown, so all tokens issued in it are revoked.
-fn moment(asked: Option<u32>) -> Result<u32, Error> {
-    let unix_now = unix_now();
-    let latest = unix_now.saturating_add(CLOCK_SKEW_SECONDS_MAX);
-    match asked {
-        None => Ok(u32::try_from(unix_now + 1).unwrap_or(u32::MAX)),
-        Some(moment) if u64::from(moment) <= latest => Ok(moment),
-        Some(moment) => {
-            let message = format!(
-                "IssuedBefore: {moment} is more than 15 minutes ahead of this server's clock, {unix_now}: Unix time in seconds is \
-                 meant"
-            );
-            Err(Error::new(ErrorCode::InvalidTimestamp, message))
-        }
     }
 }
 

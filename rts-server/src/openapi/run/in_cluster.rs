@@ -10,7 +10,8 @@ use rts_transport_tokio::server::Node;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Given, banned, ended, lists, moment, removed, revoked, sent, unbanned};
+use super::super::given::{Given, banned, ended, moment, removed, revoked, sent, unbanned};
+use super::super::lists;
 use crate::state::State;
 
 /// Beyond the time that the shards have. A node that is frozen answers later, or never.

@@ -15,8 +15,9 @@ use rts_proto::{AppId, Instant, LinkId, RoomId, UserId};
 use rts_transport_tokio::server::{Acceptor, Authenticate, Node, SendToNodes};
 use tokio::net::TcpListener;
 
-use super::{Given, carry_out, run};
+use super::{carry_out, run};
 use crate::app_server::AppServers;
+use crate::openapi::given::Given;
 use crate::state::State;
 
 const MINUTE: Duration = Duration::from_secs(60);
