@@ -1,7 +1,7 @@
 //! The cluster of which the server is a node.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rts_cluster::view::{ClusterName, NodeName};
 use serde::de::Error as _;
@@ -131,6 +131,17 @@ impl Cluster {
             &mut self.key_file,
         ]
         .into_iter()
+    }
+
+    /// Files with secrets.
+    pub(super) fn secret_files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.nkey_seed_file, &self.creds_file, &self.key_file];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Whether what nodes send each other, and a password, may be readable on the network.
+    pub(super) fn may_be_plain(&self) -> bool {
+        self.ca_file.is_none() && self.nats.iter().any(NatsUrl::may_be_plain)
     }
 
     /// Checks what concerns several keys. `shards` is the number of shards of this node.

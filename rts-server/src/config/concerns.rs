@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::app::{DEV_APP_KEY, EXAMPLE_APP_KEY};
 use super::environment::SECRETS;
-use super::{Config, ForwardingKey};
+use super::{Cluster, Config, ForwardingKey};
 
 /// Shorter keys can be guessed.
 const KEY_BYTES_MIN: usize = 16;
@@ -49,10 +49,18 @@ impl Config {
                 }
             }
         }
+        if self.cluster.as_ref().is_some_and(Cluster::may_be_plain) {
+            concerns.push(
+                "cluster.nats: without TLS others on the network can read all messages between \
+                 nodes; write tls:// in place of nats://, unless the network is your own"
+                    .to_owned(),
+            );
+        }
         let file = self.file.as_deref().filter(|file| holds_secrets(file));
         let keys = self.listen.iter().filter_map(|listen| listen.key.as_deref());
         // Listeners may share a key file.
-        let files: BTreeSet<&Path> = file.into_iter().chain(keys).collect();
+        let of_cluster = self.cluster.iter().flat_map(Cluster::secret_files);
+        let files: BTreeSet<&Path> = file.into_iter().chain(keys).chain(of_cluster).collect();
         for file in files {
             concerns.extend(open_to_others(file, "keys"));
         }
@@ -209,6 +217,42 @@ mod tests {
             .expect("a file of this user");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("a file of this user");
         assert_eq!(Config::load(&config).expect("a valid configuration").concerns().len(), 1);
+    }
+
+    #[test]
+    fn nats_without_tls_causes_warning_unless_it_is_on_this_machine() {
+        let with = |url: &str, more: &str| {
+            let text = format!(
+                "listen = \"127.0.0.1:1\"\nstate_dir = \"s\"\n[apps.{APP}]\n\
+                 keys = \"a key of my own.\"\n[cluster]\nname = \"c\"\nnode = \"a\"\n\
+                 nats = {url:?}\n{more}"
+            );
+            Config::parse(&text).expect("a valid configuration").concerns()
+        };
+        for url in ["nats://127.0.0.1", "nats://[::1]:4222", "tls://10.0.0.5"] {
+            assert_eq!(with(url, ""), Vec::<String>::new(), "{url}");
+        }
+        for url in ["nats://10.0.0.5", "nats://nats.internal:4222"] {
+            assert!(with(url, "")[0].starts_with("cluster.nats: without TLS"), "{url}");
+        }
+        assert_eq!(with("nats://10.0.0.5", "ca_file = \"ca.pem\""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn login_file_for_nats_that_others_may_read_causes_warning() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("nats.creds");
+        fs::write(&file, "").expect("a file");
+        let text = format!(
+            "listen = \"127.0.0.1:1\"\nstate_dir = \"s\"\n[apps.{APP}]\n\
+             keys = \"a key of my own.\"\n[cluster]\nname = \"c\"\nnode = \"a\"\n\
+             nats = \"tls://10.0.0.5\"\ncreds_file = {file:?}\n"
+        );
+        let config = Config::parse(&text).expect("a valid configuration");
+        for (mode, count) in [(0o600, 0), (0o644, 1)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("an own file");
+            assert_eq!(config.concerns().len(), count, "{mode:o}");
+        }
     }
 
     #[test]

@@ -61,6 +61,12 @@ impl NatsUrl {
     pub(super) fn address(&self) -> &ServerAddr {
         &self.0
     }
+
+    /// Whether what is sent there can be read by others, unless the server demands TLS.
+    pub(crate) fn may_be_plain(&self) -> bool {
+        let is_loopback = self.0.host().trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        self.0.scheme() != "tls" && !is_loopback.is_ok_and(|ip| ip.is_loopback())
+    }
 }
 
 impl fmt::Display for NatsUrl {
