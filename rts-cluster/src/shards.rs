@@ -99,6 +99,14 @@ impl ShardMap {
         shard.node() == self.own.0
     }
 
+    /// The shards of another member of the view. None of a node that is no other member.
+    pub fn shards_of(&self, node: Incarnation) -> impl Iterator<Item = ShardId> + use<> {
+        let other = self.numbers.get(&node).copied();
+        other.into_iter().flat_map(|(node, count)| {
+            (0..count.into()).filter_map(move |shard| ShardId::of_node(node, shard))
+        })
+    }
+
     /// The node and the pieces for [`Input::Entries`](crate::node::Input::Entries), from
     /// [`Output::Peer`](rts_proto::server::Output::Peer) of one of the node's own shards, whose
     /// clock shows `now`. `None` if the other node is not in the view: then the entries are lost,
@@ -142,11 +150,7 @@ impl ShardMap {
     /// What each of the node's own shards gets for
     /// [`Output::Congested`](crate::node::Output::Congested).
     pub fn congested(&self, node: Incarnation, is_congested: bool) -> impl Iterator<Item = Input> {
-        let other = self.numbers.get(&node).copied();
-        let shards = other.into_iter().flat_map(|(node, count)| {
-            (0..count.into()).filter_map(move |shard| ShardId::of_node(node, shard))
-        });
-        shards.map(move |shard| Input::PeerCongested(shard, is_congested))
+        self.shards_of(node).map(move |shard| Input::PeerCongested(shard, is_congested))
     }
 
     /// The view for [`Input::Served`](crate::node::Input::Served), if all of the node's own shards

@@ -72,7 +72,8 @@ impl Crashed {
         // Started again, it listens where its clients know it.
         let address = server.url.strip_prefix("rts://").expect("plain TCP");
         let text = std::fs::read_to_string(&config).expect("a file");
-        std::fs::write(&config, text.replacen("127.0.0.1:0", address, 1)).expect("a file");
+        let text = text.replace("127.0.0.1:0\"\nshards", &format!("{address}\"\nshards"));
+        std::fs::write(&config, text).expect("a file");
         Node { name, folder, server, openapi }
     }
 }

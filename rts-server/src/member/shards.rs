@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rts_cluster::shards::ShardMap;
-use rts_cluster::view::{Epoch, Incarnation, NodeName, View};
-use rts_proto::server::{Entry, Input, Request, ShardId};
+use rts_cluster::view::{Epoch, Incarnation, Member, NodeName, View};
+use rts_proto::server::{Entry, Input, Request, RequestId, RequestOnWay, ShardId};
 use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::sync::{oneshot, watch};
@@ -97,7 +97,8 @@ impl Shards {
     fn pass(&self, node: &Node, state: &Arc<State>, event: NodeEvent) {
         match event {
             NodeEvent::View { view, serve_after } => {
-                self.view_changed(node, &view, node.moment(serve_after));
+                let former = self.view_changed(node, &view, node.moment(serve_after));
+                self.tell_new_nodes(node, state, &view, former.as_deref());
             }
             NodeEvent::Entries { from, route, piece } => {
                 let Some(map) = self.map() else { return };
@@ -133,11 +134,41 @@ impl Shards {
         }
     }
 
-    fn view_changed(&self, node: &Node, view: &View, serve_after: Instant) {
+    /// Returns the former shards.
+    fn view_changed(
+        &self,
+        node: &Node,
+        view: &View,
+        serve_after: Instant,
+    ) -> Option<Arc<ShardMap>> {
         // A node gets only views that it is in.
-        let Some(map) = ShardMap::of(view, self.own).map(Arc::new) else { return };
-        *self.map.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&map));
+        let map = ShardMap::of(view, self.own).map(Arc::new)?;
+        let mut present = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let former = present.replace(Arc::clone(&map));
+        drop(present);
         to_all(node, &map, &map.homes_changed(serve_after));
+        former
+    }
+
+    /// One of the other nodes tells a new one of the bans and revocations in force: the first one
+    /// of the former view. It keeps its own ones too.
+    fn tell_new_nodes(&self, node: &Node, state: &State, view: &View, former: Option<&ShardMap>) {
+        let (Some(former), Some(map)) = (former, self.map()) else { return };
+        let is_former = |member: &&Member| {
+            let node = member.incarnation;
+            node == self.own || former.shards_of(node).next().is_some()
+        };
+        let first = view.members().iter().find(is_former);
+        if first.is_none_or(|first| first.incarnation != self.own) {
+            return;
+        }
+        let new = view.members().iter().filter(|member| !is_former(member));
+        let new: Vec<_> = new.flat_map(|member| map.shards_of(member.incarnation)).collect();
+        let Some(own) = own_shards(&map).next().filter(|_| !new.is_empty()) else { return };
+        let entries = in_force(state, own);
+        if !entries.is_empty() {
+            new.into_iter().for_each(|to| self.send(own, to, entries.clone(), node.now()));
+        }
     }
 
     fn map(&self) -> Option<Arc<ShardMap>> {
@@ -148,6 +179,16 @@ impl Shards {
     fn inbound(&self) -> MutexGuard<'_, Inbound> {
         self.inbound.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The bans and revocations in force, as requests whose responses nobody awaits.
+fn in_force(state: &State, origin: ShardId) -> Vec<Entry> {
+    let of_app = |(app_id, request): (AppId, Request)| {
+        let id = RequestId(0);
+        let on_way = RequestOnWay { origin, id, request, is_charged: true };
+        [Entry::InApp(app_id), Entry::Request(Box::new(on_way))]
+    };
+    state.requests().into_iter().flat_map(of_app).collect()
 }
 
 /// Keeps the bans and revocations that back ends have asked another node for.

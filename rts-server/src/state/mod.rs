@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rts_proto::server::{Ban, Command, Returned, Shards as _};
+use rts_proto::server::{Ban, Command, Request, Returned, Shards as _};
 use rts_proto::{AppId, UserId};
 use rts_transport_tokio::server::Node;
 
@@ -56,6 +56,11 @@ impl State {
                 tracing::error!(app = %app_id, %error, "an earlier ban could not be restored and is not in force");
             }
         }
+    }
+
+    /// What a node needs that joins the cluster: requests for all that is in force here.
+    pub(crate) fn requests(&self) -> Vec<(AppId, Request)> {
+        self.lock().requests(unix_now())
     }
 
     /// Records a ban that the core got. An interval of zero lifts it. Returns whether there was

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rts_proto::server::Ban;
+use rts_proto::server::{Ban, Request};
 use rts_proto::{AppId, UserId};
 
 /// Most users of one app with a revocation of their own.
@@ -96,6 +96,27 @@ impl Table {
         let holds = uid.map_or_else(|| revoked.of_all(), |uid| revoked.of(uid));
         self.changes += 1;
         Ok(holds)
+    }
+
+    /// All that is in force, as what a back end would ask for.
+    pub(super) fn requests(&self, unix_now: u64) -> Vec<(AppId, Request)> {
+        let bans = self.bans.iter().filter(|(_, until)| until.lasts(unix_now));
+        let ban = |((app_id, ban), until): (&(AppId, Ban), &Until)| {
+            let interval = match until {
+                Until::Second(second) => Duration::from_secs(second.saturating_sub(unix_now)),
+                Until::Lifted => Duration::MAX,
+            };
+            (app_id.clone(), Request::Ban { ban: ban.clone(), interval })
+        };
+        let of_app = |(app_id, revoked): (&AppId, &Revoked)| {
+            let all = Some((None, revoked.of_all())).filter(|(_, moment)| *moment > 0);
+            let users = revoked.users.iter().map(|(uid, moment)| (Some(uid.clone()), *moment));
+            let revocations = all.into_iter().chain(users).map(|(uid, issued_before)| {
+                (app_id.clone(), Request::Revoke { uid, issued_before })
+            });
+            revocations.collect::<Vec<_>>()
+        };
+        bans.map(ban).chain(self.revoked.iter().flat_map(of_app)).collect()
     }
 
     pub(super) fn revoked_before(&self, app_id: &AppId, uid: &UserId) -> u32 {

@@ -36,6 +36,12 @@ fn get(node: &Node, path: &str) -> Value {
     ask(node, "GET", &format!("{path}?AppId={APP_ID}"), "")
 }
 
+fn login_code(node: &Node, uid: &str) -> Value {
+    let mut engine = node.server.engine();
+    engine.call("login", json!({"token": token(uid, "0"), "uid": uid}));
+    engine.until("onLoginResult")["code"].take()
+}
+
 #[test]
 fn back_end_reaches_the_users_and_rooms_of_all_nodes() {
     let nats = NatsServer::start();
@@ -79,9 +85,14 @@ fn ban_is_kept_by_all_nodes_and_by_a_restart() {
     assert_eq!(carol.until("onLogout")["reason"], 2);
     let c = c.crash().start();
     until_whole(&[&a, &b, &c]);
+    // One that was away learns of it when it joins.
+    let away = c.crash();
+    until_whole(&[&a, &b]);
+    post(&b, "/v1/users/dave/ban", json!({}));
+    let c = away.start();
+    until_whole(&[&a, &b, &c]);
+    until("node c refuses dave", || login_code(&c, "dave") == -1002);
     for node in [&a, &b, &c] {
-        let mut engine = node.server.engine();
-        engine.call("login", json!({"token": token("carol", "0"), "uid": "carol"}));
-        assert_eq!(engine.until("onLoginResult")["code"], -1002, "at node {}", node.name);
+        assert_eq!(login_code(node, "carol"), -1002, "at node {}", node.name);
     }
 }
