@@ -43,6 +43,9 @@ pub const UNHEARD_MAX: Duration = Duration::from_secs(30);
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two reads of the register.
 pub const READ_EVERY: Duration = Duration::from_millis(500);
+/// The least time after a read before the next one, when a beat names a view that the node does not
+/// know. It is frozen until it has that view.
+pub const READ_NEWS_EVERY: Duration = Duration::from_millis(50);
 /// The bytes of entries in one batch. A NATS server takes payloads of 1 MiB.
 pub const BATCH_BYTES_MAX: usize = 256 * 1_024;
 /// The bytes of an entry of a trunk.

@@ -50,8 +50,12 @@ impl Joining {
         View::first(id, seed, alone).ok().filter(|_| self.hears_no_member(now, peers))
     }
 
-    /// If all members of the view are dead, this node is the next cluster alone. It waits for the
+    /// If enough members of the view are dead, this node is the next cluster alone. It waits for the
     /// leases that they granted: they may have granted them in a view that the register has lost.
+    ///
+    /// The others, whose end is not certain, must not be able to act, neither in this view nor in
+    /// the one before it, nor in one after it that the register has lost. These differ from it by
+    /// one member. So less than half of the members may be left.
     pub(super) fn successor(
         &self,
         now: Instant,
@@ -60,8 +64,9 @@ impl Joining {
         peers: &Peers,
         random: &mut Rng,
     ) -> Option<View> {
-        let mut members = view.members().iter();
-        let are_over = members.all(|member| peers.is_over(now, member.incarnation));
+        let (all, is_left) = (view.members(), |node| !peers.is_over(now, node));
+        let left = all.iter().filter(|member| is_left(member.incarnation)).count();
+        let are_over = 2 * left < all.len();
         let alone = vec![Member { state: MemberState::Up, ..own.clone() }];
         let next = view.next(ViewId(random.u128(..)), alone).ok();
         next.filter(|_| are_over && self.hears_no_member(now, peers))

@@ -218,7 +218,7 @@ impl Membership {
         let is_unknown =
             |view: ViewRef| own_view.is_none_or(|own| view != own && own.epoch <= view.epoch);
         if view.is_some_and(is_unknown) {
-            self.register.must_read();
+            self.register.has_news();
         }
     }
 

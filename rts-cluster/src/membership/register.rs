@@ -2,7 +2,7 @@
 
 use rts_proto::Instant;
 
-use crate::limits::{READ_EVERY, REGISTER_TIMEOUT};
+use crate::limits::{READ_EVERY, READ_NEWS_EVERY, REGISTER_TIMEOUT};
 
 /// Identifies a question, so that a late answer is not taken for that to a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,8 @@ pub(super) struct Register {
     /// The register may have a view that this node does not know.
     must_read: bool,
     next_read: Instant,
+    /// When the last question was answered.
+    answered: Instant,
     /// A change that the register refused is tried again after this moment.
     next_cas: Instant,
     last: Question,
@@ -23,12 +25,25 @@ impl Register {
     /// A register that has to be read.
     pub(super) fn new() -> Self {
         let start = Instant::ORIGIN;
-        Self { open: None, must_read: true, next_read: start, next_cas: start, last: Question(0) }
+        Self {
+            open: None,
+            must_read: true,
+            next_read: start,
+            answered: start,
+            next_cas: start,
+            last: Question(0),
+        }
     }
 
     /// The register may have a view that this node does not know.
     pub(super) fn must_read(&mut self) {
         self.must_read = true;
+    }
+
+    /// Another node has a view that this one does not know.
+    pub(super) fn has_news(&mut self) {
+        self.must_read = true;
+        self.next_read = self.next_read.min(self.answered + READ_NEWS_EVERY);
     }
 
     /// A question was answered, or failed. False if it is not open any more.
@@ -37,7 +52,9 @@ impl Register {
             return false;
         }
         self.open = None;
-        self.next_read = now + READ_EVERY;
+        self.answered = now;
+        // News that came since the question may not be in the answer.
+        self.next_read = now + if self.must_read { READ_NEWS_EVERY } else { READ_EVERY };
         true
     }
 
@@ -118,6 +135,21 @@ mod tests {
         assert_eq!(next, at(0) + READ_EVERY);
         assert_eq!(register.read_if_due(at(1), true), None);
         assert!(register.read_if_due(next, true).is_some());
+    }
+
+    #[test]
+    fn news_shorten_the_pause() {
+        let mut register = Register::new();
+        let read = register.read_if_due(at(0), false).expect("due");
+        register.answered(at(10), read);
+        register.has_news();
+        assert_eq!(register.read_if_due(at(59), false), None);
+        let read = register.read_if_due(at(60), false).expect("due");
+        register.has_news();
+        assert_eq!(register.read_if_due(at(200), false), None, "one question at a time");
+        register.answered(at(200), read);
+        assert_eq!(register.read_if_due(at(249), false), None);
+        assert!(register.read_if_due(at(250), false).is_some(), "news since the question");
     }
 
     #[test]
