@@ -2,6 +2,7 @@
 //! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
 use rts_proto::server::Report;
@@ -55,6 +56,8 @@ pub(crate) struct Engine {
     pub(crate) login: Login,
     /// The number of successful logins.
     pub(crate) epoch: u64,
+    /// When it last opened a link.
+    pub(crate) last_dial: Instant,
     /// The number of calls of `login`. A login that continues with a fresh token is the same login.
     pub(crate) logins: u64,
     pub(crate) connection: Option<ConnectionState>,
@@ -89,6 +92,8 @@ impl Engine {
 pub(crate) struct Model {
     /// Whether the server has several shards, so that entries are under way between them.
     pub(crate) has_mailboxes: bool,
+    /// The longest time for which entries are under way between shards.
+    pub(crate) under_way_max: Duration,
     /// The nodes of the server. Several ones are a cluster.
     pub(crate) nodes: usize,
     pub(crate) engines: Vec<Engine>,
@@ -129,7 +134,12 @@ impl Reported {
 
 impl Model {
     pub(crate) fn new(shape: &Shape) -> Self {
-        Self { has_mailboxes: shape.has_mailboxes(), nodes: shape.nodes, ..Self::default() }
+        Self {
+            has_mailboxes: shape.has_mailboxes(),
+            under_way_max: shape.under_way_max(),
+            nodes: shape.nodes,
+            ..Self::default()
+        }
     }
 
     /// Whether the server is a cluster.
@@ -142,6 +152,13 @@ impl Model {
         self.engines.iter().enumerate().filter_map(move |(who, engine)| {
             engine.login.live().filter(|_| engine.app == app).map(|uid| (who, uid))
         })
+    }
+
+    /// Whether what an engine sent at this moment and later keeps its order. In a cluster, a sender
+    /// may get another link, to another node. What it has sent over the first node may then be
+    /// overtaken by what it sends over the second one.
+    pub(crate) fn keeps_order(&self, sender: EngineIndex, since: Instant) -> bool {
+        !self.is_cluster() || self.engines[sender].last_dial < since
     }
 
     /// Whether the time to heal is over, so that everything must be in order.
@@ -166,6 +183,7 @@ impl Model {
             Entry::Call { who, call, returned } => {
                 self.engines[*who].called(line.at, call, *returned);
             }
+            Entry::Dialled { who } => self.engines[*who].last_dial = line.at,
             Entry::Returned { who } => self.engines[*who].returned(),
             Entry::Event { who, event } => self.engines[*who].event(event),
             Entry::Frozen { who, on } => {
@@ -178,7 +196,6 @@ impl Model {
             Entry::Judged { .. }
             | Entry::Commanded { .. }
             | Entry::Closed { .. }
-            | Entry::Dialled { .. }
             | Entry::WayUpDead { .. }
             | Entry::Congested { .. }
             | Entry::TargetChecked { .. }

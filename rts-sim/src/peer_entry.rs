@@ -34,16 +34,6 @@ impl Question {
     pub(crate) fn shard(&self) -> usize {
         (self.session() >> SHARD_SHIFT & SHARD_MASK) as usize
     }
-
-    /// The session and the room, for questions about rooms.
-    pub(crate) fn place(&self) -> Option<(u64, String)> {
-        match self {
-            Self::Send { .. } => None,
-            Self::Broadcast { room, .. } | Self::Join { room, .. } | Self::Leave { room, .. } => {
-                Some((self.session(), room.clone()))
-            }
-        }
-    }
 }
 
 /// One entry.

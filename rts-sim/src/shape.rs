@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rts_testkit::Mailboxes;
+use rts_testkit::World;
 
 /// The shards of a server with more than one.
 const SEVERAL: RangeInclusive<usize> = 2..=4;
@@ -16,6 +16,8 @@ const NODES: RangeInclusive<usize> = 2..=4;
 const SHARDS_OF_NODE: RangeInclusive<usize> = 1..=2;
 /// The longest time that an entry is under way.
 pub(crate) const UNDER_WAY_MAX: Duration = Duration::from_secs(1);
+/// The longest time that an entry is under way over a bus that loses packets.
+const OVER_BUS_MAX: Duration = Duration::from_secs(10);
 /// The entries at which a mailbox is congested, in runs without congestion.
 const ENTRIES_MAX: usize = 65_536;
 
@@ -41,6 +43,41 @@ pub struct Shape {
     pub tail: Duration,
     /// The entries at which a mailbox is congested.
     pub entries_max: usize,
+    /// The bus between the nodes of a cluster.
+    pub bus: Bus,
+    /// The number of links of a hundred that go to any node.
+    pub roaming_of_100: u32,
+}
+
+/// What the bus between the nodes of a cluster does with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// The number of packets of a hundred that are lost.
+    pub lost_of_100: u32,
+    /// The number of packets of a hundred that arrive twice.
+    pub doubled_of_100: u32,
+    /// The longest usual delay.
+    pub jitter: Duration,
+    /// The longest delay of few packets.
+    pub tail: Duration,
+}
+
+impl Bus {
+    const FAIR: Self = Self {
+        lost_of_100: 0,
+        doubled_of_100: 0,
+        jitter: Duration::from_millis(1),
+        tail: Duration::from_millis(20),
+    };
+
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            lost_of_100: [0, 0, 1, 5, 10][rng.usize(0..5)],
+            doubled_of_100: [0, 0, 5, 50][rng.usize(0..4)],
+            jitter: Duration::from_millis([0, 1, 5, 50][rng.usize(0..4)]),
+            tail: Duration::from_millis([0, 20, 200, 1_000][rng.usize(0..4)]),
+        }
+    }
 }
 
 impl Shape {
@@ -52,6 +89,8 @@ impl Shape {
         let is_cluster = of_cluster.u32(0..CLUSTER_IN) == 0;
         let (nodes, of_node) = (of_cluster.usize(NODES), of_cluster.usize(SHARDS_OF_NODE));
         let nodes = size.nodes.unwrap_or(if is_cluster { nodes } else { 1 });
+        let bus = Bus::draw(&mut of_cluster);
+        let roaming_of_100 = [0, 0, 10, 100][of_cluster.usize(0..4)];
         // A stream of its own.
         let mut rng = Rng::with_seed(seed.rotate_left(32) ^ 0x5AAD_5AAD_5AAD_5AAD);
         let drawn = if rng.bool() { 1 } else { rng.usize(SEVERAL) };
@@ -65,6 +104,8 @@ impl Shape {
             delay: Duration::from_micros(delay_micros),
             tail: Duration::from_millis(tail_millis),
             entries_max: if is_narrow { rng.usize(2..200) } else { ENTRIES_MAX },
+            bus,
+            roaming_of_100,
         }
     }
 
@@ -78,24 +119,44 @@ impl Shape {
         self.nodes > 1
     }
 
-    pub(crate) fn set(&self, mailboxes: &mut Mailboxes) {
+    /// The longest time for which what one shard has sent another is under way. A trunk sends again
+    /// what the bus has lost.
+    pub(crate) fn under_way_max(&self) -> Duration {
+        if self.is_cluster() { OVER_BUS_MAX } else { UNDER_WAY_MAX }
+    }
+
+    pub(crate) fn set(&self, world: &mut World) {
+        let mailboxes = &mut world.mailboxes;
         mailboxes.delay = self.delay;
         mailboxes.tail = self.tail;
         mailboxes.entries_max = self.entries_max;
+        if let Some(nodes) = world.nodes() {
+            nodes.bus.lost_of_100 = self.bus.lost_of_100;
+            nodes.bus.doubled_of_100 = self.bus.doubled_of_100;
+            nodes.bus.jitter = self.bus.jitter;
+            nodes.bus.tail = self.bus.tail;
+            nodes.roaming_of_100 = self.roaming_of_100;
+        }
     }
 
-    /// The same shards, with mailboxes that are fast and have space.
+    /// The same shards, with a bus and mailboxes that are fast and have space.
     pub(crate) fn healed(self) -> Self {
         let (delay, tail) = (Duration::from_millis(1), Duration::from_millis(20));
-        Self { delay, tail, entries_max: ENTRIES_MAX, ..self }
+        Self { delay, tail, entries_max: ENTRIES_MAX, bus: Bus::FAIR, ..self }
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, shards, delay, tail, entries_max } = self;
+        let Self { nodes, shards, delay, tail, entries_max, bus, roaming_of_100 } = self;
         if self.is_cluster() {
-            write!(f, "{nodes} nodes with ")?;
+            let Bus { lost_of_100, doubled_of_100, jitter, tail } = bus;
+            write!(
+                f,
+                "a bus that loses {lost_of_100} % and doubles {doubled_of_100} %, and takes up to \
+                 {jitter:?}, now and then up to {tail:?}; {roaming_of_100} % of links go to any \
+                 node; {nodes} nodes with "
+            )?;
         }
         if !self.has_mailboxes() {
             return write!(f, "1 shard");

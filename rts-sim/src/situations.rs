@@ -327,6 +327,14 @@ situations! {
     UnknownKindAtServer,
     /// A link moved to the shard of its user.
     LinkHandedOver,
+    /// A message went to a shard of another node.
+    SentOverNodes,
+    /// A node joined a cluster.
+    NodeJoined,
+    /// A node was frozen, and went on.
+    NodeWentOn,
+    /// A user that had a session in one node logged in at another one.
+    UserChangedNode,
     /// A message reached another shard.
     SentOverShards,
     /// A user joined a room of another shard.

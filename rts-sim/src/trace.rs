@@ -274,6 +274,8 @@ pub(crate) enum Entry {
         open_questions: usize,
         /// The most bytes that ever waited on one link towards a client.
         waiting_bytes_most: usize,
+        /// Whether homes of a cluster move, or a node is not known to serve them.
+        homes_move: bool,
     },
 }
 

@@ -50,8 +50,9 @@ impl Joining {
         View::first(id, seed, alone).ok().filter(|_| self.hears_no_member(now, peers))
     }
 
-    /// If enough members of the view are dead, this node is the next cluster alone. It waits for the
-    /// leases that they granted: they may have granted them in a view that the register has lost.
+    /// If enough members of the view are dead, this node is the next cluster alone. It waits for
+    /// the leases that they granted: they may have granted them in a view that the register has
+    /// lost.
     ///
     /// The others, whose end is not certain, must not be able to act, neither in this view nor in
     /// the one before it, nor in one after it that the register has lost. These differ from it by

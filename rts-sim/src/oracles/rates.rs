@@ -9,15 +9,12 @@ use rts_proto::server::Report;
 
 use super::{Oracle, Violation, ensure};
 use crate::model::Model;
-use crate::shape::UNDER_WAY_MAX;
 use crate::trace::{Entry, Line};
 
 /// The unit: a millionth of a join, so that a microsecond adds as many units as a second adds
 /// joins.
 const ONE: u64 = 1_000_000;
 const FULL: u64 = JOINS_BURST_MIN as u64 * ONE;
-/// With several shards, a join is paid for before it is under way to the shard that reports it.
-const GAINED_UNDER_WAY: u64 = UNDER_WAY_MAX.as_micros() as u64 * JOINS_PER_SECOND as u64;
 
 /// The tokens that each user of each app has left, and since when.
 #[derive(Debug, Default)]
@@ -30,7 +27,11 @@ impl Oracle for Rates {
         match &line.entry {
             Entry::Reported { app, report: Report::MemberJoined { uid, .. } } => {
                 let whose = (*app, uid.as_str().to_owned());
-                let full = if model.has_mailboxes { FULL + GAINED_UNDER_WAY } else { FULL };
+                // With several shards, a join is paid for before it is under way to the shard that
+                // reports it.
+                let under_way = model.under_way_max.as_micros() as u64;
+                let gained = if model.has_mailboxes { under_way } else { 0 };
+                let full = FULL + gained * u64::from(JOINS_PER_SECOND);
                 let (since, left) = self.left.get(&whose).copied().unwrap_or((line.at, full));
                 let gained = line.at.as_micros().saturating_sub(since.as_micros());
                 let left = full.min(left + gained * u64::from(JOINS_PER_SECOND));

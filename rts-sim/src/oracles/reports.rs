@@ -10,7 +10,6 @@ use rts_proto::{Instant, LeaveReason, LoginCode};
 use super::{Oracle, Violation, ensure};
 use crate::model::{Login, Model, Reported};
 use crate::names::MALLORY;
-use crate::shape::UNDER_WAY_MAX;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Call, Entry, Line, Phase};
 
@@ -59,7 +58,7 @@ impl Oracle for Reports {
                 }
                 Ok(())
             }
-            Entry::Gauges { server, .. } => as_held(model, server),
+            Entry::Gauges { server, homes_move, .. } => as_held(model, server, *homes_move),
             Entry::Phase(Phase::Settled | Phase::Empty) => as_believed(model),
             _ => Ok(()),
         }
@@ -115,7 +114,7 @@ impl Reports {
                 // The join of a session that ended may be under way to the room's shard.
                 let offline = self.offline.get(&(app, uid.as_str().to_owned()));
                 let was_online = model.has_mailboxes
-                    && offline.is_some_and(|at| now.since(*at) <= UNDER_WAY_MAX);
+                    && offline.is_some_and(|at| now.since(*at) <= model.under_way_max);
                 let is_online = known.online.contains(uid.as_str()) || was_online;
                 can_join && is_online && tag.is_none_or(|tag| tag == "a.tag")
             }
@@ -128,7 +127,8 @@ impl Reports {
 
 /// The reports agree with the server's state, for apps that have reports. In a cluster, the home of
 /// a user reports it, and while the user moves from one shard to another, none has a session of it.
-fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
+/// While homes move, rooms are under way from one to the other.
+fn as_held(model: &Model, server: &Stats, homes_move: bool) -> Result<(), Violation> {
     let apps = || model.reported.values();
     let rooms = || apps().flat_map(|app| app.rooms.values());
     let reported = (
@@ -141,11 +141,12 @@ fn as_held(model: &Model, server: &Stats) -> Result<(), Violation> {
     let of_rooms = |(_, rooms, memberships)| (rooms, memberships);
     let holds = match all_have_reports {
         // Peers that break rules belong to these apps too.
+        true if homes_move => reported.0 >= held.0 && reported.1 >= held.1 && reported.2 >= held.2,
         true if model.is_cluster() => reported.0 >= held.0 && of_rooms(reported) == of_rooms(held),
         true => reported == held,
         false => {
             let has_all = reported.0 <= held.0 || model.is_cluster();
-            has_all && reported.1 <= held.1 && reported.2 <= held.2
+            homes_move || has_all && reported.1 <= held.1 && reported.2 <= held.2
         }
     };
     ensure(holds, || {

@@ -21,7 +21,7 @@ impl Oracle for Resources {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
             Entry::Phase(phase) => self.phase = Some(*phase),
-            Entry::Gauges { server, open_links, open_questions, waiting_bytes_most } => {
+            Entry::Gauges { server, open_links, open_questions, waiting_bytes_most, .. } => {
                 ensure(*waiting_bytes_most <= LINK_BYTES_MAX, || {
                     format!("§2.9: {waiting_bytes_most} bytes waited on a link")
                 })?;

@@ -3,7 +3,8 @@
 //!
 //! In a cluster, a user may be in any shard, but in one only. A message goes to its receiver's home
 //! and from there to the receiver, whose shard answers. Homes may move while a question is under
-//! way, so another shard may answer. The order then is that of each session and room.
+//! way, so another shard may answer. A question that overtook another one on its way waits for it
+//! at the next home, so the order of arrivals is not that of the answers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,12 +18,6 @@ use crate::trace::{Entry, Line, Located, Phase};
 /// The shard that asks, and the one that answers. In a cluster any shard may answer.
 type Pair = (usize, Option<usize>);
 
-/// A session and a room.
-type Place = (u64, String);
-
-/// Questions with one order. In a cluster they are about one session and room.
-type Queue = (Pair, Option<Place>);
-
 #[derive(Debug, Default)]
 pub(super) struct Shards {
     /// How often each message went to another shard without an answer. The receiver's client
@@ -30,7 +25,7 @@ pub(super) struct Shards {
     sends: BTreeMap<(Pair, Question), u32>,
     /// The other questions without an answer. A shard answers them at once, so the answers arrive
     /// in the order of the questions.
-    others: BTreeMap<Queue, VecDeque<Question>>,
+    others: BTreeMap<Pair, VecDeque<Question>>,
     /// Members that must leave because of the latest entries: the app, the room and the user, who
     /// was put out.
     put_out: BTreeSet<(usize, String, String)>,
@@ -82,13 +77,11 @@ impl Shards {
             }
             PeerEntry::Asked(question) | PeerEntry::AskedToJoin { question, .. } => {
                 match model.is_cluster() {
-                    false => self.asked((from, Some(to)), None, question),
-                    true if from == question.shard() => {
-                        self.asked((from, None), question.place(), question);
-                    }
+                    false => self.asked((from, Some(to)), question),
+                    true if from == question.shard() => self.asked((from, None), question),
                     // Passed on to the shard that asked, which has the receiver.
                     true if to == question.shard() => {
-                        return self.answered((to, None), None, question);
+                        return self.answered((to, None), question);
                     }
                     true => {}
                 }
@@ -96,8 +89,8 @@ impl Shards {
             }
             PeerEntry::Answered(question) | PeerEntry::Joined { question, .. } => {
                 match model.is_cluster() {
-                    false => self.answered((to, Some(from)), None, question),
-                    true => self.answered((to, None), question.place(), question),
+                    false => self.answered((to, Some(from)), question),
+                    true => self.answered((to, None), question),
                 }
             }
             _ => Ok(()),
@@ -109,20 +102,15 @@ impl Shards {
         ensure(put_out.is_empty(), || format!("I27: put out, and still members: {put_out:?}"))
     }
 
-    fn asked(&mut self, pair: Pair, place: Option<Place>, question: &Question) {
+    fn asked(&mut self, pair: Pair, question: &Question) {
         let question = question.clone();
         match question {
             Question::Send { .. } => *self.sends.entry((pair, question)).or_default() += 1,
-            _ => self.others.entry((pair, place)).or_default().push_back(question),
+            _ => self.others.entry(pair).or_default().push_back(question),
         }
     }
 
-    fn answered(
-        &mut self,
-        pair: Pair,
-        place: Option<Place>,
-        question: &Question,
-    ) -> Result<(), Violation> {
+    fn answered(&mut self, pair: Pair, question: &Question) -> Result<(), Violation> {
         let (asker, other) = pair;
         let not_asked =
             || format!("I13: shard {other:?} answers, and {asker} did not ask {question:?}");
@@ -135,12 +123,12 @@ impl Shards {
             }
             return Ok(());
         }
-        let others = self.others.entry((pair, place)).or_default();
-        if others.front() == Some(question) {
-            others.pop_front();
+        let others = self.others.entry(pair).or_default();
+        let place = others.iter().position(|asked| asked == question).ok_or_else(not_asked)?;
+        if place == 0 || other.is_none() {
+            others.remove(place);
             return Ok(());
         }
-        ensure(others.contains(question), not_asked)?;
         let first = others.front();
         Err(format!("order: shard {other:?} answers {question:?} before {first:?} of {asker}"))
     }

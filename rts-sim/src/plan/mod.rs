@@ -1,6 +1,7 @@
 //! A run as a list of steps. All random choices are made here. One plan always gives one run, and a
 //! plan without some of its steps is a plan too.
 
+mod cluster;
 mod command;
 mod draw;
 mod harm;
@@ -65,6 +66,12 @@ pub(crate) enum Step {
     AppServer { manner: Manner, delay_ms: u64, answers_late: bool },
     Attack { app: usize, how: Attack },
     Harmed { number: usize, act: Act },
+    NodeStarts { node: usize },
+    NodeCrashes { node: usize, is_certified: bool },
+    NodePauses { node: usize, ms: u64 },
+    NodesPart { one_side: u8, ms: u64 },
+    RegisterDown { ms: u64 },
+    NodeBus { node: usize, is_up: bool },
 }
 
 impl Step {
@@ -125,15 +132,15 @@ impl Step {
             | Self::Weather(_)
             | Self::AppServer { .. }
             | Self::Attack { .. }
-            | Self::Harmed { .. } => None,
+            | Self::Harmed { .. }
+            | Self::NodeStarts { .. }
+            | Self::NodeCrashes { .. }
+            | Self::NodePauses { .. }
+            | Self::NodesPart { .. }
+            | Self::RegisterDown { .. }
+            | Self::NodeBus { .. } => None,
         }
     }
-}
-
-/// Whether the core lacks this in a cluster. Commands of back ends go to the shards of one node,
-/// and each shard lets logins of one user in by its own count (§3.9).
-fn is_missing_in_clusters(step: &Step) -> bool {
-    matches!(step, Step::Command { .. } | Step::Attack { how: Attack::ManyLogins, .. })
 }
 
 /// A whole run.
@@ -168,7 +175,8 @@ impl Plan {
         }
         let mut steps = draw.steps;
         if swarm.shape.is_cluster() {
-            steps.retain(|(_, step)| !is_missing_in_clusters(step));
+            steps.retain(|(_, step)| !cluster::is_missing(step));
+            steps.extend(cluster::steps(seed, &swarm));
         }
         // The sort is stable, so simultaneous steps stay in the order in which they were drawn.
         steps.sort_by_key(|(at, _)| *at);

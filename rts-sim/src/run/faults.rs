@@ -62,6 +62,22 @@ impl Run<'_> {
                 let now = self.world.now();
                 self.attackers.attack(&mut self.world, now, app_id(app).as_str(), how);
             }
+            Step::NodeStarts { node } => self.world.start_node(node),
+            Step::NodeCrashes { node, is_certified } => self.world.crash_node(node, is_certified),
+            Step::NodePauses { node, ms } => {
+                self.world.pause_node(node, Duration::from_millis(ms));
+            }
+            Step::NodesPart { one_side, ms } => {
+                let one_side = (0..8).filter(|node| one_side >> node & 1 == 1);
+                self.world.part_nodes(one_side, Duration::from_millis(ms));
+            }
+            Step::RegisterDown { ms } => {
+                let until = self.world.now() + Duration::from_millis(ms);
+                if let Some(nodes) = self.world.nodes() {
+                    nodes.register.down_until = until;
+                }
+            }
+            Step::NodeBus { node, is_up } => self.world.set_bus(node, is_up),
             Step::Harmed { number, act } => self.harmed.act(&mut self.world, number, act),
             _ => {}
         }

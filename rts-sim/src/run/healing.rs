@@ -15,6 +15,8 @@ use crate::trace::{Entry, Phase};
 
 /// The time after the faults in which all engines reconnect.
 const HEALED_AFTER: Duration = Duration::from_secs(30);
+/// The time in which the nodes of a cluster form one view again.
+const CLUSTER_HEALED_AFTER: Duration = Duration::from_secs(60);
 /// The time in which questions after the healing are answered.
 const ASKED_FOR: Duration = Duration::from_secs(5);
 /// More messages than a client sends at once after it reconnected.
@@ -38,7 +40,11 @@ impl Run<'_> {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.attackers.leave(&mut self.world, &mut self.spotter)?;
         self.set_weather(Weather::FAIR);
-        self.plan.swarm.shape.healed().set(&mut self.world.mailboxes);
+        self.plan.swarm.shape.healed().set(&mut self.world);
+        if self.plan.swarm.shape.is_cluster() {
+            self.world.heal_cluster();
+            self.run_for(CLUSTER_HEALED_AFTER)?;
+        }
         self.world.end_half_open();
         self.world.break_nothing();
         self.world.net.is_silent = false;

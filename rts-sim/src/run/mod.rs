@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
             true => world.cluster(shape.nodes, shape.shards),
             false => world.shards(shape.shards),
         };
-        shape.set(&mut world.mailboxes);
+        shape.set(&mut world);
         let wires = Wires::new(plan.swarm.newer.map(|side| Newer::new(side, plan.seed)));
         world.middlebox = Some(Box::new(wires.clone()));
         Self {
@@ -322,7 +322,14 @@ impl<'a> Run<'a> {
         let server = self.world.stats();
         let open_links = self.world.net.open_links();
         let waiting_bytes_most = self.world.waiting_bytes_most();
-        self.note(Entry::Gauges { server, open_links, open_questions, waiting_bytes_most })?;
+        let homes_move = self.plan.swarm.shape.is_cluster() && self.world.homes().is_none();
+        self.note(Entry::Gauges {
+            server,
+            open_links,
+            open_questions,
+            waiting_bytes_most,
+            homes_move,
+        })?;
         match self.plan.swarm.shape.has_mailboxes() {
             true => self.note_homes(),
             false => Ok(()),

@@ -73,7 +73,7 @@ impl Spotter {
         self.see_app_server(model, line);
         self.see_back_end(model, line);
         self.see_waiting(model, line);
-        self.see_shards(line);
+        self.see_shards(model, line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);

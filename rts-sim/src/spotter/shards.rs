@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, RoomEvent};
+use rts_proto::server::ShardId;
 use rts_proto::{BroadcastCode, SendCode};
 
 use super::Spotter;
+use crate::model::Model;
 use crate::names::{room_id, uid};
 use crate::peer_entry::{PeerEntry, Question};
 use crate::plan::{Banned, Command};
@@ -18,14 +20,46 @@ pub(super) struct Shards {
     joining: BTreeMap<Question, (usize, String)>,
     /// Congested mailboxes.
     congested: BTreeSet<(usize, usize)>,
+    /// Nodes that have shards, and those of them that were frozen.
+    members: BTreeSet<usize>,
+    frozen: BTreeSet<usize>,
+    /// The node in which each user of an app was seen last.
+    seen: BTreeMap<(usize, String), usize>,
 }
 
 impl Spotter {
-    pub(super) fn see_shards(&mut self, line: &Line) {
+    pub(super) fn see_shards(&mut self, model: &Model, line: &Line) {
         match &line.entry {
             Entry::HandedOver { .. } => self.met(Situation::LinkHandedOver),
-            Entry::EntriesArrived { entries, .. } => {
+            Entry::EntriesArrived { from, to, entries } => {
+                let is_send =
+                    |entry: &PeerEntry| matches!(entry, PeerEntry::Asked(Question::Send { .. }));
+                if node_of(*from) != node_of(*to) && entries.iter().any(is_send) {
+                    self.met(Situation::SentOverNodes);
+                }
                 entries.iter().for_each(|entry| self.entry_arrived(entry));
+            }
+            Entry::NodeHasView { node, .. } => {
+                let is_new = self.shards.members.insert(*node);
+                (is_new && *node >= model.nodes).then(|| self.met(Situation::NodeJoined));
+            }
+            Entry::NodeFrozen { node, on: true } => drop(self.shards.frozen.insert(*node)),
+            Entry::NodeFrozen { node, on: false } => {
+                let was_frozen = self.shards.frozen.remove(node);
+                was_frozen.then(|| self.met(Situation::NodeWentOn));
+            }
+            Entry::NodeEnded { node } => {
+                self.shards.members.remove(node);
+                self.shards.frozen.remove(node);
+            }
+            Entry::Located(all) if model.is_cluster() => {
+                for user in all.iter().filter(|one| !one.is_room) {
+                    let node = node_of(user.shard);
+                    let before = self.shards.seen.insert((user.app, user.name.clone()), node);
+                    if before.is_some_and(|before| before != node) {
+                        self.met(Situation::UserChangedNode);
+                    }
+                }
             }
             Entry::MailboxCongested { from, to, on: true } => {
                 self.shards.congested.insert((*from, *to));
@@ -95,6 +129,11 @@ impl Spotter {
             | PeerEntry::Homes => {}
         }
     }
+}
+
+/// The node of a shard.
+fn node_of(shard: usize) -> usize {
+    shard / ShardId::COUNT_MAX
 }
 
 impl Shards {

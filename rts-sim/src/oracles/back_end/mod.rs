@@ -17,7 +17,6 @@ use crate::model::{Login, Model};
 use crate::names::{BACK_END, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
-use crate::shape::UNDER_WAY_MAX;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Answer, Call, Entry, Line, Phase};
 
@@ -142,7 +141,7 @@ impl BackEnd {
                 let kicks = match command {
                     Command::Disconnect { user }
                     | Command::Ban { whom: Banned::Login(user), seconds: 1.. } => {
-                        let (uid, by) = (uid(user), now + UNDER_WAY_MAX);
+                        let (uid, by) = (uid(user), now + model.under_way_max);
                         let rooms = rooms_of(model, app, &uid);
                         let leaving = |room| Leaving { app, room, uid: uid.clone(), by };
                         self.leaving.extend(rooms.into_iter().map(leaving));
@@ -196,7 +195,7 @@ impl BackEnd {
                     self.kicks_due -= 1;
                     return Ok(());
                 }
-                let has_crossed = model.has_mailboxes && self.has_crossed(now, app, place);
+                let has_crossed = model.has_mailboxes && self.has_crossed(model, now, app, place);
                 ensure(was_leaving || has_crossed, || {
                     format!("I27: {uid} was kicked out of {room}, and nobody wanted that")
                 })
@@ -219,7 +218,7 @@ impl BackEnd {
             }
             Report::MemberJoined { room, uid, .. } => {
                 let place = number(room.as_str()).zip(number(uid.as_str()));
-                let has_crossed = model.has_mailboxes && self.has_crossed(now, app, place);
+                let has_crossed = model.has_mailboxes && self.has_crossed(model, now, app, place);
                 let ban = self.bans.iter().find(|ban| {
                     let covers = place.is_some_and(|(room, user)| ban.whom.covers(room, user));
                     let is_late = has_crossed && matches!(ban.whom, Banned::Login(_));
@@ -243,11 +242,18 @@ impl BackEnd {
     }
 
     /// Whether the user was put out while its join was under way to the room's shard.
-    fn has_crossed(&self, now: Instant, app: usize, place: Option<(usize, usize)>) -> bool {
+    fn has_crossed(
+        &self,
+        model: &Model,
+        now: Instant,
+        app: usize,
+        place: Option<(usize, usize)>,
+    ) -> bool {
+        let under_way_max = model.under_way_max;
         let Some((_, user)) = place else { return false };
         let recent = self.removals.iter().rev();
         recent
-            .take_while(|(at, ..)| now.since(*at) <= UNDER_WAY_MAX)
+            .take_while(|(at, ..)| now.since(*at) <= under_way_max)
             .any(|(_, of, command)| *of == app && command.puts_out(user))
     }
 

@@ -218,10 +218,11 @@ impl Rooms {
         let by = broadcast.by;
         let id = broadcast.id;
         let newest = self.newest.entry((handle, by)).or_default();
-        ensure(*newest < id, || {
+        let keeps_order = by.0 == NO_ENGINE || model.keeps_order(by.0, broadcast.at);
+        ensure(*newest < id || !keeps_order, || {
             format!("I26: #{who} received broadcast {id} of #{} after {newest}", by.0)
         })?;
-        *newest = id;
+        *newest = id.max(*newest);
         received.push(serial);
         if let Some(expected) = self.expected.get_mut(&handle) {
             expected.remove(&serial);
