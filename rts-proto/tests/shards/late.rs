@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use rts_proto::MessageConfig;
 
-use crate::events::{AGAIN, Event, USERS, client_event, event};
+use crate::events::{AGAIN, Event, USERS, event};
 use crate::seers::{Asked, Seers};
 use crate::world::World;
 
@@ -34,7 +34,7 @@ fn step(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Step> {
 /// A step of a cluster whose homes move.
 fn moving_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => step(client_event()),
+        20 => step(event()),
         1 => any::<u64>().prop_map(Step::MoveHomes),
         3 => (0..SHARDS).prop_map(Step::GiveHomes),
     ]
@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn late_entries_of_a_cluster_lose_double_and_leave_nothing(
         shape in prop::sample::select(vec![vec![1, 1, 1], vec![2, 1], vec![1, 2]]),
-        steps in prop::collection::vec(step(client_event()), 1..150),
+        steps in prop::collection::vec(step(event()), 1..150),
     ) {
         let mut world = World::cluster(&shape);
         world.resumes_there = false;

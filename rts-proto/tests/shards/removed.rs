@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rts_proto::MessageConfig;
 use rts_proto::limits::SESSION_GRACE;
 
-use crate::events::{Event, ROOMS, USERS, client_event};
+use crate::events::{Event, ROOMS, USERS, event};
 use crate::seers::Seers;
 use crate::world::{Seen, World};
 
@@ -28,7 +28,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        40 => client_event().prop_map(Step::Event),
+        40 => event().prop_map(Step::Event),
         80 => (0..60_usize).prop_map(Step::Deliver),
         12 => (0..60_usize).prop_map(Step::GiveHomes),
         8 => any::<u64>().prop_map(Step::MoveHomes),

@@ -52,6 +52,8 @@ impl Seers {
             Frame::LeaveAnswer { ticket } => {
                 prop_assert!(self.answers.insert(Asked::Leave(*ticket)), "two answers of {ticket}");
             }
+            // A back end asks now this shard and now that one, and does not wait for responses.
+            Frame::Delivery { from, .. } if from.as_str() == "backend" => {}
             Frame::Delivery { from, payload, config } if config.is_reliable() => {
                 let key = (who, from.as_str().to_owned());
                 let id = number(payload);
