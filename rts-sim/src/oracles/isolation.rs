@@ -50,7 +50,9 @@ impl Oracle for Isolation {
             Entry::Event { who, event: Event::PeerOnlineStatus { uid, status } } => {
                 self.answered(model, line.at, *who, uid, *status)
             }
-            Entry::Event { who, event: Event::Logout(_) } => {
+            // At another node of a cluster, a session cannot be resumed, and a login with an old
+            // token is refused. The session goes on for its grace period.
+            Entry::Event { who, event: Event::Logout(_) | Event::LoginResult { .. } } => {
                 let engine = &model.engines[*who];
                 if let Some(uid) = engine.login.live() {
                     self.alive.insert((engine.app, uid.to_owned()), line.at);
