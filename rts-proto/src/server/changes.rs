@@ -92,16 +92,16 @@ impl Changes {
         self.later.back().map_or(&self.table, |later| &later.table)
     }
 
-    /// Adds a later table. Returns whether it lacks nodes of the one before. `None` if it is not
+    /// Adds a later table. Returns the shards of the one before that it lacks. `None` if it is not
     /// later.
-    pub(super) fn add(&mut self, table: HomeTable, serve_after: Instant) -> Option<bool> {
+    pub(super) fn add(&mut self, table: HomeTable, serve_after: Instant) -> Option<Vec<ShardId>> {
         if table.epoch() <= self.latest().epoch() {
             return None;
         }
-        let removes_nodes = table.lacks_node_of(self.latest());
+        let removed = self.latest().shards().filter(|shard| !table.has(shard.node())).collect();
         self.later.push_back(Later { table, serve_after });
         self.has_news = true;
-        Some(removes_nodes)
+        Some(removed)
     }
 
     /// Another shard has taken a step.
@@ -146,9 +146,13 @@ impl Changes {
         }
         match taken {
             HomesStep::Switched => self.take(HomesStep::HandedOver),
+            // A removed node may have granted users to this shard, which never learns of it.
+            HomesStep::HandedOver if !self.removed_have_handed_over() => self.begin(),
             HomesStep::HandedOver => self.take(HomesStep::Settled),
             // A node was removed. What it knew as a home comes with the change to the next table.
             HomesStep::Settled if self.is_node_removed() => self.begin(),
+            // The next table is on its way to this shard too, and lacks a node.
+            HomesStep::Settled if self.is_any_ahead() => None,
             HomesStep::Settled if change.serve_after > now => self.wait_until(change.serve_after),
             HomesStep::Settled => Some(Next::Serve),
         }
@@ -157,6 +161,20 @@ impl Changes {
     /// Whether a table that this shard has yet to change to lacks a node of this one.
     fn is_node_removed(&self) -> bool {
         self.later.iter().any(|later| later.table.lacks_node_of(&self.table))
+    }
+
+    /// Whether the nodes of this table that a later one lacks have sent all that they knew.
+    fn removed_have_handed_over(&self) -> bool {
+        let needed = (self.table.epoch(), HomesStep::HandedOver);
+        let others = self.others();
+        let removed =
+            self.table.shards().filter(|shard| *shard != self.own && !others.contains(shard));
+        removed.into_iter().all(|shard| self.reached.get(&shard) >= Some(&needed))
+    }
+
+    /// Whether another shard addresses by a later table than this one.
+    fn is_any_ahead(&self) -> bool {
+        self.reached.values().any(|(epoch, _)| *epoch > self.table.epoch())
     }
 
     fn wait_until(&mut self, moment: Instant) -> Option<Next> {
@@ -271,8 +289,9 @@ mod tests {
         Changes::new(shard(1), table(1, &[0, 1, 2]), false)
     }
 
-    fn add(changes: &mut Changes, table: HomeTable) -> Option<bool> {
-        changes.add(table, NOW)
+    /// The number of shards that the table lacks.
+    fn add(changes: &mut Changes, table: HomeTable) -> Option<usize> {
+        changes.add(table, NOW).map(|removed| removed.len())
     }
 
     const STEPS: [HomesStep; 3] = [HomesStep::Switched, HomesStep::HandedOver, HomesStep::Settled];
@@ -292,7 +311,7 @@ mod tests {
     fn each_step_waits_for_all_shards_to_take_the_one_before() {
         let mut changes = changes();
         assert_eq!(changes.next(NOW), None);
-        assert_eq!(add(&mut changes, table(2, &[1, 0, 2])), Some(false));
+        assert_eq!(add(&mut changes, table(2, &[1, 0, 2])), Some(0));
         assert!(!changes.is_unserved(7), "it has not begun");
         take_all(&mut changes, &[0, 2], 2);
         assert!(changes.is_unserved(7) && changes.served_epoch() == Some(1));
@@ -325,10 +344,9 @@ mod tests {
         let mut changes = changes();
         add(&mut changes, table(2, &[1, 0, 2]));
         assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
-        assert_eq!(add(&mut changes, table(3, &[1, 2])), Some(true));
+        assert_eq!(add(&mut changes, table(3, &[1, 2])), Some(1));
         STEPS.into_iter().for_each(|step| changes.reached(shard(2), 2, step));
         assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::HandedOver)));
-        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Settled)));
         assert!(!changes.is_lost(7), "that comes with the next table");
         // It does not serve what node 0 may have kept for itself.
         assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
@@ -401,6 +419,38 @@ mod tests {
         changes.time_has_passed();
         assert!(changes.has_news());
         assert_eq!(changes.next(later), Some(Next::Serve));
+    }
+
+    #[test]
+    fn a_shard_does_not_settle_without_what_a_removed_node_has_sent_it() {
+        for has_handed_over in [false, true] {
+            let mut changes = changes();
+            add(&mut changes, table(2, &[1, 0, 2]));
+            STEPS.into_iter().for_each(|step| changes.reached(shard(2), 2, step));
+            changes.reached(shard(0), 2, HomesStep::Switched);
+            if has_handed_over {
+                changes.reached(shard(0), 2, HomesStep::HandedOver);
+            }
+            add(&mut changes, table(3, &[1, 2]));
+            assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+            assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::HandedOver)));
+            let next = if has_handed_over { HomesStep::Settled } else { HomesStep::Switched };
+            assert_eq!(changes.next(NOW), Some(Next::Take(next)));
+        }
+    }
+
+    #[test]
+    fn a_shard_does_not_serve_while_another_one_has_a_later_table() {
+        let mut changes = changes();
+        add(&mut changes, table(2, &[1, 0, 2]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
+        STEPS.into_iter().for_each(|step| changes.reached(shard(0), 2, step));
+        changes.reached(shard(2), 3, HomesStep::Switched);
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::HandedOver)));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Settled)));
+        assert_eq!(changes.next(NOW), None);
+        add(&mut changes, table(3, &[1, 2]));
+        assert_eq!(changes.next(NOW), Some(Next::Take(HomesStep::Switched)));
     }
 
     #[test]

@@ -16,8 +16,9 @@ impl Server {
     /// The next table of the cluster's homes.
     pub(super) fn homes_changed(&mut self, table: HomeTable, serve_after: Instant) {
         let changes = self.shared.homes.changes();
-        if changes.and_then(|changes| changes.add(table, serve_after)) == Some(true) {
-            self.nodes_removed();
+        let removed = changes.and_then(|changes| changes.add(table, serve_after));
+        if let Some(removed) = removed.filter(|removed| !removed.is_empty()) {
+            self.nodes_removed(&removed, serve_after);
         }
     }
 
@@ -69,6 +70,7 @@ impl Server {
     fn serve_homes(&mut self) {
         self.end_users_of_removed_nodes(|_, _, _| true);
         self.end_members_of_removed_nodes(|_, _, _| true);
+        self.expel_banned();
         self.handle_unserved();
         if let Some(changes) = self.shared.homes.changes() {
             changes.end();

@@ -51,6 +51,23 @@ impl Server {
         }
     }
 
+    /// Removes the members that were banned before this shard knew of them: bans wait for no home.
+    pub(super) fn expel_banned(&mut self) {
+        let now = self.shared.now();
+        for (app_id, room) in self.rooms.sorted() {
+            if !self.shared.homes.is_unserved_room(&app_id, &room) {
+                continue;
+            }
+            let Some(members) = self.rooms.find(&app_id, &room) else { continue };
+            let is_banned =
+                |uid: &&UserId| self.bans.forbid_join(now, &app_id, &room, uid).is_some();
+            let banned: Vec<UserId> = members.uids().filter(is_banned).cloned().collect();
+            for uid in banned {
+                self.expel(&app_id, &room, &uid);
+            }
+        }
+    }
+
     pub(super) fn report_orphans(&mut self, app_id: &AppId, uid: &UserId) {
         let until = self.shared.now() + self.shared.config.session_grace;
         let homes = &self.shared.homes;

@@ -7,16 +7,24 @@ use super::ending::End;
 use super::homes::Homes;
 use super::io::{LeftBehind, Moved, MovedMember, MovedOwner};
 use super::keys::SessionNumber;
+use super::placement::ShardId;
 use super::rooms;
 use super::shard::Server;
 use super::shared::Shared;
-use crate::{AppId, CloseCode, RoomId, UserId};
+use crate::{AppId, CloseCode, Instant, RoomId, UserId};
 
 impl Server {
     /// The rest follows with the change to the table without these nodes.
-    pub(super) fn nodes_removed(&mut self) {
+    pub(super) fn nodes_removed(&mut self, removed: &[ShardId], serve_after: Instant) {
+        for shard in removed {
+            self.shared.outbox.set_congested(*shard, false);
+        }
         let homes = &self.shared.homes;
         self.shared.held.retain(|from| homes.has(from));
+        if serve_after > self.shared.now() {
+            // They may still act.
+            return;
+        }
         self.end_users_of_removed_nodes(|homes, app_id, uid| {
             !homes.is_unserved_user(app_id, uid.as_str())
         });

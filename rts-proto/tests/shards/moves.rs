@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rts_proto::limits::SESSION_GRACE;
-use rts_proto::server::Config;
+use rts_proto::server::{Ban, Config, Request};
 use rts_proto::wire::{Frame, Login};
-use rts_proto::{CloseCode, LeaveReason, LinkId, MessageId, SendCode, UserId};
+use rts_proto::{CloseCode, LeaveReason, LinkId, MessageId, RoomState, SendCode, UserId};
 
 use crate::support::{
     Node, broadcast, delivery, join, login, message, room_delivery, user, without_acks,
@@ -227,4 +227,57 @@ fn names_of_a_removed_node_wait_until_it_cannot_act_any_more() {
     assert_eq!(without_acks(cluster.frames_to(at_bob)), []);
     cluster.wait(Duration::from_micros(1));
     assert_eq!(without_acks(cluster.frames_to(at_bob)), [delivery(&alice, "later")]);
+}
+
+#[test]
+fn login_whose_grant_is_lost_is_granted_though_the_next_home_knew_of_it() {
+    let mut cluster = three();
+    let alice = cluster.user_at(1, "a");
+    (cluster.holds_entries, cluster.holds_homes) = (true, true);
+    let link = cluster.link_at(0, &[Frame::Login(login(&alice))]);
+    cluster.tick(0);
+    cluster.move_homes_to(2);
+    cluster.give_all_homes();
+    send_all(&mut cluster);
+    // Node 1 has switched when the question comes. Its grant stays under way, with all behind it.
+    assert!(cluster.deliver(0, 1), "it asks the home");
+    cluster.tick(1);
+    assert!(cluster.deliver(1, 0), "that it has switched");
+    for _step in ["switched", "handed over", "settled"] {
+        deliver_round(&mut cluster, Some((1, 0)));
+    }
+    // Node 1 crashes. Node 0 learns it first, and is in the next change when node 2 hears of it.
+    cluster.remove_node(1, 7, Duration::ZERO);
+    cluster.give_homes(0);
+    cluster.tick(0);
+    while cluster.deliver(0, 1) {}
+    cluster.give_all_homes();
+    cluster.holds_entries = false;
+    let frames = cluster.frames_to(link);
+    assert!(matches!(frames.last(), Some(Frame::LoginAnswer(_))), "{frames:?}");
+    assert_eq!(cluster.stats_of_all().sessions, 1);
+}
+
+#[test]
+fn member_that_is_banned_while_its_room_moves_is_removed() {
+    let mut cluster = three();
+    let (alice, room) = (user("alice"), cluster.room_at(1));
+    let link = log_in_at(&mut cluster, 0, &alice);
+    cluster.say(link, join(&room, 1));
+    cluster.frames_to(link);
+    cluster.holds_entries = true;
+    cluster.move_homes_to(2);
+    send_all(&mut cluster);
+    deliver_round(&mut cluster, None);
+    // Node 1 has handed the room over. Node 2 does not know it yet.
+    let ban = Request::Ban { ban: Ban::Room(room.clone()), interval: Duration::from_secs(60) };
+    cluster.ask(0, ban);
+    for to in [1, 2] {
+        while cluster.deliver(0, to) {}
+    }
+    cluster.holds_entries = false;
+    cluster.end_burst();
+    assert_eq!(cluster.members_of_all(&room), None);
+    let kicked = Frame::RoomNotice { room, state: RoomState::Kicked };
+    assert!(cluster.frames_to(link).contains(&kicked));
 }

@@ -106,11 +106,12 @@ impl Cluster<'_> {
         }
     }
 
-    /// The other nodes put the ban into their state when they get the request.
+    /// All nodes put the ban into their state when the request comes, not when it is answered: a
+    /// shard that does not answer may have it as well.
     async fn ban(&self, ban: Ban, interval: Duration) -> Result<usize, Error> {
-        let ended = self.count(Request::Ban { ban: ban.clone(), interval }).await?;
+        self.node.commands().check_ban(self.app_id, &ban)?;
         self.state.ban(self.app_id, &ban, interval);
-        Ok(ended)
+        self.count(Request::Ban { ban, interval }).await
     }
 
     async fn dismiss(&self, room: RoomId, interval: Duration) -> Result<usize, Error> {
@@ -128,9 +129,8 @@ impl Cluster<'_> {
 
     /// Returns whether the ban was in force.
     async fn unban(&self, ban: Ban) -> Result<bool, Error> {
-        let lifted = self.count(Request::Unban { ban: ban.clone() }).await?;
         self.state.ban(self.app_id, &ban, Duration::ZERO);
-        Ok(lifted > 0)
+        Ok(self.count(Request::Unban { ban }).await? > 0)
     }
 
     async fn revoke(&self, uid: Option<UserId>, asked: Option<u32>) -> Result<Given, Error> {
@@ -140,7 +140,8 @@ impl Cluster<'_> {
             .state
             .revoke(self.app_id, uid.as_ref(), moment)
             .map_err(|error| Error::new(ErrorCode::UserCountOverLimit, error.to_string()))?;
-        let sessions = self.count(Request::Revoke { uid, issued_before }).await?;
+        // The others decide by their own state what is in force then.
+        let sessions = self.count(Request::Revoke { uid, issued_before: moment }).await?;
         Ok(revoked(sessions, issued_before))
     }
 

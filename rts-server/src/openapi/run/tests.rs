@@ -1,14 +1,14 @@
 //! Commands with two effects have both or none, and those to a frozen node have none.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rts_openapi::{Call, Command, ErrorCode};
 use rts_proto::limits::BANS_PER_APP_MAX;
 use rts_proto::server::{
-    Ban, Config, Credentials, Entry, HomeTable, Input, NodeNumber, Server, ShardId, Shards as _,
-    Verdict,
+    Ban, Config, Credentials, Entry, HomeTable, Input, NodeNumber, Request, Server, ShardId,
+    Shards as _, Verdict,
 };
 use rts_proto::wire::{Frame, Login, ResumeKey};
 use rts_proto::{AppId, Instant, LinkId, RoomId, UserId};
@@ -113,23 +113,41 @@ fn removal_with_a_ban_has_both_effects_or_none() {
     }
 }
 
-/// A cluster's node that is frozen.
-#[tokio::test]
-async fn frozen_node_carries_out_nothing() {
-    struct Nowhere;
-    impl SendToNodes for Nowhere {
-        fn send(&self, _: ShardId, _: ShardId, _: Vec<Entry>, _: Instant) {}
-        fn all_serve(&self, _: u64) {}
+/// The entries that a node sends to others.
+#[derive(Default)]
+struct Sent(Mutex<Vec<Entry>>);
+
+impl SendToNodes for Sent {
+    fn send(&self, _: ShardId, _: ShardId, entries: Vec<Entry>, _: Instant) {
+        self.0.lock().expect("no panic").extend(entries);
     }
+
+    fn all_serve(&self, _: u64) {}
+}
+
+/// A frozen node of a cluster with this number of nodes.
+async fn node_of_cluster(nodes: usize) -> (Node, Arc<Sent>) {
+    let sent = Arc::new(Sent::default());
     let mut config = Config::default();
-    config.homes = HomeTable::new(1, [(NodeNumber::ALONE, 1)], |_| NodeNumber::ALONE);
+    let nodes = (0..nodes).map(|number| (NodeNumber::new(number).expect("few nodes"), 1));
+    config.homes = HomeTable::new(1, nodes, |_| NodeNumber::ALONE);
     let without_app_servers = crate::Config::development(([127, 0, 0, 1], 0).into());
     let poster = Arc::new(AppServers::new(&without_app_servers).expect("a client"));
     let servers = vec![Server::new(config, 1)];
-    let node = Node::in_cluster(servers, Arc::new(AcceptAll), poster, Arc::new(Nowhere));
+    let node = Node::in_cluster(servers, Arc::new(AcceptAll), poster, sent.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let serving = node.clone();
     tokio::spawn(async move { serving.serve(listener, Acceptor::plain()).await });
+    (node, sent)
+}
+
+fn thaw(node: &Node) {
+    node.set_lease(Some(std::time::Instant::now() + Duration::from_secs(1_000)));
+}
+
+#[tokio::test]
+async fn frozen_node_carries_out_nothing() {
+    let (node, _) = node_of_cluster(1).await;
     let ban = Ban::Login(uid("alice"));
     let state = Arc::new(State::default());
     let call = || {
@@ -138,9 +156,40 @@ async fn frozen_node_carries_out_nothing() {
     };
     let refused = call().await.map(drop).expect_err("it is frozen");
     assert_eq!(refused.code, ErrorCode::Unavailable);
-    node.set_lease(Some(std::time::Instant::now() + Duration::from_secs(1_000)));
+    thaw(&node);
     assert!(!is_banned(&node, &ban), "nothing was done");
     call().await.map(drop).expect("it acts");
     assert!(is_banned(&node, &ban));
     assert!(state.ban(&app_id(), &ban, Duration::ZERO), "the state has it");
+}
+
+/// A revocation of all users holds for alice when her own one is withdrawn. The others are told of
+/// the withdrawal, and not of the moment that holds.
+#[tokio::test]
+async fn other_nodes_get_the_moment_that_was_asked_for() {
+    let (node, sent) = node_of_cluster(2).await;
+    thaw(&node);
+    let state = Arc::new(State::default());
+    state.revoke(&app_id(), None, 500).expect("few users");
+    state.revoke(&app_id(), Some(&uid("alice")), 900).expect("few users");
+    let command = Command::Revoke { uid: Some(uid("alice")), issued_before: Some(0) };
+    let call = Call { app_id: app_id(), command };
+    let asked = {
+        let (node, state) = (node.clone(), Arc::clone(&state));
+        tokio::spawn(async move { run(&node, &state, call).await.map(drop) })
+    };
+    let revocation = loop {
+        let entries = std::mem::take(&mut *sent.0.lock().expect("no panic"));
+        let request = entries.into_iter().find_map(|entry| match entry {
+            Entry::Request(on_way) => Some(on_way.request),
+            _ => None,
+        });
+        match request {
+            Some(request) => break request,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    asked.abort();
+    assert_eq!(revocation, Request::Revoke { uid: Some(uid("alice")), issued_before: 0 });
+    assert_eq!(state.revoked_before(&app_id(), &uid("alice")), 500);
 }
