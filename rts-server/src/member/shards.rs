@@ -15,6 +15,9 @@ use tokio::sync::{oneshot, watch};
 use crate::cluster::{NodeEvent, NodeSender, NodeStatus};
 use crate::state::State;
 
+/// The nodes that tell a new one what is in force.
+const TELLERS: usize = 2;
+
 /// The way between the shards of this node and the other nodes.
 #[derive(Debug)]
 pub(super) struct Shards {
@@ -150,16 +153,16 @@ impl Shards {
         former
     }
 
-    /// One of the other nodes tells a new one of the bans and revocations in force: the first one
-    /// of the former view. It keeps its own ones too.
+    /// Two of the other nodes tell a new one of the bans and revocations in force: the first ones
+    /// of the former view, in case one of them ends now. The new one keeps its own ones too.
     fn tell_new_nodes(&self, node: &Node, state: &State, view: &View, former: Option<&ShardMap>) {
         let (Some(former), Some(map)) = (former, self.map()) else { return };
         let is_former = |member: &&Member| {
             let node = member.incarnation;
             node == self.own || former.shards_of(node).next().is_some()
         };
-        let first = view.members().iter().find(is_former);
-        if first.is_none_or(|first| first.incarnation != self.own) {
+        let mut tellers = view.members().iter().filter(is_former).take(TELLERS);
+        if tellers.all(|member| member.incarnation != self.own) {
             return;
         }
         let new = view.members().iter().filter(|member| !is_former(member));
