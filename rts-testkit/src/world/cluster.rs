@@ -36,7 +36,7 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If a cluster cannot have so many nodes or shards, or the world has run already.
+    /// If a cluster cannot have this number of nodes or shards, or the world has run already.
     #[must_use]
     pub fn cluster(mut self, nodes: usize, shards: usize) -> Self {
         assert!(self.now() == Instant::ORIGIN && self.net.open_links() == 0, "too late");
