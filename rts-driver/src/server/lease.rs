@@ -74,9 +74,11 @@ impl NodeClock {
         self.lease.as_ref().is_some_and(|lease| lease.set(self.clock.now(), until))
     }
 
-    /// The clock runs from now on. For a node whose sessions have ended.
+    /// The clock runs from now on, whatever lease follows. For a node whose sessions have ended.
     pub(crate) fn release(&self) {
-        self.set_lease(Instant::from_micros(u64::MAX));
+        if let Some(lease) = &self.lease {
+            lease.release(self.clock.now());
+        }
     }
 }
 
@@ -88,8 +90,8 @@ struct Lease {
     /// How long the clock of the shards has stood still, without the time that has passed since
     /// `until`.
     stood_still: AtomicU64,
-    /// Held by the thread that sets it.
-    setting: Mutex<()>,
+    /// Held by the thread that sets it. Whether it is not set any more.
+    setting: Mutex<bool>,
 }
 
 /// What the clock of the shards shows.
@@ -129,7 +131,18 @@ impl Lease {
 
     /// Returns whether a clock that stood still runs now.
     fn set(&self, now: Instant, until: Instant) -> bool {
-        let _setting = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_released = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
+        !*is_released && self.set_alone(now, until)
+    }
+
+    fn release(&self, now: Instant) {
+        let mut is_released = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set_alone(now, Instant::from_micros(u64::MAX));
+        *is_released = true;
+    }
+
+    /// The caller has the lock.
+    fn set_alone(&self, now: Instant, until: Instant) -> bool {
         let (now, until) = (now.as_micros(), until.as_micros());
         let before = self.until.load(Ordering::SeqCst);
         let runs_again = before <= now && now < until;
@@ -200,6 +213,17 @@ mod tests {
         assert_eq!((leased.at(1_999), leased.at(2_999)), ((true, 999), (true, 1_999)));
         assert!(leased.set(3_000, 4_000), "it was one moment too late");
         assert_eq!(leased.at(3_000), (true, 2_000));
+    }
+
+    #[test]
+    fn clock_that_is_released_does_not_stand_still_again() {
+        let system = Arc::new(AtomicU64::new(1_000));
+        let clock = NodeClock::leased(Clock::manual(Arc::clone(&system)));
+        clock.set_lease(Instant::from_micros(2_000));
+        clock.release();
+        assert!(!clock.set_lease(Instant::from_micros(1_000)));
+        system.store(9_000, Ordering::SeqCst);
+        assert!(!clock.is_frozen());
     }
 
     #[test]
