@@ -19,6 +19,13 @@ impl Server {
                 self.shutdown(now, retry_after_max);
                 Returned::Nothing
             }
+            Command::Drain { links_max, retry_after_max } => {
+                Returned::Count(self.drain(now, links_max, retry_after_max))
+            }
+            Command::Reopen => {
+                self.reopen(now);
+                Returned::Nothing
+            }
             Command::Charge { app_id, count } => Returned::Result(self.charge(now, app_id, count)),
             Command::Unicast { app_id, from, to, payload } => {
                 Returned::Result(self.unicast(now, app_id, from.clone(), to, payload.clone()))

@@ -10,8 +10,9 @@ use crate::limits::{
 };
 use crate::{AppId, Payload, RoomId, UserId};
 
-/// A command of an app's back end, or `Shutdown`. Each stands for the method of
-/// [`Server`](super::Server) with its name, and its fields are that method's arguments.
+/// A command of an app's back end, or one of an operator: `Shutdown`, `Drain` and `Reopen`. Each
+/// stands for the method of [`Server`](super::Server) with its name, and its fields are that
+/// method's arguments.
 ///
 /// The list is closed: code that matches on commands fails to compile until it handles a new
 /// command. `Debug` shows the length of a payload only.
@@ -21,6 +22,11 @@ pub enum Command<'a> {
     Shutdown {
         retry_after_max: Duration,
     },
+    Drain {
+        links_max: usize,
+        retry_after_max: Duration,
+    },
+    Reopen,
     Charge {
         app_id: &'a AppId,
         count: usize,

@@ -34,6 +34,7 @@ fn kept(server: &Server) -> Kept {
         pending,
         random: _,
         retry_after_max: _,
+        to_drain: _,
         observer: _,
     } = server;
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];

@@ -60,6 +60,7 @@ mod asking;
 mod back_end;
 mod back_end_work;
 mod closing;
+mod draining;
 mod ending;
 mod frames;
 mod holding;

@@ -1,6 +1,7 @@
 //! One shard: its parts, and its state as drivers read it.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -39,8 +40,10 @@ pub struct Server {
     pub(super) pending: Pending,
     pub(super) back_end_rates: BackEndRates,
     pub(super) random: Random,
-    /// Set by [`Server::shutdown`].
+    /// New links are turned away: set by [`Server::shutdown`] and [`Server::drain`].
     pub(super) retry_after_max: Option<Duration>,
+    /// The links that a drain has still to close, the next one last. Some may have ended.
+    pub(super) to_drain: Option<Vec<LinkId>>,
     pub(super) observer: Option<Box<dyn Observe + Send>>,
 }
 
@@ -65,6 +68,7 @@ impl Server {
             back_end_rates: BackEndRates::default(),
             random: Random::new(seed),
             retry_after_max: None,
+            to_drain: None,
             observer: None,
         }
     }
@@ -86,6 +90,12 @@ impl Server {
     #[must_use]
     pub fn placement(&self) -> Placement {
         self.shared.config.placement
+    }
+
+    /// The number of sessions, also of those without a link.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.len()
     }
 
     /// Whether a user has logged in over this link.

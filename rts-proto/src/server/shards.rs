@@ -3,6 +3,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::ban::Ban;
 use super::command::{Command, Returned};
@@ -51,11 +52,30 @@ pub trait Shards {
             Command::Ban { .. } if planted(Bug::BanOfOneShard) => {
                 self.command_to(placement.own(), command)
             }
+            Command::Drain { links_max, retry_after_max } => {
+                Returned::Count(self.drain(links_max, retry_after_max))
+            }
             Command::Shutdown { .. }
+            | Command::Reopen
             | Command::Ban { .. }
             | Command::Unban { .. }
             | Command::Revoke { .. } => self.command_to_all(placement.own(), command),
         }
+    }
+
+    /// Empties all shards, as [`Server::drain`] does one. `links_max` is for all together. Returns
+    /// the number of closed links that had logged in.
+    fn drain(&mut self, links_max: usize, retry_after_max: Duration) -> usize {
+        let shards = self.placement().shards();
+        shards.fold(0, |closed, shard| {
+            let links_max = links_max - closed;
+            closed + self.shard(shard, |server, now| server.drain(now, links_max, retry_after_max))
+        })
+    }
+
+    /// The number of sessions, also of those without a link.
+    fn sessions(&mut self) -> usize {
+        self.ask_all(|server, _| server.sessions()).into_iter().sum()
     }
 
     /// Whether a ban can be set: every shard has all bans.

@@ -6,6 +6,7 @@ mod breaches;
 mod bundles;
 mod claims;
 mod details;
+mod draining;
 mod fan_out;
 mod links;
 mod login_pace;

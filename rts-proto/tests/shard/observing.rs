@@ -63,6 +63,10 @@ fn observed() -> (Server, Seen) {
 fn by_method(server: &mut Server, command: Command<'_>) -> String {
     match command {
         Command::Shutdown { retry_after_max } => shown(&server.shutdown(NOW, retry_after_max)),
+        Command::Drain { links_max, retry_after_max } => {
+            shown(&server.drain(NOW, links_max, retry_after_max))
+        }
+        Command::Reopen => shown(&server.reopen(NOW)),
         Command::Charge { app_id, count } => shown(&server.charge(NOW, app_id, count)),
         Command::Unicast { app_id, from, to, payload } => {
             shown(&server.unicast(NOW, app_id, from.clone(), to, payload.clone()))
@@ -112,6 +116,8 @@ fn with_commands(check: impl Fn(Command<'_>)) {
         Command::Revoke { app_id, uid: Some(uid), issued_before: 8 },
         Command::Revoke { app_id, uid: None, issued_before: 8 },
         Command::Shutdown { retry_after_max: MINUTE },
+        Command::Drain { links_max: 3, retry_after_max: MINUTE },
+        Command::Reopen,
     ] {
         check(command);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rts_proto::limits::{LOGIN_DEADLINE, SESSION_GRACE, UNRELIABLE_BURST_BYTES_MAX};
-use rts_proto::server::{Ban, Command, Config, Input, ShardId, Shards as _};
+use rts_proto::server::{Ban, Command, Config, Input, Returned, ShardId, Shards as _};
 use rts_proto::wire::{Frame, Login, LoginAnswer, Resume};
 use rts_proto::{
     BroadcastCode, CloseCode, LeaveReason, MessageConfig, MessageId, OnlineStatus, Payload,
@@ -53,6 +53,24 @@ fn moved_link_keeps_its_deadline_and_its_rules() {
     let silent = node.link_at(0, &[]);
     node.wait(LOGIN_DEADLINE);
     assert_eq!(node.closed(silent), Some(Some(CloseCode::LoginTimeout)));
+}
+
+#[test]
+fn drain_closes_its_number_of_links_of_all_shards_together() {
+    let mut node = two();
+    let users = [(0, "a"), (0, "b"), (1, "a"), (1, "b")];
+    let links = users.map(|(shard, prefix)| node.enter(&node.user_at(shard, prefix)));
+    let step = Command::Drain { links_max: 3, retry_after_max: Duration::ZERO };
+    for (closed, open) in [(3, 1), (1, 0), (0, 0)] {
+        assert_eq!(node.command(step), Returned::Count(closed));
+        assert_eq!(links.iter().filter(|link| node.closed(**link).is_none()).count(), open);
+    }
+    let late = node.link_at(1, &[]);
+    assert_eq!(node.closed(late), Some(Some(CloseCode::Shutdown)));
+    assert_eq!(node.sessions(), 4);
+    node.command(Command::Reopen);
+    let link = node.link_at(1, &[]);
+    assert_eq!(node.closed(link), None);
 }
 
 /// Their links were accepted where there was space, and wait where the user belongs.
@@ -354,7 +372,7 @@ fn rate_of_a_back_end_counts_whichever_shards_its_users_have() {
     for number in 0..1_000 {
         let to = &users[number % 4];
         let returned = node.command(Command::Unicast { app_id, from, to, payload });
-        sent += usize::from(matches!(returned, rts_proto::server::Returned::Result(Ok(_))));
+        sent += usize::from(matches!(returned, Returned::Result(Ok(_))));
     }
     assert_eq!(sent, 600);
 }

@@ -55,7 +55,7 @@ kinds! {
     }
     ServerCall {
         Shutdown Charge Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban BanLogin PutOut Revoke
-        Unban UnbanLogin
+        Unban UnbanLogin Drain Reopen
     }
     Content { Text Binary }
     Entry {

@@ -200,6 +200,8 @@ fn bans(shard: &mut Shard) {
 
 fn the_end(shard: &mut Shard) {
     let app = app();
+    assert_eq!(shard.core.drain(shard.now, 0, SECOND), 0);
+    shard.core.reopen(shard.now);
     assert!(shard.core.put_out(shard.now, &app, &user("bob")));
     shard.wait(1);
     shard.core.revoke(shard.now, &app, None, 1_790_000_001);

@@ -24,12 +24,18 @@ pub(crate) enum ServerCall {
     Revoke { app_id: String, uid: Option<String>, issued_before: u32 },
     Unban { app_id: String, room: Option<String>, uid: Option<String> },
     UnbanLogin { app_id: String, uid: String },
+    Drain { links_max: usize, retry_after_max: Duration },
+    Reopen,
 }
 
 impl ServerCall {
     pub(crate) fn of(command: &Command<'_>, scrubber: &Scrubber) -> Self {
         match *command {
             Command::Shutdown { retry_after_max } => Self::Shutdown { retry_after_max },
+            Command::Drain { links_max, retry_after_max } => {
+                Self::Drain { links_max, retry_after_max }
+            }
+            Command::Reopen => Self::Reopen,
             Command::Charge { app_id, count } => Self::Charge { app_id: app_id.to_string(), count },
             Command::Unicast { app_id, from, to, payload } => Self::Unicast {
                 app_id: app_id.to_string(),
@@ -91,6 +97,10 @@ impl ServerCall {
     pub(crate) fn with_command<R>(self, give: impl FnOnce(Command<'_>) -> R) -> Result<R, IdError> {
         Ok(match self {
             Self::Shutdown { retry_after_max } => give(Command::Shutdown { retry_after_max }),
+            Self::Drain { links_max, retry_after_max } => {
+                give(Command::Drain { links_max, retry_after_max })
+            }
+            Self::Reopen => give(Command::Reopen),
             Self::Charge { app_id, count } => {
                 give(Command::Charge { app_id: &AppId::new(&app_id)?, count })
             }
@@ -161,6 +171,8 @@ impl ServerCall {
     pub(crate) fn in_words(&self) -> String {
         match self {
             Self::Shutdown { .. } => "shutdown".into(),
+            Self::Drain { links_max, .. } => format!("drain, at most {links_max} links"),
+            Self::Reopen => "take new links again".into(),
             Self::Charge { app_id, count } => {
                 format!("count {count} messages of the back end of app {app_id}")
             }

@@ -1,11 +1,11 @@
 //! A node of a cluster.
 
 use std::sync::Arc;
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 
 use rts_engine::Clock;
 use rts_proto::Instant;
-use rts_proto::server::{Input, Server, ShardId};
+use rts_proto::server::{Command, Input, Server, ShardId, Shards as _};
 
 use super::Node;
 use crate::runtime::Runtime;
@@ -106,6 +106,24 @@ impl<R: Runtime> Node<R> {
     #[must_use]
     pub fn may_act(&self) -> bool {
         !self.first().is_frozen()
+    }
+
+    /// Empties the node step by step, so that its users go on at other nodes: see
+    /// [`Server::drain`]. `links_max` is for all shards together. Returns the number of closed
+    /// links that had logged in.
+    pub fn drain(&self, links_max: usize, retry_after_max: Duration) -> usize {
+        self.commands().drain(links_max, retry_after_max)
+    }
+
+    /// Ends a [`drain`](Self::drain): takes new links again.
+    pub fn reopen(&self) {
+        self.commands().command(Command::Reopen);
+    }
+
+    /// The number of sessions, also of those without a link.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.commands().sessions()
     }
 
     /// The present moment of the clock of the shards.

@@ -70,6 +70,9 @@ fn request(command: Command<'_>) -> Result<Request, CommandError> {
         Command::Revoke { uid, issued_before, .. } => {
             Request::Revoke { uid: uid.cloned(), issued_before }
         }
-        Command::Shutdown { .. } | Command::Charge { .. } => panic!("for one node: {command:?}"),
+        Command::Shutdown { .. }
+        | Command::Drain { .. }
+        | Command::Reopen
+        | Command::Charge { .. } => panic!("for one node: {command:?}"),
     })
 }
