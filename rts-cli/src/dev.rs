@@ -16,7 +16,8 @@ pub(crate) const DEV_URL: &str = "rts://127.0.0.1:7600";
 /// Where the server is, and whom to log in as.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
-    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
+    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket. The nodes of a
+    /// cluster are several, with commas between them
     #[arg(long, default_value = DEV_URL)]
     url: String,
     #[command(flatten)]

@@ -4,6 +4,7 @@ use std::io;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// SIGXFSZ: a write beyond the file size limit (`ulimit -f`). tokio has no name for it. Its number
 /// is equal on all known systems.
@@ -23,7 +24,7 @@ pub(crate) struct Signals {
 /// The meaning of SIGHUP: the terminal is closed, or a service should reload its files.
 pub(crate) enum OnHangup {
     Stop,
-    Do(Box<dyn Fn() + Send>),
+    Do(Box<dyn Fn() + Send + Sync>),
     Nothing,
 }
 
@@ -42,13 +43,25 @@ impl Signals {
         })
     }
 
-    /// Ready when the server should stop.
-    pub(crate) async fn stop(mut self, on_hangup: OnHangup) {
+    /// Counts the requests to stop, on a task of its own.
+    pub(crate) fn stops(mut self, on_hangup: OnHangup) -> Stops {
+        let (count, seen) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                self.next_stop(&on_hangup).await;
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Stops(seen)
+    }
+
+    /// Waits for the next request to stop.
+    async fn next_stop(&mut self, on_hangup: &OnHangup) {
         loop {
             let (name, stops) = tokio::select! {
                 _ = self.terminate.recv() => ("SIGTERM", true),
                 _ = self.interrupt.recv() => ("SIGINT", true),
-                _ = self.hangup.recv() => match &on_hangup {
+                _ = self.hangup.recv() => match on_hangup {
                     OnHangup::Stop => ("SIGHUP", true),
                     OnHangup::Do(what) => {
                         what();
@@ -65,6 +78,19 @@ impl Signals {
             }
             tracing::info!(signal = name, "signal ignored");
         }
+    }
+}
+
+/// The requests to stop so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Stops(watch::Receiver<u64>);
+
+impl Stops {
+    /// Ready when the server was asked to stop this many times. Cancel safe.
+    pub(crate) async fn asked(&self, times: u64) {
+        let mut count = self.0.clone();
+        // The task that counts ends with the runtime.
+        let _ = count.wait_for(|count| *count >= times).await;
     }
 }
 

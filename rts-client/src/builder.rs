@@ -28,7 +28,9 @@ pub struct Builder {
 
 impl Engine {
     /// Begins an engine for an app and its server at this address, such as `rts://127.0.0.1:7600`.
-    /// `rts://` is plain TCP, `rtss://` is TLS, `ws://` and `wss://` are WebSocket.
+    /// `rts://` is plain TCP, `rtss://` is TLS, `ws://` and `wss://` are WebSocket. The nodes of a
+    /// cluster are several addresses, with commas between them: the engine begins at any of them,
+    /// and goes to another one when its node is silent, cannot be reached, or sends it away.
     pub fn builder(address: impl Into<String>, app_id: impl Into<String>) -> Builder {
         let way = Way::Address { address: address.into(), options: ConnectOptions::default() };
         Builder::new(way, app_id.into())

@@ -11,4 +11,4 @@ pub mod server;
 mod testing;
 mod timer;
 
-pub use runtime::{Runtime, Stream};
+pub use runtime::{Runtime, Stream, rotate};

@@ -61,7 +61,8 @@ pub trait Runtime: Sized + 'static {
     /// Sleeps until that moment.
     fn sleep_until(moment: Instant) -> impl Future<Output = ()> + Send + 'static;
 
-    /// Connects to `host:port`, with TCP_NODELAY.
+    /// Connects to `host:port`, with TCP_NODELAY. Of several addresses of the host, it begins with
+    /// any one, as [`rotate`] chooses it.
     fn connect(
         authority: String,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
@@ -70,6 +71,20 @@ pub trait Runtime: Sized + 'static {
     fn accept(
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+/// Begins a list of addresses of one host with any of those that the system prefers: the first one,
+/// and those behind it of its IP version. The nodes of a cluster may be the addresses of one name.
+pub fn rotate(addresses: &mut [SocketAddr]) {
+    rotate_by(addresses, getrandom::u64().unwrap_or_default());
+}
+
+fn rotate_by(addresses: &mut [SocketAddr], random: u64) {
+    let Some(first) = addresses.first().copied() else { return };
+    let is_like_first = |address: &SocketAddr| address.is_ipv4() == first.is_ipv4();
+    let preferred = addresses.iter().position(|address| !is_like_first(address));
+    let preferred = preferred.unwrap_or(addresses.len());
+    addresses[..preferred].rotate_left((random % preferred as u64) as usize);
 }
 
 /// A stream of bytes in both directions. `Pending` means that the last context is woken when
@@ -94,4 +109,22 @@ pub trait Stream: Send + 'static {
 
     /// Signals to the peer that no more bytes follow. Reading continues.
     fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_address_of_the_preferred_ip_version_comes_first() {
+        let parse = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let all = ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1", "[::4]:1"].map(parse);
+        for random in 0..6 {
+            let mut rotated = all;
+            rotate_by(&mut rotated, random);
+            assert_eq!(rotated[0], all[random as usize % 3]);
+            assert_eq!(rotated[3..], all[3..]);
+        }
+        rotate_by(&mut [], 1);
+    }
 }

@@ -200,7 +200,8 @@ impl Server {
     }
 
     /// Serves until `stop` is ready, then closes all links. Each link has a second to write its
-    /// queued bytes.
+    /// queued bytes. A node of a cluster drains before that, if there are other nodes: it closes
+    /// its links at a rate, so that its users go on at the others.
     ///
     /// Dropping the future stops accepting. Open links are served until the runtime ends, and the
     /// threads of shards end with it.
@@ -227,7 +228,17 @@ impl Server {
         tasks.spawn("the task of certificates", async move {
             certificates.watch_files(|concern| tracing::warn!("{concern}")).await;
         });
+        if let Some(member) = &self.member {
+            tasks.spawn("the task of draining", member.drains(self.node.clone()));
+        }
         let mut member = self.member;
+        let drained = member.as_ref().map(Member::empty_before_end);
+        let stop = async {
+            stop.await;
+            if let Some(drained) = drained {
+                drained.await;
+            }
+        };
         let mut outcome = tokio::select! {
             ended = tasks.ended() => Err(ended.into()),
             shard = self.node.failed() => Err(shard_ended(shard)),

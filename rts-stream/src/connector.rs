@@ -1,6 +1,5 @@
-//! [`Connector`]: how a client connects to its server.
+//! [`Connector`]: how a client connects to its server, or to one of several.
 
-#[cfg(feature = "__tls")]
 use std::sync::Arc;
 
 use crate::address::Address;
@@ -62,12 +61,19 @@ impl ConnectOptions {
     }
 }
 
-/// All data for links to one server, read and checked. Clones are cheap. They share TLS sessions,
-/// which makes reconnects quick.
+/// All data for links to a server, or to one of several, read and checked. Clones are cheap. They
+/// share TLS sessions, which makes reconnects quick.
 #[derive(Clone, Debug)]
 pub struct Connector {
-    address: Address,
+    servers: Arc<[Server]>,
+    /// The server of the next link.
+    chosen: usize,
     proxy: Option<Proxy>,
+}
+
+#[derive(Debug)]
+struct Server {
+    address: Address,
     #[cfg(feature = "__tls")]
     tls: Option<TlsParts>,
 }
@@ -76,21 +82,48 @@ pub struct Connector {
 type TlsParts = (Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>);
 
 impl Connector {
-    /// Makes a connector for the server at `address`. With `rtss` or `wss` this may read the
-    /// system's certificates, which takes some milliseconds.
+    /// Makes a connector for the server at `address`. Several addresses, with commas between them,
+    /// are those of the nodes of a cluster. With `rtss` or `wss` this may read the system's
+    /// certificates, which takes some milliseconds.
     ///
     /// # Errors
     ///
     /// Invalid address; a scheme that is not built in; no trusted certificates, or invalid ones.
     pub fn new(address: &str, options: ConnectOptions) -> Result<Self, ConnectorError> {
-        let address: Address = address.parse()?;
-        Self::check_features(&address)?;
-        Ok(Self {
-            proxy: options.proxy.clone(),
-            #[cfg(feature = "__tls")]
-            tls: if address.scheme().has_tls() { Some(tls(&address, options)?) } else { None },
-            address,
-        })
+        let server = |address: &str| {
+            let address: Address = address.parse()?;
+            Self::check_features(&address)?;
+            Ok(Server {
+                #[cfg(feature = "__tls")]
+                tls: if address.scheme().has_tls() {
+                    Some(tls(&address, options.clone())?)
+                } else {
+                    None
+                },
+                address,
+            })
+        };
+        let servers = address.split(',').map(|address| server(address.trim()));
+        let servers = servers.collect::<Result<_, ConnectorError>>()?;
+        Ok(Self { servers, chosen: 0, proxy: options.proxy })
+    }
+
+    /// Chooses the server of the next links: any of them, by this random number. At first it is the
+    /// first one.
+    pub fn choose(&mut self, random: u64) {
+        self.chosen = (random % self.servers.len() as u64) as usize;
+    }
+
+    /// Chooses any other server than the present one, by this random number. Of one, it stays.
+    pub fn choose_another(&mut self, random: u64) {
+        let count = self.servers.len();
+        if let Some(others) = u64::try_from(count - 1).ok().filter(|others| *others > 0) {
+            self.chosen = (self.chosen + 1 + (random % others) as usize) % count;
+        }
+    }
+
+    fn server(&self) -> &Server {
+        &self.servers[self.chosen]
     }
 
     fn check_features(address: &Address) -> Result<(), ConnectorError> {
@@ -104,10 +137,10 @@ impl Connector {
         Ok(())
     }
 
-    /// The address of the server.
+    /// The address of the chosen server.
     #[must_use]
     pub fn address(&self) -> &Address {
-        &self.address
+        &self.server().address
     }
 
     /// The proxy on the way, if any.
@@ -119,7 +152,7 @@ impl Connector {
     /// `host:port` of the first hop, to which the TCP connection is made.
     #[must_use]
     pub fn dial(&self) -> String {
-        self.proxy.as_ref().map_or_else(|| self.address.authority(), Proxy::authority)
+        self.proxy.as_ref().map_or_else(|| self.address().authority(), Proxy::authority)
     }
 
     /// The first hop, for messages.
@@ -127,7 +160,7 @@ impl Connector {
     pub fn first_hop(&self) -> Hop {
         match &self.proxy {
             Some(proxy) => Hop::Proxy(proxy.authority()),
-            None => Hop::Server(self.address.authority()),
+            None => Hop::Server(self.address().authority()),
         }
     }
 
@@ -135,17 +168,17 @@ impl Connector {
     #[must_use]
     pub fn layers(&self) -> Layers {
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        layers.extend(self.proxy.as_ref().map(|proxy| proxy.layer(&self.address)));
+        layers.extend(self.proxy.as_ref().map(|proxy| proxy.layer(self.address())));
         #[cfg(feature = "__tls")]
-        if let Some((config, name)) = &self.tls {
+        if let Some((config, name)) = &self.server().tls {
             match Tls::client(config, name) {
                 Ok(tls) => layers.push(Box::new(tls)),
                 Err(error) => return Layers::failed(error, Vec::new()),
             }
         }
         #[cfg(feature = "websocket")]
-        if self.address.scheme().has_web_socket() {
-            layers.push(Box::new(WebSocket::client(&self.address)));
+        if self.address().scheme().has_web_socket() {
+            layers.push(Box::new(WebSocket::client(self.address())));
         }
         if layers.is_empty() {
             Layers::plain()
@@ -166,4 +199,50 @@ fn tls(address: &Address, options: ConnectOptions) -> Result<TlsParts, Connector
         None => client_config(options.roots, options.extra_roots.as_deref(), has_web_socket)?,
     };
     Ok((config, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(connector: &Connector) -> String {
+        connector.address().authority()
+    }
+
+    #[test]
+    fn each_server_of_a_list_is_chosen_and_another_one_is_another_one() {
+        let list = "rts://a:1, rts://b:2,rts://c:3";
+        let mut connector = Connector::new(list, ConnectOptions::default()).expect("a list");
+        let names = ["a:1", "b:2", "c:3"];
+        assert_eq!(chosen(&connector), names[0]);
+        for random in 0..6 {
+            connector.choose(random);
+            let first = chosen(&connector);
+            assert_eq!(first, names[random as usize % 3]);
+            let others = [0, 1].map(|random| {
+                let mut moved = connector.clone();
+                moved.choose_another(random);
+                chosen(&moved)
+            });
+            assert!(others[0] != first && others[1] != first && others[0] != others[1]);
+        }
+    }
+
+    #[test]
+    fn only_server_stays_chosen() {
+        let mut one = Connector::new("rts://a:1", ConnectOptions::default()).expect("an address");
+        for random in 0..3 {
+            one.choose(random);
+            one.choose_another(random);
+            assert_eq!(chosen(&one), "a:1");
+        }
+    }
+
+    #[test]
+    fn each_address_of_a_list_is_checked() {
+        for list in ["", "rts://a:1,", "rts://a:1,b:2", "rts://a:1,,rts://b:2"] {
+            let error = Connector::new(list, ConnectOptions::default()).expect_err(list);
+            assert!(matches!(error, ConnectorError::Address(_)), "{error}");
+        }
+    }
 }

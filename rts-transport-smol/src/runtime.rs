@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rts_driver::{Runtime, Stream};
+use rts_driver::{Runtime, Stream, rotate};
 use smol::Timer;
 use smol::io::{AsyncRead as _, AsyncWrite as _};
-use smol::net::{TcpListener, TcpStream};
+use smol::net::{TcpListener, TcpStream, resolve};
 
 /// The runtime smol, for `rts-driver`. Tasks run on its global executor.
 #[derive(Debug)]
@@ -54,7 +54,9 @@ impl Runtime for Smol {
     }
 
     async fn connect(authority: String) -> io::Result<Tcp> {
-        Ok(Tcp::new(TcpStream::connect(authority).await?))
+        let mut addresses = resolve(authority).await?;
+        rotate(&mut addresses);
+        Ok(Tcp::new(TcpStream::connect(&addresses[..]).await?))
     }
 
     async fn accept(listener: &TcpListener) -> io::Result<(Tcp, SocketAddr)> {

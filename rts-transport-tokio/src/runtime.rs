@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rts_driver::{Runtime, Stream};
+use rts_driver::{Runtime, Stream, rotate};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 /// The runtime tokio, for `rts-driver`.
 #[derive(Debug)]
@@ -59,7 +59,9 @@ impl Runtime for Tokio {
     }
 
     async fn connect(authority: String) -> io::Result<Tcp> {
-        Ok(Tcp::new(TcpStream::connect(authority).await?))
+        let mut addresses: Vec<_> = lookup_host(authority).await?.collect();
+        rotate(&mut addresses);
+        Ok(Tcp::new(TcpStream::connect(&addresses[..]).await?))
     }
 
     async fn accept(listener: &TcpListener) -> io::Result<(Tcp, SocketAddr)> {

@@ -32,7 +32,8 @@ const NO_ROOM: RoomKey = RoomKey(0);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket
+    /// The server: rts:// is plain TCP, rtss:// TLS, ws:// and wss:// WebSocket. The nodes of a
+    /// cluster are several, with commas between them
     #[arg(long, default_value = DEV_URL)]
     url: String,
     #[command(flatten)]

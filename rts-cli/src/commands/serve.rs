@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,7 +63,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     std::panic::set_hook(Box::new(|panic| tracing::error!("a bug: {panic}")));
     if let Some(nodes) = args.cluster.nodes {
         let on_hangup = if ignores_hangup { OnHangup::Nothing } else { OnHangup::Stop };
-        return dev_cluster::run(nodes, args.listen, args.shards, signals.stop(on_hangup)).await;
+        let stops = signals.stops(on_hangup);
+        return dev_cluster::run(nodes, args.listen, args.shards, stops.asked(1)).await;
     }
     let mut dev_server = None;
     let mut config = match &args.config {
@@ -110,11 +110,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             OnHangup::Do(Box::new(move || certificates.reload()))
         }
     };
-    let mut stop = pin!(signals.stop(on_hangup));
+    let stops = signals.stops(on_hangup);
     loop {
         let server = tokio::select! {
             server = bind(&config, recording.as_ref()) => server?,
-            () = &mut stop => return Ok(ExitCode::SUCCESS),
+            () = stops.asked(1) => return Ok(ExitCode::SUCCESS),
         };
         for address in server.addresses() {
             say(format_args!("listening on {address}"))?;
@@ -129,7 +129,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         certificates.set(server.certificates());
         server.keep_ports(&mut config);
-        match server.run(&mut stop).await {
+        let ended = tokio::select! {
+            ended = server.run(stops.asked(1)) => ended,
+            // Without a cluster, a server stops at once anyway.
+            () = stops.asked(2), if config.cluster.is_some() => {
+                tracing::warn!(
+                    "asked to stop again: this node ends at once, and leaves it to the others to \
+                     notice that"
+                );
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        match ended {
             // Its sessions have ended. As a new node it may join again.
             Err(ServerError::MembershipEnded(_)) => tracing::info!("joining the cluster again"),
             ended => {

@@ -146,16 +146,26 @@ impl Server {
 
     /// Whether the process ends soon, and without an error.
     pub(crate) fn has_ended_well(&mut self) -> bool {
+        self.exit_code() == Some(0)
+    }
+
+    /// The exit code of the process, if it ends soon.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let limit = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("a process") {
-                return status.success();
+                return status.code();
             }
             if Instant::now() > limit {
-                return false;
+                return None;
             }
             std::thread::yield_now();
         }
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a process").is_none()
     }
 
     /// Stops the process until [`go_on`](Self::go_on). It answers nothing meanwhile.

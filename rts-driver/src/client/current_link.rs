@@ -36,6 +36,14 @@ impl<R: Runtime> CurrentLink<R> {
         Self::Connecting(id, Box::pin(establish::<R>(connector.clone())))
     }
 
+    /// The link that is connecting or up.
+    pub(super) fn id(&self) -> Option<LinkId> {
+        match self {
+            Self::None => None,
+            Self::Connecting(id, _) | Self::Up(id, _) => Some(*id),
+        }
+    }
+
     pub(super) fn link(&mut self, wanted: LinkId) -> Option<&mut Link<R::Stream>> {
         match self {
             Self::Up(id, link) if *id == wanted => Some(link),
@@ -45,9 +53,8 @@ impl<R: Runtime> CurrentLink<R> {
 
     /// Gives up a link, and returns it if it was up.
     pub(super) fn take(&mut self, unwanted: LinkId) -> Option<Link<R::Stream>> {
-        match self {
-            Self::Connecting(id, _) | Self::Up(id, _) if *id == unwanted => {}
-            _ => return None,
+        if self.id() != Some(unwanted) {
+            return None;
         }
         match std::mem::replace(self, Self::None) {
             Self::Up(_, link) => Some(link),

@@ -21,7 +21,12 @@ const ENGINE: &str = "rts::engine";
 /// Turns before the task yields. An engine that always has work must not block its thread.
 const TURNS_MAX: u32 = 64;
 
-pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
+/// If there are several servers, the first link goes to any of them. A link that breaks may have a
+/// session there, so the next one goes to the same server. After a failed attempt, and if the
+/// engine gives a link up, it goes to another one: the server is silent, or has sent the client
+/// away.
+pub(super) async fn run<R: Runtime>(driver: Driver, mut connector: Connector) {
+    connector.choose(random());
     let mut current = CurrentLink::<R>::None;
     let mut closing = Closing::default();
     let mut timer = Timer::<R>::new();
@@ -40,6 +45,9 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
                 }
                 // A new link does not wait until the old one is closed.
                 LinkOutput::Disconnect(id) => {
+                    if current.id() == Some(id) {
+                        connector.choose_another(random());
+                    }
                     if let Some(link) = current.take(id) {
                         closing.links.push(Box::pin(link.finish::<R>()));
                     }
@@ -81,12 +89,18 @@ pub(super) async fn run<R: Runtime>(driver: Driver, connector: Connector) {
             }
             Some(LinkNews::Failed(id, error, link)) => {
                 driver.link_failed(id, NoLink::new(connector.address().clone(), error));
+                connector.choose_another(random());
                 closing.links.extend(link.map(|link| Box::pin(link.finish::<R>()) as Finishing));
             }
             None => {}
         }
     }
     poll_fn(|context| closing.poll(context)).await;
+}
+
+/// A random number, or 0 if there is none: the choice of a server is no secret.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_default()
 }
 
 /// Logs the addresses of the server and the proxy. Neither contains a secret: the proxy is shown

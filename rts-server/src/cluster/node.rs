@@ -93,8 +93,7 @@ impl ClusterNode {
     /// What the node wants to become. At first: `Up`. A node that wants to leave acts until the
     /// other members have acknowledged all that it has sent them.
     pub fn wish(&self, wish: Wish) {
-        // A node that has ended has no wishes.
-        let _ = self.orders.0.send(Order::Wish(wish));
+        self.orders.wish(wish);
     }
 
     /// Waits until the node is no member any more and will be none. Cancel safe. May be called once
@@ -123,6 +122,12 @@ impl NodeSender {
     /// [`STALLED_MAX`](rts_cluster::limits::STALLED_MAX).
     pub fn send(&self, to: Incarnation, pieces: Vec<Bytes>) {
         let _ = self.0.send(Order::Send { to, pieces });
+    }
+
+    /// What the node wants to become, as [`ClusterNode::wish`] says. Never waits.
+    pub fn wish(&self, wish: Wish) {
+        // A node that has ended has no wishes.
+        let _ = self.0.send(Order::Wish(wish));
     }
 
     /// All shards of this node decide by the homes of the view with this number. Until all members

@@ -1,6 +1,7 @@
 //! The cluster of which the server is a node.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use rts_cluster::view::{ClusterName, NodeName};
@@ -58,6 +59,12 @@ pub struct Cluster {
     /// What a node does that a majority does not hear.
     #[serde(default)]
     pub isolation: Isolation,
+    /// At a drain, the links that the node closes in a second.
+    #[serde(default = "drain_links_per_second")]
+    pub drain_links_per_second: NonZeroU32,
+    /// The longest time of a drain before the end of the process, in seconds. 0 does not drain.
+    #[serde(default = "drain_seconds_max")]
+    pub drain_seconds_max: u32,
     /// The members, for [`ArbiterKind::Static`] only.
     pub set: Option<FixedSet>,
 }
@@ -118,6 +125,8 @@ impl Cluster {
             replicas: one_replica(),
             arbiter: ArbiterKind::Nats,
             isolation: Isolation::Freeze,
+            drain_links_per_second: drain_links_per_second(),
+            drain_seconds_max: drain_seconds_max(),
             set: None,
         }
     }
@@ -260,6 +269,14 @@ impl FixedSet {
 
 fn one_replica() -> u8 {
     1
+}
+
+fn drain_links_per_second() -> NonZeroU32 {
+    const { NonZeroU32::new(500).expect("not 0") }
+}
+
+fn drain_seconds_max() -> u32 {
+    60
 }
 
 fn cluster_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClusterName, D::Error> {

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Member;
+use super::draining::Draining;
 use super::end::MembershipEnded;
 use super::shards::Shards;
 use crate::ServerError;
@@ -84,7 +85,21 @@ pub(crate) async fn join(
         never = report(config, &mut status, waits_for) => match never {},
     };
     let first = ShardMap::of(&first, own).expect("a node gets only views that it is in");
-    Ok(Member { name: config.node.clone(), node, shards: shards_of_node, first })
+    let draining = Draining::new(
+        own,
+        Arc::clone(&shards_of_node),
+        node.status(),
+        config.drain_links_per_second.get(),
+        config.arbiter == ArbiterKind::Static,
+    );
+    Ok(Member {
+        name: config.node.clone(),
+        node,
+        shards: shards_of_node,
+        first,
+        draining: Arc::new(draining),
+        drain_patience: Duration::from_secs(config.drain_seconds_max.into()),
+    })
 }
 
 fn view_of(set: &StaticSet) -> Result<rts_cluster::view::View, ServerError> {

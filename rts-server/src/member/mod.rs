@@ -1,8 +1,10 @@
 //! This server as a member of its cluster.
 
+mod draining;
 mod end;
 mod join;
 mod shards;
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +17,12 @@ use tokio::time::timeout;
 
 use crate::cluster::ClusterNode;
 use crate::state::State;
+use draining::Draining;
+pub(crate) use draining::Stage;
 pub use end::MembershipEnded;
 pub(crate) use join::join;
 use shards::Shards;
-pub(crate) use shards::Standing;
+pub(crate) use standing::Standing;
 
 /// The time for the other nodes to acknowledge what a node has sent them before it leaves.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +35,9 @@ pub(crate) struct Member {
     shards: Arc<Shards>,
     /// The shards of the view in which it became a member.
     first: ShardMap,
+    draining: Arc<Draining>,
+    /// The time to drain before the end of the process.
+    drain_patience: Duration,
 }
 
 impl Member {
@@ -53,7 +60,27 @@ impl Member {
 
     /// What the node knows, at any moment.
     pub(crate) fn standing(&self) -> Standing {
-        Standing::new(self.name.clone(), self.node.status(), Arc::clone(&self.shards))
+        let (shards, draining) = (Arc::clone(&self.shards), Arc::clone(&self.draining));
+        Standing::new(self.name.clone(), self.node.status(), shards, draining)
+    }
+
+    /// Drains when it is told to. Never ends.
+    pub(crate) fn drains(&self, node: Node) -> impl Future<Output = ()> + Send + 'static {
+        let draining = Arc::clone(&self.draining);
+        async move { draining.run(node).await }
+    }
+
+    /// Drains before the end of the process, and returns when no session is left, or the time for
+    /// that is over. Cancel safe.
+    pub(crate) fn empty_before_end(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (draining, patience) = (Arc::clone(&self.draining), self.drain_patience);
+        async move {
+            if !patience.is_zero() && timeout(patience, draining.empty_before_end()).await.is_err()
+            {
+                let seconds = patience.as_secs();
+                tracing::warn!("not drained after {seconds} s: the sessions that are left end");
+            }
+        }
     }
 
     /// Waits until the node is no member any more. Cancel safe. May be called once after that.

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use rts_cluster::membership::Wish;
 use rts_cluster::shards::ShardMap;
-use rts_cluster::view::{Epoch, Incarnation, Member, NodeName, View};
+use rts_cluster::view::{Epoch, Incarnation, Member, View};
 use rts_proto::server::{Entry, Input, Request, RequestId, RequestOnWay, ShardId};
 use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::cluster::{NodeEvent, NodeSender, NodeStatus};
+use crate::cluster::{NodeEvent, NodeSender};
 use crate::state::State;
 
 /// The nodes that tell a new one what is in force.
@@ -56,6 +57,27 @@ impl Shards {
     /// Entries are sent over this from now on.
     pub(super) fn send_over(&self, sender: NodeSender) {
         self.sender.get_or_init(|| sender);
+    }
+
+    /// What the node wants to become.
+    pub(super) fn wish(&self, wish: Wish) {
+        if let Some(sender) = self.sender.get() {
+            sender.wish(wish);
+        }
+    }
+
+    /// The epoch of the latest view that all shards of this node serve.
+    pub(super) fn served(&self) -> Option<Epoch> {
+        Some(self.served.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0).map(Epoch)
+    }
+
+    /// By the number of a member, of how many slots it is the home.
+    pub(super) fn homes(&self) -> BTreeMap<u8, usize> {
+        let mut homes = BTreeMap::new();
+        for node in self.map().iter().flat_map(|map| map.table().home_nodes()) {
+            *homes.entry(node.number() as u8).or_default() += 1;
+        }
+        homes
     }
 
     /// Takes an event of the node. Never blocks for long.
@@ -261,51 +283,5 @@ impl SendToNodes for Shards {
         if let Some(sender) = self.sender.get() {
             sender.served(Epoch(epoch));
         }
-    }
-}
-
-/// What this node knows of its cluster, for operators.
-#[derive(Clone, Debug)]
-pub(crate) struct Standing {
-    name: NodeName,
-    status: watch::Receiver<NodeStatus>,
-    shards: Arc<Shards>,
-}
-
-impl Standing {
-    pub(super) fn new(
-        name: NodeName,
-        status: watch::Receiver<NodeStatus>,
-        shards: Arc<Shards>,
-    ) -> Self {
-        Self { name, status, shards }
-    }
-
-    /// The name of the node.
-    pub(crate) fn node(&self) -> &str {
-        self.name.as_str()
-    }
-
-    pub(crate) fn status(&self) -> NodeStatus {
-        self.status.borrow().clone()
-    }
-
-    /// The epoch of the latest view that all shards of this node serve.
-    pub(crate) fn served(&self) -> Option<Epoch> {
-        Some(self.shards.served.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0).map(Epoch)
-    }
-
-    /// By the number of a member, of how many slots it is the home.
-    pub(crate) fn homes(&self) -> BTreeMap<u8, usize> {
-        let mut homes = BTreeMap::new();
-        for node in self.shards.map().iter().flat_map(|map| map.table().home_nodes()) {
-            *homes.entry(node.number() as u8).or_default() += 1;
-        }
-        homes
-    }
-
-    /// Whether this node may serve users now.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.status.borrow().may_act && self.served().is_some()
     }
 }

@@ -15,7 +15,7 @@ use rts_transport_tokio::server::Node;
 
 use super::access_log::AccessLog;
 use super::given::Given;
-use super::keys::{Claim, Keys};
+use super::keys::{Claim, Key, Keys};
 use super::pending::Pending;
 use super::run::run;
 use super::timed::Progress;
@@ -64,6 +64,42 @@ impl Answerer {
         pending.metadata.error = done.as_ref().err().map(Into::into);
         self.log.write(&pending);
         pending.finish(done)
+    }
+
+    /// Carries out an order to this node, if the key is an operator's: a bearer key for all apps of
+    /// the server. `name` is the name of the order in logs.
+    pub(super) fn order<B, T>(
+        &self,
+        request: &Request<B>,
+        name: &str,
+        carry_out: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let metadata = Metadata::new(request_id(), name, "");
+        let peer = request.extensions().get().map(|Peer(address)| *address);
+        let mut pending = Pending { route: None, metadata, peer, key: None, call: None };
+        let done = self.operator(request.headers()).and_then(|key| {
+            pending.key = Some(key.name.clone());
+            carry_out()
+        });
+        pending.metadata.error = done.as_ref().err().map(Into::into);
+        self.log.write(&pending);
+        done
+    }
+
+    fn operator(&self, headers: &HeaderMap) -> Result<&Key, Error> {
+        let authorization = headers.get(header::AUTHORIZATION);
+        let key = match self.keys.find(authorization.map(|v| v.to_str().unwrap_or_default()))? {
+            Claim::Shown(key) => key,
+            Claim::Signed { .. } => {
+                let message = "orders to a node are not signed: send Bearer and a key";
+                return Err(Error::new(ErrorCode::InvalidAuthorization, message));
+            }
+        };
+        if !self.turns.apps().all(|app_id| key.may_touch(app_id)) {
+            let message = "an order to a node needs a key for all apps of this server";
+            return Err(Error::new(ErrorCode::AccessDenied, message));
+        }
+        Ok(key)
     }
 
     async fn carry_out(

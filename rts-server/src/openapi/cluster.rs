@@ -3,16 +3,18 @@
 use rts_cluster::view::{MemberState, View};
 use serde_json::{Value, json};
 
-use crate::member::Standing;
+use crate::member::{Stage, Standing};
 
-/// The description of the cluster, without its secret seed.
-pub(super) fn describe(standing: &Standing) -> Value {
+/// The description of the cluster, without its secret seed. `sessions` are those of this node.
+pub(super) fn describe(standing: &Standing, sessions: usize) -> Value {
     let status = standing.status();
     let namesake = status.namesake.map(|other| hex(other.0));
     json!({
         "node": standing.node(),
         "ready": standing.is_ready(),
         "may_act": status.may_act,
+        "sessions": sessions,
+        "drain": describe_drain(standing.draining().stage()),
         "served_epoch": standing.served().map(|epoch| epoch.0),
         "view": status.view.as_ref().map(|view| describe_view(view, standing)),
         "bus_fault": status.bus_fault,
@@ -31,8 +33,30 @@ pub(super) fn problems(standing: &Standing) -> Vec<String> {
     } else if standing.served().is_none() {
         problems.push("the shards are still learning what the cluster knows".to_owned());
     }
+    problems.extend(drain_in_words(standing.draining().stage()));
     problems.extend(status.bus_fault.map(|why| format!("NATS: {why}")));
     problems
+}
+
+/// `null` for a node that does not drain.
+fn describe_drain(stage: Stage) -> Value {
+    json!(match stage {
+        Stage::Serves => return Value::Null,
+        Stage::Alone => "alone",
+        Stage::HandsOver => "hands_over",
+        Stage::Empties { sessions: 0 } => "drained",
+        Stage::Empties { .. } => "empties",
+    })
+}
+
+fn drain_in_words(stage: Stage) -> Option<String> {
+    Some(match stage {
+        Stage::Serves => return None,
+        Stage::Alone => "this node drains when another one is up".to_owned(),
+        Stage::HandsOver => "this node drains: the others take its homes".to_owned(),
+        Stage::Empties { sessions: 0 } => "this node is drained".to_owned(),
+        Stage::Empties { sessions } => format!("this node drains: sessions left: {sessions}"),
+    })
 }
 
 fn describe_view(view: &View, standing: &Standing) -> Value {

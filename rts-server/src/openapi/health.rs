@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use rts_transport_tokio::server::Node;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
@@ -22,6 +22,9 @@ use crate::member::Standing;
 
 /// Longest time for a listener to accept.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Why a server answers no questions about its cluster.
+pub(super) const NO_CLUSTER: &str =
+    "this server is in no cluster: its configuration has no [cluster]";
 /// Requests within this time share one answer, so that they cost little.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -63,13 +66,18 @@ impl Health {
     /// What this node knows of its cluster; 404 without one.
     pub(super) fn answer_cluster(&self) -> Response {
         match &self.cluster {
-            Some(standing) => Json(cluster::describe(standing)).into_response(),
-            None => {
-                let problem = "this server is in no cluster: its configuration has no [cluster]";
-                let body = Json(json!({"status": "failing", "problems": [problem]}));
-                (StatusCode::NOT_FOUND, body).into_response()
-            }
+            Some(standing) => Json(self.describe(standing)).into_response(),
+            None => refuse(StatusCode::NOT_FOUND, &[NO_CLUSTER.to_owned()]),
         }
+    }
+
+    pub(super) fn describe(&self, standing: &Standing) -> Value {
+        cluster::describe(standing, self.node.sessions())
+    }
+
+    /// What this node knows of its cluster, if it is in one.
+    pub(super) fn cluster(&self) -> Option<&Standing> {
+        self.cluster.as_ref()
     }
 
     fn answer_of(problems: &[String]) -> Response {
@@ -124,8 +132,13 @@ impl Health {
 
 /// 503 with the problems.
 pub(super) fn failing(problems: &[String]) -> Response {
+    refuse(StatusCode::SERVICE_UNAVAILABLE, problems)
+}
+
+/// This status with the problems.
+pub(super) fn refuse(status: StatusCode, problems: &[String]) -> Response {
     let body = Json(json!({"status": "failing", "problems": problems}));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    (status, body).into_response()
 }
 
 /// The address to connect to: loopback in place of the unspecified address.

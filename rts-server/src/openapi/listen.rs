@@ -21,6 +21,7 @@ use super::connection::serve_connection;
 use super::connection_log::ConnectionLog;
 use super::health::Health;
 use super::keys::Keys;
+use super::orders;
 use super::page::page;
 use super::places::{CONNECTIONS_MAX, Places, Taken};
 use super::polls::Polls;
@@ -178,6 +179,7 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
     let html = Bytes::from(page(&document));
     // Created once: anyone may request the document without a key.
     let document = Bytes::from(document.to_string());
+    let orders = orders::router(&answerer, &health);
     let (ready, cluster) = (Arc::clone(&health), Arc::clone(&health));
     let json = [(header::CONTENT_TYPE, "application/json")];
     let answer = move |request| {
@@ -191,6 +193,7 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
         .route("/health", get(async move || health.answer().await))
         .route("/ready", get(async move || ready.answer_ready().await))
         .route("/cluster", get(async move || cluster.answer_cluster()))
+        .merge(orders)
         .route("/openapi.json", get(async move || (json, document)))
         .route(
             "/docs",

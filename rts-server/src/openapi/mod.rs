@@ -12,6 +12,7 @@ mod health;
 mod keys;
 mod listen;
 mod lists;
+mod orders;
 mod page;
 mod pending;
 mod places;

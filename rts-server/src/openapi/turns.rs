@@ -37,6 +37,10 @@ impl Turns {
         Self { apps: apps.map(|app_id| (app_id, Mutex::new(Instant::now()))).collect() }
     }
 
+    pub(super) fn apps(&self) -> impl Iterator<Item = &AppId> {
+        self.apps.keys()
+    }
+
     pub(super) fn has(&self, app_id: &AppId) -> bool {
         self.apps.contains_key(app_id.as_str())
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rts_driver::client::*;
 use rts_tests::without_rates;
 use smol::future::zip;
+use smol::net::TcpListener;
 
-use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client};
+use crate::ground::{ANY_PORT, Client, Ground, RELIABLE, Serving, TestServer, client, client_of};
 use crate::relay::Relay;
 use crate::way::Way;
 
@@ -123,4 +124,27 @@ pub(crate) async fn a_server_that_was_started_again_is_found<G: Ground>(way: Way
     let address = server.serving.address.to_string();
     let _again = TestServer::<G>::start_with(way, without_rates(), &address).await;
     assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+}
+
+/// One address is of no server, and one server drains: it takes no links, and closes those that it
+/// has.
+pub(crate) async fn client_of_several_servers_goes_to_one_that_takes_it<G: Ground>(way: Way) {
+    let unused = TcpListener::bind(ANY_PORT).await.expect("a free port");
+    let nobody = unused.local_addr().expect("it is bound");
+    drop(unused);
+    let servers = [TestServer::<G>::start(way).await, TestServer::<G>::start(way).await];
+    let addresses = [nobody, servers[0].serving.address, servers[1].serving.address];
+    let mut alice = client_of::<G>(way, &addresses, PATIENT_FOR_10_MS);
+    assert_eq!(alice.log_in("token", "alice").await, LoginCode::Ok);
+    for _ in 0..4 {
+        let (left, other) = match servers[0].node.stats().links {
+            0 => (&servers[1], &servers[0]),
+            _ => (&servers[0], &servers[1]),
+        };
+        assert_eq!(left.node.drain(9, Duration::ZERO), 1);
+        assert_eq!(alice.status("alice").await, OnlineStatus::Online);
+        let links = [left, other].map(|server| server.node.stats().links);
+        assert_eq!(links, [0, 1]);
+        left.node.reopen();
+    }
 }

@@ -220,8 +220,13 @@ impl<G: Ground> Serving<G> {
 }
 
 pub(crate) fn client<G: Ground>(way: Way, server: SocketAddr, parameters: &str) -> Client {
+    client_of::<G>(way, &[server], parameters)
+}
+
+/// An engine that knows these servers, not logged in.
+pub(crate) fn client_of<G: Ground>(way: Way, servers: &[SocketAddr], parameters: &str) -> Client {
     let app_id = AppId::new(APP_ID).expect("an app id");
-    let connected = connect::<G::Client>(way.connector(server), app_id, EngineOptions::default());
+    let connected = connect::<G::Client>(way.connector(servers), app_id, EngineOptions::default());
     let engine = connected.expect("a runtime");
     let events = engine.events();
     engine.set_runtime_parameters(parameters).expect("a JSON object");

@@ -94,6 +94,7 @@ macro_rules! stories {
                 changed_network_replaces_the_link
                 a_server_that_moved_is_found_at_its_new_address
                 a_server_that_was_started_again_is_found
+                client_of_several_servers_goes_to_one_that_takes_it
             }
             cancelling {
                 dropped_waits_for_events_and_results_lose_nothing

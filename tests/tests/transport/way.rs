@@ -44,18 +44,20 @@ impl Way {
         }
     }
 
-    pub(crate) fn connector(self, server: SocketAddr) -> Connector {
-        let address = match self {
+    /// For a client of any of these servers.
+    pub(crate) fn connector(self, servers: &[SocketAddr]) -> Connector {
+        let address = |server| match self {
             Self::Tcp => format!("rts://{server}"),
             Self::Tls => format!("rtss://{server}"),
             Self::WebSocket => format!("ws://{server}{PATH}"),
             Self::SecureWebSocket => format!("wss://{server}{PATH}"),
         };
+        let addresses: Vec<_> = servers.iter().map(address).collect();
         let options = ConnectOptions::default().with_roots(Roots::None);
         let options = match self {
             Self::Tcp | Self::WebSocket => options,
             Self::Tls | Self::SecureWebSocket => options.with_extra_roots(CERTIFIED.0.as_str()),
         };
-        Connector::new(&address, options).expect("an address")
+        Connector::new(&addresses.join(","), options).expect("an address")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,10 +12,13 @@ use crate::out::say;
 
 /// What a node knows of its cluster.
 #[derive(Debug, Deserialize)]
-struct Cluster {
-    node: String,
+pub(super) struct Cluster {
+    pub(super) node: String,
     ready: bool,
     may_act: bool,
+    sessions: usize,
+    /// How far it is, if it drains.
+    drain: Option<String>,
     served_epoch: Option<u64>,
     view: Option<View>,
     bus_fault: Option<String>,
@@ -46,14 +49,30 @@ pub(super) async fn show(client: &Client, as_json: bool) -> anyhow::Result<ExitC
     if as_json {
         say(&answer)?;
     }
-    match (Cluster::deserialize(&answer), answer["problems"][0].as_str()) {
-        (Ok(_), _) if as_json => Ok(ExitCode::SUCCESS),
-        (Ok(cluster), _) => {
-            say(describe(&cluster))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        (Err(_), Some(problem)) => bail!("{problem}"),
-        (Err(_), None) => bail!("the server is of another version, which says: {answer}"),
+    if let Some(problem) = answer["problems"][0].as_str() {
+        bail!("{problem}");
+    }
+    let cluster = Cluster::read(&answer)?;
+    if !as_json {
+        say(describe(&cluster))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Cluster {
+    pub(super) fn read(answer: &Value) -> anyhow::Result<Self> {
+        Self::deserialize(answer)
+            .map_err(|_| anyhow!("the server is of another version, which says: {answer}"))
+    }
+}
+
+fn drain_in_words(stage: &str) -> &str {
+    match stage {
+        "alone" => "begins when another node is up",
+        "hands_over" => "the others take its homes",
+        "empties" => "its users go to other nodes",
+        "drained" => "it has no sessions",
+        other => other,
     }
 }
 
@@ -69,11 +88,15 @@ fn describe(cluster: &Cluster) -> String {
         ["node".to_owned(), cluster.node.clone()],
         ["ready for clients".to_owned(), text(cluster.ready)],
         ["has a lease".to_owned(), text(cluster.may_act)],
+        ["sessions".to_owned(), cluster.sessions.to_string()],
         ["view".to_owned(), number(cluster.view.as_ref().map(|view| view.epoch))],
         ["served view".to_owned(), number(cluster.served_epoch)],
         ["NATS".to_owned(), fault(&cluster.bus_fault)],
         ["register".to_owned(), register],
     ];
+    if let Some(drain) = &cluster.drain {
+        facts.push(["drain".to_owned(), drain_in_words(drain).to_owned()]);
+    }
     if let Some(other) = &cluster.namesake {
         facts.push(["another node of this name".to_owned(), other.clone()]);
     }

@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod drain;
 mod request;
 mod result;
 mod tables;
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use crate::out::say;
 use client::{Client, Credentials};
+use drain::DrainArgs;
 use what::What;
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +76,9 @@ enum Asked {
     OpenApi(What),
     /// Show what the server knows of its cluster: nodes, view, lease. It needs no key
     Cluster,
+    /// Empty a node of a cluster: its users go on at other nodes, and it takes no new ones. Returns
+    /// at once; `rts admin cluster` shows how far it is. It needs a bearer key for all apps
+    Drain(DrainArgs),
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -89,6 +94,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let what = match args.asked {
         Asked::OpenApi(what) => what,
         Asked::Cluster => return cluster::show(&client, args.json).await,
+        Asked::Drain(drain) => return drain.run(&client, args.json).await,
     };
     let (action, mut fields) = what.request()?;
     fields["AppId"] = json!(args.app_id);
