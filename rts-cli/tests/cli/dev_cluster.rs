@@ -36,7 +36,13 @@ fn users_of_development_nodes_reach_each_other() {
     assert!(shown.status.success() && text.starts_with("node               b\n"), "{text}");
     let members = text.lines().skip_while(|line| !line.starts_with("member")).skip(1);
     let names: Vec<_> = members.filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names, ["a", "b"], "{text}");
+    assert_eq!(names[..2], ["a", "b"], "{text}");
+    let trunk = text.lines().last().expect("a line").split_whitespace();
+    let [to, _entries, _bytes, congested, _silent, unit, ago] = trunk.collect::<Vec<_>>()[..]
+    else {
+        panic!("{text}");
+    };
+    assert_eq!([to, congested, unit, ago], ["a", "no", "ms", "ago"], "{text}");
     let shown = rts(&["admin", "--url", a[2], "--json", "cluster"]);
     let known: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
     assert_eq!((&known["node"], &known["view"]["members"][1]["name"]), (&json!("a"), &json!("b")));

@@ -185,6 +185,11 @@ impl Membership {
         }
     }
 
+    /// When the last beat of a node has come.
+    pub(crate) fn heard_at(&self, node: Incarnation) -> Option<Instant> {
+        self.peers.heard_at(node)
+    }
+
     fn view_ref(&self) -> Option<ViewRef> {
         self.view().map(View::reference)
     }

@@ -48,6 +48,11 @@ impl Peers {
         self.heard.contains_key(&node)
     }
 
+    /// When the last beat of a node has come, if that was not forgotten.
+    pub(super) fn heard_at(&self, node: Incarnation) -> Option<Instant> {
+        self.heard.get(&node).map(|heard| heard.at)
+    }
+
     /// The dead nodes that a beat names. A node that has started often before it became a member
     /// knows more of them than a beat may have. Its beats take turns.
     pub(super) fn dead_of_beat(&self, number: u64) -> Vec<Incarnation> {

@@ -1,5 +1,7 @@
 //! What happens to a node, and what it wants done.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rts_proto::Instant;
 
@@ -141,4 +143,19 @@ pub struct Dropped {
     pub never_sent: u64,
     /// Entries from or for a shard that does not exist. They are lost.
     pub bad_entries: u64,
+}
+
+/// The trunk to another member, at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkFigures {
+    /// The other member.
+    pub node: Incarnation,
+    /// Entries for it that it has not acknowledged.
+    pub entries: usize,
+    /// The bytes of those entries.
+    pub bytes: usize,
+    /// Whether shards send it only what must not be lost.
+    pub is_congested: bool,
+    /// The time since its last beat arrived; `None` if none has.
+    pub silent_for: Option<Duration>,
 }

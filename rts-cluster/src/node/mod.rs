@@ -19,7 +19,7 @@ use bytes::Bytes;
 use rts_proto::Instant;
 
 use echo::Echoes;
-pub use io::{Dropped, Input, Output};
+pub use io::{Dropped, Input, Output, TrunkFigures};
 use peer::Peer;
 
 use crate::limits::{BUS_BYTES_MAX, TRUNK_BYTES_MAX};
@@ -158,6 +158,21 @@ impl Node {
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         self.peers.values().all(Peer::is_acknowledged)
+    }
+
+    /// The trunks to all other members, at this moment.
+    pub fn trunks(&self, now: Instant) -> impl Iterator<Item = TrunkFigures> {
+        self.peers.iter().map(move |(node, peer)| {
+            let (entries, bytes) = peer.unacknowledged();
+            let heard_at = self.membership.heard_at(*node);
+            TrunkFigures {
+                node: *node,
+                entries,
+                bytes,
+                is_congested: peer.is_congested(),
+                silent_for: heard_at.map(|at| now.since(at)),
+            }
+        })
     }
 
     /// What was dropped so far.

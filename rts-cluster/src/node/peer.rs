@@ -122,11 +122,20 @@ impl Peer {
         self.trunk.is_acknowledged() && self.waiting.is_empty()
     }
 
+    /// The entries that are not acknowledged, and their bytes.
+    pub(super) fn unacknowledged(&self) -> (usize, usize) {
+        let entries = self.trunk.unacknowledged() + self.waiting.len();
+        (entries, self.trunk.bytes() + self.waiting_bytes)
+    }
+
+    pub(super) fn is_congested(&self) -> bool {
+        self.is_congested
+    }
+
     /// Whether it is congested, if that has changed: from half of a full trunk on, until a quarter
     /// is left.
     pub(super) fn congestion_change(&mut self) -> Option<bool> {
-        let bytes = self.trunk.bytes() + self.waiting_bytes;
-        let entries = self.trunk.unacknowledged() + self.waiting.len();
+        let (entries, bytes) = self.unacknowledged();
         let share = if self.is_congested { 4 } else { 2 };
         let is_congested = bytes > self.bytes_max / share || entries > TRUNK_ENTRIES_MAX / share;
         let was_congested = std::mem::replace(&mut self.is_congested, is_congested);

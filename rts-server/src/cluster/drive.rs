@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
 use rts_cluster::membership::{CasResult, Ended, Question, Revision, Wish};
-use rts_cluster::node::{Input, Node, Output};
+use rts_cluster::node::{Input, Node, Output, TrunkFigures};
 use rts_cluster::trunk;
 use rts_cluster::view::{Epoch, Incarnation, View};
 use rts_cluster::wire::{Kind, Packet};
 use rts_proto::Instant;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant as Moment;
 
@@ -37,6 +37,7 @@ pub(super) enum Order {
     Wish(Wish),
     Served(Epoch),
     Send { to: Incarnation, pieces: Vec<Bytes> },
+    Trunks(oneshot::Sender<Vec<TrunkFigures>>),
 }
 
 /// The shards of the node.
@@ -209,6 +210,11 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                 }
             }
             Order::Served(epoch) => self.handle(Input::Served(epoch)),
+            Order::Trunks(answer) => {
+                let now = Instant::ORIGIN + self.origin.elapsed();
+                // Who has asked may have given up.
+                let _ = answer.send(self.node.trunks(now).collect());
+            }
             Order::Send { to, pieces } => self.handle(Input::Entries { to, pieces }),
         }
     }

@@ -24,5 +24,6 @@ pub use fixed::{StaticArbiter, StaticSet};
 pub use life::{EARLIER_MAX, Life, LifeError};
 pub use nats::{NatsArbiter, NatsBus, NatsConfig, NatsError, NatsLogin, NatsUrl, NatsUrlError};
 pub use node::{ClusterNode, NodeConfig, NodeSender};
+pub use rts_cluster::node::TrunkFigures;
 pub use rts_cluster::view::{BadName, ClusterName, NodeName};
 pub use status::NodeStatus;

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use rts_cluster::membership::{Ended, Wish};
-use rts_cluster::node::Node;
+use rts_cluster::node::{Node, TrunkFigures};
 use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::arbiter::Arbiter;
@@ -128,6 +128,13 @@ impl NodeSender {
     pub fn wish(&self, wish: Wish) {
         // A node that has ended has no wishes.
         let _ = self.0.send(Order::Wish(wish));
+    }
+
+    /// The trunks to all other members, at this moment. None of a node that has ended. Cancel safe.
+    pub async fn trunks(&self) -> Vec<TrunkFigures> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.0.send(Order::Trunks(answer));
+        answered.await.unwrap_or_default()
     }
 
     /// All shards of this node decide by the homes of the view with this number. Until all members

@@ -13,7 +13,7 @@ use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::sync::oneshot;
 
-use crate::cluster::{NodeEvent, NodeSender};
+use crate::cluster::{NodeEvent, NodeSender, TrunkFigures};
 use crate::state::State;
 
 /// The nodes that tell a new one what is in force.
@@ -63,6 +63,14 @@ impl Shards {
     pub(super) fn wish(&self, wish: Wish) {
         if let Some(sender) = self.sender.get() {
             sender.wish(wish);
+        }
+    }
+
+    /// The trunks to all other members.
+    pub(super) async fn trunks(&self) -> Vec<TrunkFigures> {
+        match self.sender.get() {
+            Some(sender) => sender.trunks().await,
+            None => Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::draining::{Draining, Stage};
 use super::shards::Shards;
-use crate::cluster::NodeStatus;
+use crate::cluster::{NodeStatus, TrunkFigures};
 
 /// What this node knows of its cluster, for operators.
 #[derive(Clone, Debug)]
@@ -46,6 +46,11 @@ impl Standing {
     /// By the number of a member, of how many slots it is the home.
     pub(crate) fn homes(&self) -> BTreeMap<u8, usize> {
         self.shards.homes()
+    }
+
+    /// The trunks to all other members, at this moment.
+    pub(crate) async fn trunks(&self) -> Vec<TrunkFigures> {
+        self.shards.trunks().await
     }
 
     /// Whether clients should come to this node now.

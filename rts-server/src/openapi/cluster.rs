@@ -3,10 +3,12 @@
 use rts_cluster::view::{MemberState, View};
 use serde_json::{Value, json};
 
+use crate::cluster::TrunkFigures;
 use crate::member::{Stage, Standing};
 
 /// The description of the cluster, without its secret seed. `sessions` are those of this node.
-pub(super) fn describe(standing: &Standing, sessions: usize) -> Value {
+pub(super) async fn describe(standing: &Standing, sessions: usize) -> Value {
+    let trunks = standing.trunks().await;
     let status = standing.status();
     let namesake = status.namesake.map(|other| hex(other.0));
     json!({
@@ -16,6 +18,7 @@ pub(super) fn describe(standing: &Standing, sessions: usize) -> Value {
         "sessions": sessions,
         "drain": describe_drain(standing.draining().stage()),
         "served_epoch": standing.served().map(|epoch| epoch.0),
+        "trunks": status.view.as_ref().map(|view| describe_trunks(view, &trunks)),
         "view": status.view.as_ref().map(|view| describe_view(view, standing)),
         "bus_fault": status.bus_fault,
         "register_fault": status.register_fault,
@@ -36,6 +39,21 @@ pub(super) fn problems(standing: &Standing) -> Vec<String> {
     problems.extend(drain_in_words(standing.draining().stage()));
     problems.extend(status.bus_fault.map(|why| format!("NATS: {why}")));
     problems
+}
+
+/// Those to members of the view. It may have changed meanwhile.
+fn describe_trunks(view: &View, trunks: &[TrunkFigures]) -> Vec<Value> {
+    let trunk = |trunk: &TrunkFigures| {
+        let silent_ms = trunk.silent_for.map(|time| u64::try_from(time.as_millis()).ok());
+        Some(json!({
+            "to": view.member(trunk.node)?.name.as_str(),
+            "entries_waiting": trunk.entries,
+            "bytes_waiting": trunk.bytes,
+            "is_congested": trunk.is_congested,
+            "silent_ms": silent_ms,
+        }))
+    };
+    trunks.iter().filter_map(trunk).collect()
 }
 
 /// `null` for a node that does not drain.

@@ -64,15 +64,15 @@ impl Health {
     }
 
     /// What this node knows of its cluster; 404 without one.
-    pub(super) fn answer_cluster(&self) -> Response {
+    pub(super) async fn answer_cluster(&self) -> Response {
         match &self.cluster {
-            Some(standing) => Json(self.describe(standing)).into_response(),
+            Some(standing) => Json(self.describe(standing).await).into_response(),
             None => refuse(StatusCode::NOT_FOUND, &[NO_CLUSTER.to_owned()]),
         }
     }
 
-    pub(super) fn describe(&self, standing: &Standing) -> Value {
-        cluster::describe(standing, self.node.sessions())
+    pub(super) async fn describe(&self, standing: &Standing) -> Value {
+        cluster::describe(standing, self.node.sessions()).await
     }
 
     /// What this node knows of its cluster, if it is in one.

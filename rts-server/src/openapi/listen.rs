@@ -192,7 +192,7 @@ fn router(answerer: Arc<Answerer>, health: Arc<Health>) -> Router {
         .route("/v1/{*path}", answer)
         .route("/health", get(async move || health.answer().await))
         .route("/ready", get(async move || ready.answer_ready().await))
-        .route("/cluster", get(async move || cluster.answer_cluster()))
+        .route("/cluster", get(async move || cluster.answer_cluster().await))
         .merge(orders)
         .route("/openapi.json", get(async move || (json, document)))
         .route(

@@ -24,17 +24,19 @@ enum Order {
 pub(super) fn router(answerer: &Arc<Answerer>, health: &Arc<Health>) -> Router {
     let route = |order: Order| {
         let (answerer, health) = (Arc::clone(answerer), Arc::clone(health));
-        post(async move |request: Request| answer(&answerer, &health, order, &request))
+        post(async move |request: Request| answer(&answerer, &health, order, request).await)
     };
     Router::new()
         .route("/cluster/drain", route(Order::Drain))
         .route("/cluster/reopen", route(Order::Reopen))
 }
 
-fn answer(answerer: &Answerer, health: &Health, order: Order, request: &Request) -> Response {
-    let done = answerer.order(request, order.name(), || carry_out(health, order, request));
+async fn answer(answerer: &Answerer, health: &Health, order: Order, request: Request) -> Response {
+    let carry_out = || carry_out(health, order, &request);
+    let done = answerer.order(&request, order.name(), carry_out);
+    drop(request);
     match done {
-        Ok(standing) => Json(health.describe(standing)).into_response(),
+        Ok(standing) => Json(health.describe(standing).await).into_response(),
         Err(error) => {
             let status = StatusCode::from_u16(error.code.status());
             refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &[error.message])

@@ -21,10 +21,21 @@ pub(super) struct Cluster {
     drain: Option<String>,
     served_epoch: Option<u64>,
     view: Option<View>,
+    trunks: Option<Vec<Trunk>>,
     bus_fault: Option<String>,
     register_fault: Option<String>,
     register_is_foreign: bool,
     namesake: Option<String>,
+}
+
+/// What a node has sent another one.
+#[derive(Debug, Deserialize)]
+struct Trunk {
+    to: String,
+    entries_waiting: u64,
+    bytes_waiting: u64,
+    is_congested: bool,
+    silent_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,5 +123,13 @@ fn describe(cluster: &Cluster) -> String {
         ]
     });
     let head = ["member", "state", "homes", "shards", "number", "version", "incarnation"];
-    format!("{}\n\n{}", lines(&facts), table(head, members))
+    let members = table(head, members);
+    let trunks = cluster.trunks.iter().flatten().map(|trunk| {
+        let heard = trunk.silent_ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms} ms ago"));
+        let congested = text(trunk.is_congested);
+        let [entries, bytes] = [trunk.entries_waiting, trunk.bytes_waiting].map(|n| n.to_string());
+        [trunk.to.clone(), entries, bytes, congested, heard]
+    });
+    let head = ["trunk to", "entries waiting", "bytes waiting", "congested", "heard"];
+    format!("{}\n\n{members}\n\n{}", lines(&facts), table(head, trunks))
 }

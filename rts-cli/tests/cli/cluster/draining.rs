@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::nats_server::NatsServer;
 use super::{BEARER_KEY, Crashed, Node, cluster, get, three, until, until_received, until_whole};
+use crate::crowd::{Progress, talk};
 use crate::support::{Engine, Server, rts};
 
 /// An engine that knows all these nodes.
@@ -122,6 +123,36 @@ fn node_that_is_told_to_stop_empties_itself_first() {
     let sessions = [&a, &c].map(|node| known(node, "sessions").as_u64().expect("a number"));
     assert_eq!(sessions.iter().sum::<u64>(), 9, "none was lost with the node");
     all_reach_each_other(&names, &mut engines);
+}
+
+/// Each node once. What is sent meanwhile has the results of `docs/cluster.md`.
+#[test]
+fn messages_keep_their_promises_while_all_nodes_are_restarted() {
+    const EACH: usize = 400;
+    let nats = NatsServer::start();
+    let nodes = three(&nats);
+    let names = names(6);
+    let mut engines = users(&names, &nodes.each_ref());
+    let seed = fastrand::u64(..);
+    let (all, progress) = (names.len() * EACH, Progress::default());
+    let (account, _nodes) = std::thread::scope(|scope| {
+        let talking = scope.spawn(|| talk(&mut engines, &names, EACH, seed, &progress));
+        let mut nodes = Vec::from(nodes);
+        for number in 0..3 {
+            progress.wait_for((number + 1) * all / 5);
+            let mut node = nodes.remove(0);
+            node.server.terminate();
+            assert!(node.server.has_ended_well());
+            nodes.push(node.crash().start());
+            let mut by_name: Vec<_> = nodes.iter().collect();
+            by_name.sort_by_key(|node| node.name);
+            until_whole(&by_name);
+        }
+        (talking.join().expect("a talker fails by itself"), nodes)
+    });
+    println!("results {:?}", account.codes());
+    account.assert_true(&format!("seed {seed}"));
+    assert!(account.codes().get(&0).is_some_and(|delivered| *delivered > all / 2));
 }
 
 /// A client that knows no other node keeps its session.

@@ -230,6 +230,11 @@ fn full_trunk_is_congested_and_loses_nothing() {
     assert_eq!(traffic.congestion, [true]);
     // More than the trunk takes.
     traffic.send(0, 1, 2 * half);
+    let now = traffic.world.now;
+    let figures: Vec<_> = traffic.world.nodes[&0].node.trunks(now).collect();
+    let [trunk] = &figures[..] else { panic!("{figures:?}") };
+    assert_eq!((trunk.entries as u64, trunk.is_congested), (3 * half + 1, true));
+    assert!(trunk.bytes > trunk.entries && trunk.silent_for.is_some(), "{trunk:?}");
     traffic.world.input(0, Input::BusUp);
     traffic.pass(2_000);
     assert_eq!(traffic.congestion, [true, false]);
