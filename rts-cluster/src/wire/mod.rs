@@ -18,7 +18,15 @@ mod generated {
     include!("generated.rs");
 }
 
-/// The version of the protocol between nodes.
+/// The version of the protocol between nodes. Nodes of two versions that follow each other form one
+/// cluster, so that it can be upgraded node by node.
+///
+/// A version skips kinds of packets and of entries that it does not know, and leaves unknown fields
+/// out. So the next one may add both, if nothing is wrong when they are skipped. What must not be
+/// skipped, such as an entry that asks for an answer, is sent when all members speak the version
+/// that knows it: [`View::version`]. An unknown value of an enum is refused with its whole packet,
+/// so it is sent then too. A member that writes the next view drops the fields of a view that it
+/// does not know.
 pub const VERSION: u16 = 1;
 
 impl Packet {

@@ -5,5 +5,6 @@ mod logins;
 mod nats;
 mod nats_server;
 mod nodes;
+mod skew;
 mod support;
 mod trunks;

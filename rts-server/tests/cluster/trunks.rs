@@ -80,7 +80,7 @@ impl Shard {
     }
 }
 
-fn piece(number: u64) -> Bytes {
+pub(crate) fn piece(number: u64) -> Bytes {
     let session = SessionNumber::from_number(1).expect("a valid number");
     let uid = UserId::new("bob").expect("a valid id");
     let route = Route::new(0, 0).expect("valid numbers");
@@ -88,7 +88,7 @@ fn piece(number: u64) -> Bytes {
     encode(route, vec![entry], Instant::ORIGIN).remove(0)
 }
 
-fn number(piece: Bytes) -> u64 {
+pub(crate) fn number(piece: Bytes) -> u64 {
     match decode(piece, Instant::ORIGIN).expect("it is valid").1[..] {
         [Entry::QueryStatus { query, .. }] => query,
         ref other => panic!("unexpected: {other:?}"),

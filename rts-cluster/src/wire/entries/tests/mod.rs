@@ -246,6 +246,30 @@ fn shards_have_numbers_below_64() {
     assert_eq!((Route::new(64, 0), Route::new(0, 64)), (None, None));
 }
 
+/// As a later version may send them.
+#[test]
+fn entries_around_an_unknown_kind_and_with_unknown_fields_are_read() {
+    let field = [0xC0, 0x3E, 1];
+    let entry = |bytes: &[u8]| {
+        let bytes = [bytes, &field].concat();
+        [&[26, bytes.len() as u8][..], &bytes].concat()
+    };
+    let app_id = AppId::new("123456781234567812345678").expect("a valid id");
+    let known = [Entry::InApp(app_id), push(1), push(2)];
+    let mut kinds = Vec::new();
+    for known in &known {
+        into::kinds(known.clone(), SENT, |kind| kinds.push(proto::Entry { kind: Some(kind) }));
+    }
+    let [app, a, b] = &kinds[..] else { panic!("{kinds:?}") };
+    let mut piece = proto::Entries { from_shard: 63, to_shard: 0, entries: vec![] }.encode_to_vec();
+    let unknown = [0xCA, 0x3E, 2, 1, 2];
+    for part in [entry(&app.encode_to_vec()), entry(&a.encode_to_vec()), entry(&unknown)] {
+        piece.extend(part);
+    }
+    piece.extend([&entry(&b.encode_to_vec())[..], &field].concat());
+    assert_eq!(decode(piece.into(), ARRIVED), Ok((route(), known.to_vec())));
+}
+
 #[test]
 fn shards_are_checked_and_unknown_kinds_are_left_out() {
     let piece = |from_shard, to_shard| -> Bytes {
