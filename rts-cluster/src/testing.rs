@@ -34,5 +34,6 @@ pub(crate) fn beat(node: Member) -> Beat {
         echoes: vec![],
         votes: vec![],
         dead: vec![],
+        clock: 0,
     }
 }

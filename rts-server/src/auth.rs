@@ -10,6 +10,7 @@ use rts_proto::{AppId, LoginCode};
 use rts_token::{AppKey, Token};
 use rts_transport_tokio::server::Authenticate;
 
+use crate::cluster::ClusterClock;
 use crate::expiry::moment;
 use crate::explain::explain;
 use crate::state::State;
@@ -23,16 +24,22 @@ pub struct TokenAuthenticator {
     /// the time of an answer does not reveal which apps exist.
     decoy_keys: [AppKey; 1],
     last_claim: AtomicU64,
+    /// What claims come from.
+    clock: Arc<ClusterClock>,
     state: Arc<State>,
 }
 
 impl TokenAuthenticator {
     /// Creates an authenticator for the apps of a configuration. No token is revoked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        Self::with_state(config, Arc::default())
+        Self::with_state(config, Arc::default(), Arc::default())
     }
 
-    pub(crate) fn with_state(config: &Config, state: Arc<State>) -> Result<Self, ConfigError> {
+    pub(crate) fn with_state(
+        config: &Config,
+        state: Arc<State>,
+        clock: Arc<ClusterClock>,
+    ) -> Result<Self, ConfigError> {
         let mut apps = BTreeMap::new();
         for (id, app) in &config.apps {
             let keys =
@@ -45,7 +52,7 @@ impl TokenAuthenticator {
             what: format!("the system has no random numbers: {error}"),
         })?;
         let decoy_keys = [AppKey::new(random).expect("it is not empty")];
-        Ok(Self { apps, decoy_keys, last_claim: AtomicU64::new(0), state })
+        Ok(Self { apps, decoy_keys, last_claim: AtomicU64::new(0), clock, state })
     }
 
     /// The keys of the app. Never empty.
@@ -83,8 +90,7 @@ impl Authenticate for TokenAuthenticator {
         if issued_at < self.state.revoked_before(&credentials.app_id, &credentials.uid) {
             return Verdict::Refuse(LoginCode::InvalidToken);
         }
-        let micros = u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX);
-        Verdict::Accept { claim: self.next_claim(micros), issued_at }
+        Verdict::Accept { claim: self.next_claim(self.clock.now()), issued_at }
     }
 
     fn explain(&self, credentials: &Credentials) -> String {
@@ -128,10 +134,27 @@ mod tests {
         })
     }
 
+    fn config() -> Config {
+        let text = format!("listen = \"127.0.0.1:0\"\n[apps.{APP}]\nkeys = \"app key\"");
+        Config::parse(&text).expect("a valid configuration")
+    }
+
+    /// Else the claim of another node would be in the future here, and count for nothing.
+    #[test]
+    fn claims_come_from_the_clock_of_the_cluster() {
+        let clock = Arc::new(ClusterClock::default());
+        let of_fast_node = clock.now() + 3_600_000_000;
+        clock.heard(of_fast_node);
+        let authenticator = TokenAuthenticator::with_state(&config(), Arc::default(), clock);
+        match verdict(&authenticator.expect("keys"), APP, "app key") {
+            Verdict::Accept { claim, .. } => assert!(claim >= of_fast_node, "{claim}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn unknown_app_is_refused_like_bad_token() {
-        let text = format!("listen = \"127.0.0.1:0\"\n[apps.{APP}]\nkeys = \"app key\"");
-        let config = Config::parse(&text).expect("a valid configuration");
+        let config = config();
         let authenticator = TokenAuthenticator::new(&config).expect("keys");
         assert!(matches!(verdict(&authenticator, APP, "app key"), Verdict::Accept { .. }));
         for (app_id, key) in [(APP, "other key"), (OTHER, "app key"), (OTHER, "other key")] {

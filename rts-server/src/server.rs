@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
+use crate::cluster::ClusterClock;
 use crate::listeners::{Bound, BoundListener, Listener};
 use crate::member::{Member, MembershipEnded, join};
 use crate::openapi::{self, Health};
@@ -75,7 +76,9 @@ impl Server {
     {
         config.check()?;
         let state = Arc::new(State::open(config.state_dir.as_deref())?);
-        let authenticator = Arc::new(TokenAuthenticator::with_state(config, state.clone())?);
+        let clock = Arc::new(ClusterClock::default());
+        let authenticator = TokenAuthenticator::with_state(config, state.clone(), clock.clone())?;
+        let authenticator = Arc::new(authenticator);
         let run = random()?;
         let mut certificates = Certificates::default();
         let bound = config
@@ -105,7 +108,7 @@ impl Server {
                 let (waits_for, seen) = watch::channel(String::new());
                 let listener = openapi.as_ref().map(|(_, listener, _)| listener);
                 tokio::select! {
-                    member = join(cluster, state_dir, config.shards.get(), &waits_for) => {
+                    member = join(cluster, state_dir, config.shards.get(), clock, &waits_for) => {
                         Some(member?)
                     }
                     never = answer_meanwhile(listener, seen) => match never {},

@@ -71,4 +71,6 @@ pub struct Beat {
     pub votes: Vec<Change>,
     /// Nodes whose process has ended for certain.
     pub dead: Vec<Incarnation>,
+    /// The clock of the cluster as the node knows it, in microseconds of Unix time.
+    pub clock: u64,
 }

@@ -441,6 +441,8 @@ impl Membership {
             echoes,
             votes: votes.to_vec(),
             dead: self.peers.dead_of_beat(self.beats),
+            // A membership has no such clock.
+            clock: 0,
         }));
     }
 

@@ -43,6 +43,10 @@ pub struct Node {
     namesake: Option<Incarnation>,
     /// The moment for which the membership waits.
     membership_at: Instant,
+    /// The clock that its beats tell.
+    clock: u64,
+    /// The greatest clock of other nodes, until it is taken.
+    heard_clock: Option<u64>,
     /// The other members of the view.
     peers: BTreeMap<Incarnation, Peer>,
     is_bus_up: bool,
@@ -63,6 +67,8 @@ impl Node {
             own,
             namesake: None,
             membership_at: Instant::ORIGIN,
+            clock: 0,
+            heard_clock: None,
             peers: BTreeMap::new(),
             is_bus_up: false,
             has_ended: false,
@@ -104,6 +110,16 @@ impl Node {
             }
         };
         self.pass_on(input);
+    }
+
+    /// The clock that beats tell from now on, in microseconds of Unix time. 0 tells nothing.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.clock = clock;
+    }
+
+    /// The greatest clock that other nodes have told since the last call.
+    pub fn take_heard_clock(&mut self) -> Option<u64> {
+        self.heard_clock.take()
     }
 
     /// The next output. [`Output::Wait`] is the last one.
@@ -222,6 +238,7 @@ impl Node {
 
     fn beat_came(&mut self, beat: Beat) {
         self.echoes.heard(self.now, &beat);
+        self.heard_clock = self.heard_clock.max(Some(beat.clock));
         let other = Some(beat.node.incarnation);
         if beat.node.name == self.own.name && self.namesake != other {
             self.namesake = other;
@@ -283,6 +300,7 @@ impl Node {
             let output = match self.membership.poll() {
                 From::Beat(_) if !self.is_bus_up => continue,
                 From::Beat(beat) => {
+                    let beat = Beat { clock: self.clock, ..beat };
                     Output::Send { to: None, packet: self.packet(None, Kind::Beat(beat)) }
                 }
                 From::Read(question) => Output::Read(question),

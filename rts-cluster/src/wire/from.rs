@@ -65,6 +65,7 @@ fn beat(beat: proto::Beat) -> Result<Beat, WireError> {
         echoes: beat.echoes.into_iter().map(echo).collect::<Result<_, _>>()?,
         votes: beat.votes.into_iter().map(change).collect::<Result<_, _>>()?,
         dead: beat.dead.into_iter().map(incarnation).collect::<Result<_, _>>()?,
+        clock: beat.clock,
     })
 }
 

@@ -61,6 +61,10 @@ pub struct Beat {
     /// added or changed only after all members say so.
     #[prost(bool, tag = "10")]
     pub is_served: bool,
+    /// The clock of the cluster, in microseconds of Unix time, as far as this node knows it: the
+    /// fastest one of all nodes. It orders logins. 0 if it is not known.
+    #[prost(uint64, tag = "11")]
+    pub clock: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Echo {

@@ -44,6 +44,7 @@ impl From<Beat> for proto::Beat {
             echoes: beat.echoes.into_iter().map(Into::into).collect(),
             votes: beat.votes.into_iter().map(Into::into).collect(),
             dead: beat.dead.into_iter().map(|node| node.0).collect(),
+            clock: beat.clock,
         }
     }
 }

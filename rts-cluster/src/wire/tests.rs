@@ -25,6 +25,7 @@ fn beat() -> Beat {
             Change::Add(Member { state: MemberState::Joining, ..member("c", 9) }),
         ],
         dead: vec![Incarnation(4)],
+        clock: u64::MAX,
     }
 }
 

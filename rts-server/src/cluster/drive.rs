@@ -19,6 +19,7 @@ use tokio::time::Instant as Moment;
 
 use super::arbiter::Arbiter;
 use super::bus::{Bus, BusEvent, To};
+use super::clock::ClusterClock;
 use super::event::NodeEvent;
 use super::life::Life;
 use super::status::NodeStatus;
@@ -30,6 +31,9 @@ const FAR: Duration = Duration::from_secs(1_000_000_000);
 
 /// The time without a lease that the log reports.
 const FROZEN_IS_NEWS: Duration = Duration::from_secs(2);
+
+/// The difference of two clocks that the log reports.
+const CLOCK_IS_NEWS: Duration = Duration::from_secs(10);
 
 /// What the server wants of the node.
 #[derive(Debug)]
@@ -48,6 +52,7 @@ pub(super) struct Shards {
 
 pub(super) struct Driver<B, A: Arbiter> {
     node: Node,
+    clock: Arc<ClusterClock>,
     /// Incarnations that have ended for certain.
     earlier: Vec<Incarnation>,
     life: Option<Kept>,
@@ -85,6 +90,7 @@ type Asked<E> = Pin<Box<dyn Future<Output = Answer<E>> + Send>>;
 impl<B: Bus, A: Arbiter> Driver<B, A> {
     pub(super) fn new(
         node: Node,
+        clock: Arc<ClusterClock>,
         life: Life,
         bus: B,
         arbiter: A,
@@ -93,6 +99,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
     ) -> Self {
         Self {
             node,
+            clock,
             earlier: life.earlier().to_vec(),
             life: Some(Kept::Here(life)),
             bus,
@@ -142,7 +149,26 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn handle(&mut self, input: Input) {
         let now = Instant::ORIGIN + self.origin.elapsed();
+        self.node.set_clock(self.clock.now());
         self.node.handle(now, input);
+        if let Some(clock) = self.node.take_heard_clock() {
+            self.on_clock(clock);
+        }
+    }
+
+    /// Another node has this time.
+    fn on_clock(&mut self, clock: u64) {
+        let before = self.report.borrow().clock_behind;
+        let Some(behind) = self.clock.heard(clock) else { return };
+        if behind < before + CLOCK_IS_NEWS {
+            return;
+        }
+        let seconds = behind.as_secs();
+        tracing::warn!(
+            "the clock of this node is {seconds} s behind that of another one: set both right, or \
+             tokens are refused or expire at the wrong time"
+        );
+        self.report.send_modify(|status| status.clock_behind = behind);
     }
 
     /// A moment of the clock of the node. The end of time is some years ahead.

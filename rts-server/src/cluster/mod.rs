@@ -9,6 +9,7 @@
 
 mod arbiter;
 mod bus;
+mod clock;
 mod drive;
 mod event;
 mod fixed;
@@ -19,6 +20,7 @@ mod status;
 
 pub use arbiter::Arbiter;
 pub use bus::{Bus, BusEvent, PACKET_BYTES_MAX, SendError, To};
+pub use clock::ClusterClock;
 pub use event::NodeEvent;
 pub use fixed::{StaticArbiter, StaticSet};
 pub use life::{EARLIER_MAX, Life, LifeError};

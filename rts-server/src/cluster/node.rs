@@ -1,6 +1,8 @@
 //! A node of a cluster: its membership and its trunks, over a bus and an arbiter.
 
 use bytes::Bytes;
+use std::sync::Arc;
+
 use rts_cluster::membership::{Ended, Wish};
 use rts_cluster::node::{Node, TrunkFigures};
 use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
@@ -10,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::arbiter::Arbiter;
 use super::bus::Bus;
+use super::clock::ClusterClock;
 use super::drive::{Driver, Order, Shards};
 use super::event::NodeEvent;
 use super::life::Life;
@@ -24,6 +27,8 @@ pub struct NodeConfig {
     pub name: NodeName,
     /// The number of its shards, 1 to 64, which is its weight.
     pub shards: u8,
+    /// Is set to the clock of the cluster.
+    pub clock: Arc<ClusterClock>,
 }
 
 /// A node, as a task on a tokio runtime. Dropping it stops the node without a word to the others,
@@ -55,7 +60,7 @@ impl ClusterNode {
         keeps_up: impl Fn() -> bool + Send + 'static,
     ) -> Self {
         let incarnation = life.incarnation();
-        let NodeConfig { cluster, name, shards } = config;
+        let NodeConfig { cluster, name, shards, clock } = config;
         let state = MemberState::Joining;
         let own = Member { name, incarnation, shards, version: VERSION, state };
         let (orders, ordered) = mpsc::unbounded_channel();
@@ -67,7 +72,7 @@ impl ClusterNode {
         let node = Node::new(cluster, own, incarnation.0);
         let mut task = JoinSet::new();
         let shards = Shards { on_event: Box::new(on_event), keeps_up: Box::new(keeps_up) };
-        let driver = Driver::new(node, life, bus, arbiter, shards, report);
+        let driver = Driver::new(node, clock, life, bus, arbiter, shards, report);
         task.spawn(driver.run(ordered));
         Self { incarnation, orders: NodeSender(orders), status, task }
     }

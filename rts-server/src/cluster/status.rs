@@ -1,5 +1,7 @@
 //! What a running node knows.
 
+use std::time::Duration;
+
 use rts_cluster::view::{Incarnation, View};
 
 /// What a running node knows of its cluster.
@@ -20,4 +22,6 @@ pub struct NodeStatus {
     /// Another node with the name of this one, which was heard since the last change of the view.
     /// Only one of them can be a member.
     pub namesake: Option<Incarnation>,
+    /// How far the clock of the system is behind that of another node, if it is 10 s or more.
+    pub clock_behind: Duration,
 }

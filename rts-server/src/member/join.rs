@@ -16,8 +16,8 @@ use super::end::MembershipEnded;
 use super::shards::Shards;
 use crate::ServerError;
 use crate::cluster::{
-    Arbiter, ClusterNode, Life, LifeError, NatsBus, NatsConfig, NatsError, NodeConfig, NodeStatus,
-    StaticArbiter, StaticSet,
+    Arbiter, ClusterClock, ClusterNode, Life, LifeError, NatsBus, NatsConfig, NatsError,
+    NodeConfig, NodeStatus, StaticArbiter, StaticSet,
 };
 use crate::config::{ArbiterKind, Cluster, ConfigError};
 use crate::outage::Outage;
@@ -29,8 +29,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Becomes a member of the cluster: begins a life in `state_dir`, connects, and waits without a
 /// limit until this node is in a view. Meanwhile `waits_for` names what is missing. The caller
-/// creates its shards, and then [attaches](Member::attach) them. Cancel safe: dropping the future
-/// ends the node.
+/// creates its shards, and then [attaches](Member::attach) them. `clock` is set to that of the
+/// cluster. Cancel safe: dropping the future ends the node.
 ///
 /// # Errors
 ///
@@ -39,6 +39,7 @@ pub(crate) async fn join(
     config: &Cluster,
     state_dir: &Path,
     shards: usize,
+    clock: Arc<ClusterClock>,
     waits_for: &watch::Sender<String>,
 ) -> Result<Member, ServerError> {
     let set = config.set.as_ref().map(|set| set.members());
@@ -61,6 +62,7 @@ pub(crate) async fn join(
         cluster: config.name.clone(),
         name: config.node.clone(),
         shards: u8::try_from(shards).unwrap_or(u8::MAX),
+        clock,
     };
     let mut node = match (config.arbiter, set) {
         (ArbiterKind::Static, Some(set)) => {

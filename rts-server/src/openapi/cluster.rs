@@ -24,6 +24,7 @@ pub(super) async fn describe(standing: &Standing, sessions: usize) -> Value {
         "register_fault": status.register_fault,
         "register_is_foreign": status.register_is_foreign,
         "namesake": namesake,
+        "clock_behind_s": status.clock_behind.as_secs(),
     })
 }
 

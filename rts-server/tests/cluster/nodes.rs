@@ -1,5 +1,6 @@
 //! Three nodes over one nats-server, and faults of both.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -87,7 +88,8 @@ pub(crate) fn serve_at_once(node: &ClusterNode) {
 
 pub(crate) fn node_config(name: &str) -> NodeConfig {
     let cluster = ClusterName::new("test").expect("a valid name");
-    NodeConfig { cluster, name: NodeName::new(name).expect("a valid name"), shards: 1 }
+    let name = NodeName::new(name).expect("a valid name");
+    NodeConfig { cluster, name, shards: 1, clock: Arc::default() }
 }
 
 /// Begins a life when the one before has ended.

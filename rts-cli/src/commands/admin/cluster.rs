@@ -26,6 +26,8 @@ pub(super) struct Cluster {
     register_fault: Option<String>,
     register_is_foreign: bool,
     namesake: Option<String>,
+    #[serde(default)]
+    clock_behind_s: u64,
 }
 
 /// What a node has sent another one.
@@ -107,6 +109,10 @@ fn describe(cluster: &Cluster) -> String {
     ];
     if let Some(drain) = &cluster.drain {
         facts.push(["drain".to_owned(), drain_in_words(drain).to_owned()]);
+    }
+    if cluster.clock_behind_s > 0 {
+        let behind = format!("{} s behind that of another node", cluster.clock_behind_s);
+        facts.push(["clock".to_owned(), behind]);
     }
     if let Some(other) = &cluster.namesake {
         facts.push(["another node of this name".to_owned(), other.clone()]);
