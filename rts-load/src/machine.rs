@@ -26,10 +26,11 @@ fn pin(thread: Option<Pid>, cpu: usize) -> io::Result<()> {
     Ok(sched_setaffinity(thread, &set)?)
 }
 
-/// A server on this machine, as `/proc` shows it.
-#[derive(Clone, Copy, Debug)]
+/// A server on this machine, as `/proc` shows it: one process, or several ones together, such as
+/// the nodes of a cluster and its nats-server.
+#[derive(Clone, Debug)]
 pub struct ServerProcess {
-    pid: u32,
+    pids: Vec<u32>,
     ticks_per_second: u64,
 }
 
@@ -41,35 +42,41 @@ pub(crate) struct CpuTime {
 }
 
 impl ServerProcess {
-    /// The process with this id, if there is one.
+    /// The processes with these ids, if all of them exist.
     #[must_use]
-    pub fn new(pid: u32) -> Option<Self> {
-        let process = Self { pid, ticks_per_second: rustix::param::clock_ticks_per_second() };
+    pub fn new(pids: impl IntoIterator<Item = u32>) -> Option<Self> {
+        let pids = pids.into_iter().collect();
+        let process = Self { pids, ticks_per_second: rustix::param::clock_ticks_per_second() };
         process.cpu_time().map(|_| process)
     }
 
-    /// Keeps all threads of the process on one core.
+    /// Keeps all threads of the processes on one core.
     ///
     /// # Errors
     ///
-    /// Fails if there is no such core, or if the process belongs to another user.
+    /// Fails if there is no such core, or if a process belongs to another user.
     pub fn pin(&self, cpu: usize) -> io::Result<()> {
-        for task in fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let thread = task?.file_name().to_str().and_then(|name| name.parse().ok());
-            pin(thread.and_then(Pid::from_raw), cpu)?;
+        for pid in &self.pids {
+            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+                let thread = task?.file_name().to_str().and_then(|name| name.parse().ok());
+                pin(thread.and_then(Pid::from_raw), cpu)?;
+            }
         }
         Ok(())
     }
 
     pub(crate) fn cpu_time(&self) -> Option<CpuTime> {
-        self.cpu_time_in(&fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?)
+        self.pids.iter().try_fold(CpuTime::default(), |sum, pid| {
+            let time = self.cpu_time_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+            Some(CpuTime { user: sum.user + time.user, system: sum.system + time.system })
+        })
     }
 
     /// The name and the CPU time of each thread, by its number. Threads that end meanwhile are left
     /// out.
     pub(crate) fn threads(&self) -> BTreeMap<String, (String, CpuTime)> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid));
-        let tasks = tasks.into_iter().flatten().flatten();
+        let tasks = self.pids.iter().map(|pid| fs::read_dir(format!("/proc/{pid}/task")));
+        let tasks = tasks.flatten().flatten().flatten();
         let thread = |task: fs::DirEntry| {
             let stat = fs::read_to_string(task.path().join("stat")).ok()?;
             let (_, name) = stat.rsplit_once(')')?.0.split_once('(')?;
@@ -92,16 +99,18 @@ impl ServerProcess {
 
     /// Private memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-        Some(kib * 1_024)
+        self.pids.iter().try_fold(0, |sum, pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+            let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+            Some(sum + kib * 1_024)
+        })
     }
 }
 
 /// The CPU time of this process, the load, so far.
 pub(crate) fn own_cpu_time() -> CpuTime {
-    ServerProcess::new(std::process::id()).and_then(|own| own.cpu_time()).unwrap_or_default()
+    ServerProcess::new([std::process::id()]).and_then(|own| own.cpu_time()).unwrap_or_default()
 }
 
 impl CpuTime {
@@ -123,14 +132,14 @@ mod tests {
 
     #[test]
     fn memory_is_known_of_existing_process_only() {
-        let own = ServerProcess::new(std::process::id()).expect("we exist");
+        let own = ServerProcess::new([std::process::id()]).expect("we exist");
         assert!(own.resident_bytes().is_some_and(|bytes| bytes > 4_096));
-        assert!(ServerProcess::new(u32::MAX).is_none());
+        assert!(ServerProcess::new([u32::MAX]).is_none());
     }
 
     #[test]
     fn threads_have_names_and_times() {
-        let own = ServerProcess::new(std::process::id()).expect("we exist");
+        let own = ServerProcess::new([std::process::id()]).expect("we exist");
         let named = std::thread::Builder::new().name("a (b) c".to_owned());
         let worker = named.spawn(move || {
             let time = || {

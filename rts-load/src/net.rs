@@ -37,7 +37,8 @@ pub(crate) enum Happened {
 pub(crate) struct Net<C> {
     poll: Poll,
     events: Events,
-    address: SocketAddr,
+    /// One at least. The links take them in turn.
+    addresses: Vec<SocketAddr>,
     links: Vec<Link<C>>,
     /// Links with bytes to write.
     dirty: Vec<LinkIndex>,
@@ -58,11 +59,11 @@ struct Link<C> {
 }
 
 impl<C: Client> Net<C> {
-    pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(addresses: Vec<SocketAddr>) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_PER_TURN),
-            address,
+            addresses,
             links: Vec::new(),
             dirty: Vec::new(),
             happened: Vec::new(),
@@ -95,7 +96,7 @@ impl<C: Client> Net<C> {
     /// Begins to connect a client whose link is gone.
     pub(crate) fn reconnect(&mut self, index: LinkIndex) -> io::Result<()> {
         let Some(link) = self.links.get_mut(index) else { return Ok(()) };
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = TcpStream::connect(self.addresses[index % self.addresses.len()])?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(index), interest)?;
         link.stream = Some(stream);

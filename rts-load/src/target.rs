@@ -63,6 +63,9 @@ pub enum TargetError {
         "unknown protocol {0:?}; the protocols are rts, ws, redis, nats, nats-request, mqtt0, mqtt1, mqtt-request, relay, floor"
     )]
     Scheme(String),
+    /// Several servers, and not of one protocol.
+    #[error("the servers have different protocols, and the load has one")]
+    Schemes,
     /// The load has no TLS.
     #[error("the load has no TLS, so it cannot measure {0:?}: use a listener for rts or ws")]
     Tls(String),
@@ -83,18 +86,21 @@ pub enum TargetError {
     Token(#[from] TokenError),
 }
 
-/// A server, and the credentials for it.
+/// A server, or the nodes of a cluster, and the credentials for them.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) scheme: Scheme,
-    pub(crate) address: SocketAddr,
+    /// One at least. The clients take them in turn.
+    pub(crate) addresses: Vec<SocketAddr>,
     app_id: String,
     app_key: AppKey,
     issued_at: u32,
 }
 
 impl Target {
-    /// A server at `url`. Tokens of RTS are signed with the app's key. `unix_now` is in seconds.
+    /// A server at `url`. Several URLs of one scheme, with commas between them, are the nodes of a
+    /// cluster: the clients connect to them in turn. Tokens of RTS are signed with the app's key.
+    /// `unix_now` is in seconds.
     ///
     /// # Errors
     ///
@@ -107,19 +113,17 @@ impl Target {
         unix_now: u32,
         anywhere: bool,
     ) -> Result<Self, TargetError> {
-        let form = || TargetError::Form(url.to_owned());
-        let (scheme, host) = url.split_once("://").ok_or_else(form)?;
-        let scheme = scheme.parse()?;
-        let host = host.trim_end_matches('/');
-        let resolve = |error| TargetError::Resolve { host: host.to_owned(), error };
-        let address = host.to_socket_addrs().map_err(resolve)?.next().ok_or_else(form)?;
-        if !address.ip().is_loopback() && !anywhere {
-            return Err(TargetError::NotLoopback(address));
+        let servers: Vec<_> =
+            url.split(',').map(|url| server(url.trim(), anywhere)).collect::<Result<_, _>>()?;
+        let scheme = servers.first().ok_or_else(|| TargetError::Form(url.to_owned()))?.0;
+        if servers.iter().any(|(other, _)| *other != scheme) {
+            return Err(TargetError::Schemes);
         }
+        let addresses = servers.into_iter().map(|(_, address)| address).collect();
         let app_key = AppKey::new(app_key)?;
         // An invalid app id fails here.
         Token::new(app_id, "user", Expiry::Never)?;
-        Ok(Self { scheme, address, app_id: app_id.to_owned(), app_key, issued_at: unix_now })
+        Ok(Self { scheme, addresses, app_id: app_id.to_owned(), app_key, issued_at: unix_now })
     }
 
     pub(crate) fn app_id(&self) -> &str {
@@ -131,6 +135,20 @@ impl Target {
         let token =
             Token::new(&self.app_id, uid, Expiry::Never).expect("checked, and the uids are ours");
         token.with_issued_at(self.issued_at).sign(&self.app_key)
+    }
+}
+
+fn server(url: &str, anywhere: bool) -> Result<(Scheme, SocketAddr), TargetError> {
+    let form = || TargetError::Form(url.to_owned());
+    let (scheme, host) = url.split_once("://").ok_or_else(form)?;
+    let scheme = scheme.parse()?;
+    let host = host.trim_end_matches('/');
+    let resolve = |error| TargetError::Resolve { host: host.to_owned(), error };
+    let address = host.to_socket_addrs().map_err(resolve)?.next().ok_or_else(form)?;
+    if address.ip().is_loopback() || anywhere {
+        Ok((scheme, address))
+    } else {
+        Err(TargetError::NotLoopback(address))
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) enum Work {
 pub(crate) struct Common {
     /// The server under load. The scheme is the protocol: rts, ws, redis, nats, nats-request,
     /// mqtt0, mqtt1, mqtt-request, relay, floor. An RTS server bounds the links of one address, so
-    /// list the address of the load in limits.exempt_networks [default: a server that this command
+    /// list the address of the load in limits.exempt_networks. The nodes of a cluster are several
+    /// URLs, with commas between them: the clients take them in turn, so each pair of P2P has a
+    /// node for its receiver and the next one for its sender [default: a server that this command
     /// starts]
     #[arg(long)]
     url: Option<String>,
@@ -64,9 +66,10 @@ pub(crate) struct Common {
     /// The app key, for the tokens of the clients
     #[arg(long, default_value = DEV_APP_KEY, env = "RTS_APP_KEY", hide_env_values = true)]
     app_key: String,
-    /// The process id of the server on this machine, to read its CPU time and memory
-    #[arg(long, requires = "url")]
-    server_pid: Option<u32>,
+    /// The process id of the server on this machine, to read its CPU time and memory. Of several
+    /// ids, with commas between them, the sum is shown: nodes of a cluster and its nats-server
+    #[arg(long, requires = "url", value_delimiter = ',')]
+    server_pid: Vec<u32>,
     /// The number of shards of the server that this command starts [default: one for each processor
     /// that the server may use]
     #[arg(long, conflicts_with = "url")]
@@ -269,14 +272,16 @@ impl Common {
                 cpu: self.server_cpu,
             })?),
         };
-        let pid = self.server_pid.or_else(|| started.as_ref().map(StartedServer::process_id));
-        let process = match pid {
-            Some(pid) => Some(
-                ServerProcess::new(pid).with_context(|| format!("there is no process {pid}"))?,
+        let started_pid = started.as_ref().map(StartedServer::process_id);
+        let pids: Vec<_> = self.server_pid.into_iter().chain(started_pid).collect();
+        let process = match &pids[..] {
+            [] => None,
+            pids => Some(
+                ServerProcess::new(pids.iter().copied())
+                    .with_context(|| format!("not all of these processes exist: {pids:?}"))?,
             ),
-            None => None,
         };
-        match (process, self.server_cpu) {
+        match (&process, self.server_cpu) {
             (Some(process), Some(cpu)) => {
                 process.pin(cpu).with_context(|| format!("keeping the server on core {cpu}"))?;
             }

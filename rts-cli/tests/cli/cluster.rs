@@ -5,6 +5,7 @@
 mod nats_server;
 
 mod back_end;
+mod bench;
 mod draining;
 mod faults;
 mod starting;

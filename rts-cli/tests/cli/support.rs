@@ -163,6 +163,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the process runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().expect("a process").is_none()

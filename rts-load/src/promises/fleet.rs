@@ -59,9 +59,11 @@ impl Fleet {
 
     /// Makes a client of a user. Call it within the runtime.
     pub(crate) fn make(&self, user: User) -> Result<Arc<Player>, BuildError> {
-        let url = format!("rts://{}", self.target.address);
+        let addresses = self.target.addresses.iter();
+        let urls: Vec<_> = addresses.map(|address| format!("rts://{address}")).collect();
         let links = Links::new(Arc::clone(&self.moments));
-        let engine = Engine::builder(url, self.target.app_id()).observer(Box::new(links.clone()));
+        let engine =
+            Engine::builder(urls.join(","), self.target.app_id()).observer(Box::new(links.clone()));
         let engine = engine.build()?;
         let log = Arc::new(Log::new(Arc::clone(&self.moments)));
         engine.contract().set_event_handler(Recorder(Arc::clone(&log)));

@@ -54,7 +54,7 @@ fn run_with<C: Client>(
     server: Option<ServerProcess>,
     progress: &mut dyn FnMut(&'static str, f64),
 ) -> Result<Report, RunError> {
-    let mut run = Run { net: Net::<C>::new(target.address)?, target, server, progress };
+    let mut run = Run { net: Net::<C>::new(target.addresses.clone())?, target, server, progress };
     let report = match job {
         Job::P2p(p2p) => run.p2p(p2p)?,
         Job::Room(room) => run.room(room)?,

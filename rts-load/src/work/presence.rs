@@ -83,15 +83,15 @@ impl<C: Client> Run<'_, C> {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        let server = self.server.and_then(|server| server.cpu_time());
-        let threads = self.server.map(|server| server.threads()).unwrap_or_default();
+        let server = self.server.as_ref().and_then(|server| server.cpu_time());
+        let threads = self.server.as_ref().map(|server| server.threads()).unwrap_or_default();
         Snapshot { at: Instant::now(), server, threads, load: own_cpu_time() }
     }
 
     /// A report of the resources used since the snapshot `before`.
     pub(super) fn since(&self, before: &Snapshot) -> Report {
         let seconds = before.at.elapsed().as_secs_f64();
-        let now = self.server.and_then(|server| server.cpu_time());
+        let now = self.server.as_ref().and_then(|server| server.cpu_time());
         let server = now.zip(before.server).map(|(now, before)| now.since(before).into());
         let load = own_cpu_time().since(before.load).total().as_secs_f64();
         Report {
@@ -105,7 +105,7 @@ impl<C: Client> Run<'_, C> {
     }
 
     fn threads_since(&self, before: &BTreeMap<String, (String, CpuTime)>) -> Vec<ThreadCpu> {
-        let now = self.server.map(|server| server.threads()).unwrap_or_default();
+        let now = self.server.as_ref().map(|server| server.threads()).unwrap_or_default();
         let used = now.into_iter().map(|(number, (name, time))| {
             let before = before.get(&number).map_or_else(CpuTime::default, |(_, time)| *time);
             ThreadCpu { name, seconds: time.since(before).total().as_secs_f64() }
@@ -116,7 +116,7 @@ impl<C: Client> Run<'_, C> {
     }
 
     fn resident_bytes(&self) -> Option<u64> {
-        self.server.and_then(|server| server.resident_bytes())
+        self.server.as_ref().and_then(|server| server.resident_bytes())
     }
 
     fn bytes_per_client(&self, before: Option<u64>, clients: usize) -> Option<u64> {

@@ -300,6 +300,12 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn on_view(&mut self, view: View, serve_after: Instant) {
         tracing::info!(epoch = view.epoch().0, members = view.members().len(), "a new view");
+        if view.parent().is_none() && view.members().len() == 1 {
+            tracing::info!(
+                "founded a cluster, because there was none of this name. If there should be one, \
+                 the name of the cluster or the NATS server of this node is wrong"
+            );
+        }
         self.report.send_modify(|status| {
             status.view = Some(view.clone());
             status.register_is_foreign = false;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use super::nats_server::NatsServer;
-use super::{Crashed, Node, get, until, until_received, until_whole};
+use super::{Crashed, Node, cluster, get, until, until_received, until_whole};
 use crate::support::{ended, signal};
 
 /// A server that may not print that it listens, with its log in a file.
@@ -94,6 +94,26 @@ fn what_an_operator_has_to_mend_ends_a_node_with_an_error() {
         let log = fs::read_to_string(log).expect("a log");
         assert!(log.contains("rts: cluster: NATS at ") && log.contains(fault), "{log}");
     }
+}
+
+/// It is another cluster, in which nobody of the first one is.
+#[test]
+fn node_with_a_wrong_name_of_the_cluster_tells_that_it_has_founded_one() {
+    let nats = NatsServer::start();
+    let a = Node::start("a", &nats.url());
+    let _alice = a.server.user("alice");
+    let node = Crashed::new("b", &format!("name = \"tset\"\nnats = {:?}\n", nats.url()));
+    let openapi = node.give_port();
+    let b = Starting::new(&node);
+    b.until_logged("founded a cluster, because there was none of this name");
+    until("it is ready", || get(&openapi, "/ready").is_some_and(|(status, _)| status == 200));
+    until_whole(&[&a]);
+    let members = |openapi: &str| {
+        let known = cluster(openapi).expect("it answers");
+        known["view"]["members"].as_array().map(Vec::len)
+    };
+    assert_eq!((members(&a.openapi), members(&openapi)), (Some(1), Some(1)));
+    assert!(b.ends_when_told());
 }
 
 #[test]
