@@ -12,8 +12,8 @@ use rts_proto::client::{Event, Input};
 use rts_proto::{MessageConfig, MessageId, Payload, RoomKey, SendCode, UserId};
 use rts_testkit::{EngineIndex, World};
 
+use super::engine::Engine;
 use super::flips::Flips;
-use super::model::Engine;
 use super::names::{app_id, harmed_uid};
 use super::oracles::{Violation, ensure};
 use super::plan::Act;

@@ -20,6 +20,7 @@
 
 mod attack;
 mod batch;
+mod engine;
 mod flips;
 mod harmed;
 #[cfg(rts_planted)]
@@ -28,9 +29,11 @@ mod model;
 mod names;
 mod newer;
 mod oracles;
+mod owners;
 mod payload;
 mod peer_entry;
 mod plan;
+mod reported;
 mod run;
 mod shape;
 mod shrink;

@@ -1,5 +1,6 @@
 //! Names of users, rooms and apps in a run.
 
+use rts_proto::server::ShardId;
 use rts_proto::{AppId, RoomId, UserId};
 
 /// The sender name of every back end.
@@ -37,4 +38,15 @@ pub(crate) fn room_id(room: usize) -> String {
 
 pub(crate) fn room_name(room: usize) -> RoomId {
     RoomId::new(&room_id(room)).expect("a room id")
+}
+
+/// The number of a shard among those of all nodes. In a server without a cluster it is that in its
+/// node.
+pub(crate) fn number(shard: ShardId) -> usize {
+    shard.node().number() * ShardId::COUNT_MAX + shard.number()
+}
+
+/// The number of the node of a shard.
+pub(crate) fn node_of(shard: usize) -> usize {
+    shard / ShardId::COUNT_MAX
 }

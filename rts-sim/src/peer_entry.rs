@@ -1,11 +1,11 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
 use rts_proto::server::{
-    Deliveries, Delivery, Entered, Entry, Moved, Outcome, PassedOn, SessionNumber,
+    Deliveries, Delivery, Entered, Entry, Moved, Outcome, Ownership, PassedOn, SessionNumber,
 };
-use rts_proto::{MessageId, RoomId};
+use rts_proto::{MessageId, RoomId, UserId};
 
-use super::names::app_number;
+use super::names::{app_number, number};
 
 /// Something that one shard asks another, and that has one answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,33 @@ pub(crate) enum PeerEntry {
     Names,
     StatusAsked,
     Orphan,
-    /// About the owner of a user.
+    /// A login asks the home of its user.
+    UserAsked {
+        app: usize,
+        uid: String,
+    },
+    /// A home grants a user.
+    UserGranted {
+        app: usize,
+        uid: String,
+    },
+    /// A home grants no user, because another login has the user.
+    UserDenied {
+        app: usize,
+        uid: String,
+    },
+    /// The owner of a user has released it.
+    UserReleased {
+        app: usize,
+        uid: String,
+    },
+    /// The next home of a user learns which shard owns it.
+    UserMoved {
+        app: usize,
+        uid: String,
+        owner: usize,
+    },
+    /// Something else about the owner of a user.
     Ownership,
     Request,
     /// About homes that move.
@@ -103,7 +129,12 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::PassedOn(passed_on) => return self::passed_on(passed_on),
         Entry::Moved(moved) => match &**moved {
             Moved::Held(held) => return passed_on(held),
-            Moved::User { .. } | Moved::Members { .. } => PeerEntry::Homes,
+            Moved::User { uid, owner: Some(owner), .. } => PeerEntry::UserMoved {
+                app: *app,
+                uid: uid.as_str().to_owned(),
+                owner: number(owner.shard),
+            },
+            Moved::User { owner: None, .. } | Moved::Members { .. } => PeerEntry::Homes,
         },
         Entry::HomesReached { .. } => PeerEntry::Homes,
         Entry::NotDelivered { session, id, .. } => PeerEntry::Answered(send(session.number(), *id)),
@@ -144,10 +175,21 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::Names { .. } => PeerEntry::Names,
         Entry::QueryStatus { .. } => PeerEntry::StatusAsked,
         Entry::Orphan { .. } => PeerEntry::Orphan,
-        Entry::Ownership(_) => PeerEntry::Ownership,
+        Entry::Ownership(entry) => ownership(*app, entry),
         Entry::Request(_) | Entry::Response(_) => PeerEntry::Request,
     };
     vec![one]
+}
+
+fn ownership(app: usize, entry: &Ownership) -> PeerEntry {
+    let name = |uid: &UserId| uid.as_str().to_owned();
+    match entry {
+        Ownership::Ask { uid, .. } => PeerEntry::UserAsked { app, uid: name(uid) },
+        Ownership::Grant { uid, .. } => PeerEntry::UserGranted { app, uid: name(uid) },
+        Ownership::Deny { uid, .. } => PeerEntry::UserDenied { app, uid: name(uid) },
+        Ownership::Release { uid, .. } => PeerEntry::UserReleased { app, uid: name(uid) },
+        Ownership::Revoke { .. } | Ownership::Keep { .. } => PeerEntry::Ownership,
+    }
 }
 
 fn passed_on(passed_on: &PassedOn) -> Vec<PeerEntry> {

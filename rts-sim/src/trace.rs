@@ -1,6 +1,6 @@
 //! The trace of a run. The oracles judge the trace alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -127,9 +127,22 @@ pub(crate) struct Located {
     pub(crate) name: String,
     pub(crate) is_room: bool,
     pub(crate) shard: usize,
+    /// Whether the shard may act. One that may not has what it had when its lease ended.
+    pub(crate) acts: bool,
     /// The shard that must have it. In a cluster, users may be anywhere, and so may rooms while
     /// their homes move.
     pub(crate) home: Option<usize>,
+}
+
+/// What is lost with nodes that were removed from the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// The numbers of the nodes, which their shards have.
+    pub(crate) nodes: Vec<usize>,
+    /// The users of an app whose homes were in them.
+    pub(crate) users: BTreeSet<(usize, String)>,
+    /// The rooms of an app whose homes were in them.
+    pub(crate) rooms: BTreeSet<(usize, String)>,
 }
 
 /// The phase of a run.
@@ -203,6 +216,8 @@ pub(crate) enum Entry {
     },
     Posted {
         call: CallId,
+        /// The number of the node that makes the post.
+        node: usize,
         post: Posted,
     },
     AppServerSaid {
@@ -258,9 +273,13 @@ pub(crate) enum Entry {
         epoch: u64,
         members: usize,
     },
+    /// Nodes were removed from the cluster, and with them what homes knew about some names.
+    NodesRemoved(Removed),
     /// The process of a node of the cluster has ended.
     NodeEnded {
         node: usize,
+        /// The number of its shards, if it had some.
+        number: Option<usize>,
     },
     /// The users with a session, and the rooms, of all shards.
     Located(Vec<Located>),
@@ -296,7 +315,7 @@ impl fmt::Display for Line {
                 write!(f, "#{who}   {event:?}")?;
                 shown(f, payload(event))
             }
-            Entry::Posted { call, post } => {
+            Entry::Posted { call, post, .. } => {
                 write!(f, "{call:?} {post:?}")?;
                 shown(f, Some(&post.payload))
             }

@@ -127,9 +127,9 @@ impl AppServer {
         }
     }
 
-    /// Drops all answers: after a restart nobody waits for them, and calls are numbered anew.
-    pub(crate) fn forget_callers(&mut self) {
-        self.answers.clear();
+    /// Drops the answers to some calls: the callers that waited for them are gone.
+    pub(crate) fn forget_callers(&mut self, are_gone: impl Fn(CallId) -> bool) {
+        self.answers.retain(|(_, call), _| !are_gone(*call));
     }
 
     pub(crate) fn next_answer(&self) -> Option<Instant> {

@@ -25,4 +25,4 @@ pub use cluster::{Bus, Cluster, NODES_MAX, NodeIndex, Register};
 pub use mailboxes::Mailboxes;
 pub use middlebox::{Middlebox, Piece};
 pub use net::{Break, Net, Side};
-pub use world::{APP_ID, DriverOptions, EngineIndex, Happening, World};
+pub use world::{APP_ID, DriverOptions, EngineIndex, Happening, World, shard_of_call};

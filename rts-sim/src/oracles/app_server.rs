@@ -86,6 +86,8 @@ pub(super) struct AppServer {
     open: BTreeSet<Key>,
     /// The posts by their number at the present server.
     posts: BTreeMap<CallId, Key>,
+    /// By the number of a node, its posts.
+    of_node: BTreeMap<usize, Vec<CallId>>,
     /// The number of open posts of each user: neither answered nor abandoned.
     under_way: BTreeMap<(usize, String), usize>,
     /// The newest posted message of each engine.
@@ -118,13 +120,21 @@ impl Oracle for AppServer {
                 self.allowed.insert((*app, url.clone()), *is_allowed);
                 Ok(())
             }
-            Entry::Posted { call, post } => self.posted(model, line.at, *call, post),
+            Entry::Posted { call, node, post } => {
+                self.of_node.entry(*node).or_default().push(*call);
+                self.posted(model, line.at, *call, post)
+            }
             Entry::AppServerSaid { call, progress } => self.said(model, line.at, *call, progress),
             Entry::PostAbandoned { call } => self.abandoned(model, line.at, *call),
             Entry::Restarted => {
                 // The server that posted is gone, and gets no answers.
                 self.posts.clear();
+                self.of_node.clear();
                 self.under_way.clear();
+                Ok(())
+            }
+            Entry::NodeEnded { number: Some(number), .. } => {
+                self.node_ended(*number);
                 Ok(())
             }
             Entry::Phase(Phase::Settled | Phase::Empty) => self.nothing_is_open(),
@@ -374,6 +384,20 @@ impl AppServer {
         })?;
         let fate = if *has_begun { Fate::AnsweredBadly } else { Fate::NotReached };
         self.ended(call, fate)
+    }
+
+    /// The posts of a node end with it. Nobody knows what becomes of their messages.
+    fn node_ended(&mut self, number: usize) {
+        for call in self.of_node.remove(&number).unwrap_or_default() {
+            let key = self.posts.remove(&call);
+            let Some(sent) = key.and_then(|key| self.sent.get(&key)) else { continue };
+            let owner = (sent.app, sent.uid.clone().unwrap_or_default());
+            if let Some(Fate::UnderWay { .. }) = sent.post
+                && let Some(under_way) = self.under_way.get_mut(&owner)
+            {
+                *under_way -= 1;
+            }
+        }
     }
 
     fn ended(&mut self, call: CallId, fate: Fate) -> Result<(), Violation> {

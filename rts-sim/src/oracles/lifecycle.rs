@@ -8,7 +8,8 @@ use rts_proto::{ConnectionState, Instant, LoginCode, LogoutReason, ServerParamsC
 use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
-use crate::model::{Login, Model};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::plan::{Command, Step};
 use crate::trace::{Answer, Call, Entry, Line, Phase, TokenFacts};
 

@@ -11,7 +11,8 @@ use rts_proto::server::Report;
 use rts_proto::{Instant, LoginCode};
 
 use super::{Oracle, Violation, ensure};
-use crate::model::{Login, Model};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::names::{BACK_END, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};

@@ -8,8 +8,10 @@ use rts_proto::server::{Report, Stats};
 use rts_proto::{Instant, LeaveReason, LoginCode};
 
 use super::{Oracle, Violation, ensure};
-use crate::model::{Login, Model, Reported};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::names::MALLORY;
+use crate::reported::Reported;
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Call, Entry, Line, Phase};
 
@@ -82,9 +84,11 @@ impl Reports {
                 // The login may have been queued (§3.9). Logins of peers that break rules are not
                 // in the trace.
                 let judged = self.judged.get(&key);
-                let is_let_in = judged.is_some_and(|at| now.since(*at) <= LOGIN_DEADLINE)
-                    || uid.as_str() == MALLORY;
-                !known.online.contains(uid.as_str()) && is_let_in
+                // The clock of a frozen node stands still.
+                let is_in_time =
+                    |at: &Instant| now.since(*at) <= LOGIN_DEADLINE || model.was_frozen_since(*at);
+                let is_let_in = judged.is_some_and(is_in_time) || uid.as_str() == MALLORY;
+                !known.is_surely_online(uid.as_str()) && is_let_in
             }
             Report::UserOffline { uid, reason } => {
                 // Calls of peers that break rules are not in the trace.
@@ -96,21 +100,30 @@ impl Reports {
                     // `oracles/back_end.rs` checks whether a command removed the user.
                     LeaveReason::Kicked => true,
                 };
-                is_reason && known.online.contains(uid.as_str())
+                let was_lost = *reason == LeaveReason::Dropped && known.may_go(uid.as_str());
+                is_reason && (known.online.contains(uid.as_str()) || was_lost)
             }
-            Report::RoomCreated { room } => members(room).is_none(),
+            Report::RoomCreated { room } => {
+                // Its members may be gone without a report, but not a room without members.
+                let is_left = members(room).is_some_and(BTreeSet::is_empty);
+                !is_left && known.sure_members(room.as_str()).next().is_none()
+            }
             Report::RoomEmptied { room } => {
                 let was_last =
                     matches!(before, Some(Report::MemberLeft { room: left, .. }) if left == room);
-                was_last && members(room).is_some_and(BTreeSet::is_empty)
+                let has_nobody = known.sure_members(room.as_str()).next().is_none();
+                was_last && has_nobody
             }
             Report::MemberJoined { room, uid, business_id } => {
                 let is_new =
                     matches!(before, Some(Report::RoomCreated { room: new }) if new == room);
                 let tag = business_id.as_ref().map(|tag| tag.as_str());
                 let can_join = members(room).is_some_and(|members| {
-                    members.is_empty() == is_new && !members.contains(uid.as_str())
+                    let is_in = known.is_sure_member(room.as_str(), uid.as_str());
+                    members.is_empty() == is_new && !is_in
                 });
+                let can_join =
+                    can_join || members(room).is_none() && known.may_have_members(room.as_str());
                 // The join of a session that ended may be under way to the room's shard.
                 let offline = self.offline.get(&(app, uid.as_str().to_owned()));
                 let was_online = model.has_mailboxes
@@ -119,7 +132,8 @@ impl Reports {
                 can_join && is_online && tag.is_none_or(|tag| tag == "a.tag")
             }
             Report::MemberLeft { room, uid, .. } => {
-                members(room).is_some_and(|members| members.contains(uid.as_str()))
+                known.is_member(room.as_str(), uid.as_str())
+                    || known.may_be_member(room.as_str(), uid.as_str())
             }
         }
     }
@@ -129,29 +143,32 @@ impl Reports {
 /// a user reports it, and while the user moves from one shard to another, none has a session of it.
 /// While homes move, rooms are under way from one to the other.
 fn as_held(model: &Model, server: &Stats, homes_move: bool) -> Result<(), Violation> {
-    let apps = || model.reported.values();
-    let rooms = || apps().flat_map(|app| app.rooms.values());
-    let reported = (
-        apps().map(|app| app.online.len()).sum::<usize>(),
-        rooms().count(),
-        rooms().map(BTreeSet::len).sum::<usize>(),
-    );
+    if homes_move && model.loss_is_new {
+        // Others have yet to report what a lost node had, and it may still hold that.
+        return Ok(());
+    }
+    let sum = |of: fn(&Reported) -> (usize, usize, usize)| {
+        model
+            .reported
+            .values()
+            .map(of)
+            .fold((0, 0, 0), |all, one| (all.0 + one.0, all.1 + one.1, all.2 + one.2))
+    };
+    let (sure, reported) = (sum(Reported::sure_counts), sum(Reported::counts));
     let held = (server.sessions, server.rooms, server.memberships);
     let all_have_reports = model.engines.iter().all(|engine| engine.app < APPS_REPORTED);
-    let of_rooms = |(_, rooms, memberships)| (rooms, memberships);
-    let holds = match all_have_reports {
-        // Peers that break rules belong to these apps too.
-        true if homes_move => reported.0 >= held.0 && reported.1 >= held.1 && reported.2 >= held.2,
-        true if model.is_cluster() => reported.0 >= held.0 && of_rooms(reported) == of_rooms(held),
-        true => reported == held,
-        false => {
-            let has_all = reported.0 <= held.0 || model.is_cluster();
-            homes_move || has_all && reported.1 <= held.1 && reported.2 <= held.2
-        }
+    let has_at_most = |reported: (usize, usize, usize)| {
+        reported.0 >= held.0 && reported.1 >= held.1 && reported.2 >= held.2
     };
+    let has_at_least = |sure: (usize, usize, usize)| {
+        (sure.0 <= held.0 || model.is_cluster()) && sure.1 <= held.1 && sure.2 <= held.2
+    };
+    // Peers that break rules belong to these apps too.
+    let holds = (!all_have_reports || has_at_most(reported)) && (homes_move || has_at_least(sure));
     ensure(holds, || {
         format!(
-            "I27: reported were {reported:?} sessions, rooms and memberships, the server holds {held:?}"
+            "I27: reported were {reported:?} sessions, rooms and memberships, {sure:?} of them sure, \
+             the server holds {held:?}"
         )
     })
 }
@@ -159,17 +176,18 @@ fn as_held(model: &Model, server: &Stats, homes_move: bool) -> Result<(), Violat
 /// After every grace period, the reports agree with the engines' state.
 fn as_believed(model: &Model) -> Result<(), Violation> {
     for app in 0..APPS_REPORTED {
-        let mut believed = Reported::default();
+        let (mut online, mut rooms) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for (who, uid) in model.live(app) {
-            believed.online.insert(uid.to_owned());
+            online.insert(uid.to_owned());
             for (_, room) in model.engines[who].joined() {
-                believed.rooms.entry(room.to_owned()).or_default().insert(uid.to_owned());
+                rooms.entry(room.to_owned()).or_default().insert(uid.to_owned());
             }
         }
         let reported = model.reported.get(&app).cloned().unwrap_or_default();
-        ensure(reported == believed, || {
+        ensure(reported.can_be(&online, &rooms), || {
             format!(
-                "I27: the back end of app {app} got {reported:?}, the engines believe {believed:?}"
+                "I27: the back end of app {app} got {reported:?}, the engines believe {online:?} \
+                 and {rooms:?}"
             )
         })?;
     }

@@ -9,7 +9,8 @@ use rts_testkit::EngineIndex;
 
 use super::pacing::Pacing;
 use super::{Oracle, Violation, ensure};
-use crate::model::{Login, Model};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::plan::{Command, Step};
 use crate::trace::{Call, Entry, Line};
 

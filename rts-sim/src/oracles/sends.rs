@@ -9,7 +9,8 @@ use rts_proto::{Instant, MessageConfig, Payload, SendCode, UserId};
 use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure, own_serial};
-use crate::model::{Login, Model};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::names::BACK_END;
 use crate::payload;
 use crate::trace::{Call, Entry, Line, Phase};

@@ -26,6 +26,9 @@ pub(super) struct Shards {
     /// The other questions without an answer. A shard answers them at once, so the answers arrive
     /// in the order of the questions.
     others: BTreeMap<Pair, VecDeque<Question>>,
+    /// Questions that were open when a node was lost. It may have had them, or their answers, so
+    /// each may be answered or not.
+    lost: BTreeSet<Question>,
     /// Members that must leave because of the latest entries: the app, the room and the user, who
     /// was put out.
     put_out: BTreeSet<(usize, String, String)>,
@@ -46,6 +49,15 @@ impl Oracle for Shards {
             Entry::Located(all) => are_at_home(all),
             Entry::Restarted => {
                 *self = Self::default();
+                Ok(())
+            }
+            Entry::NodeEnded { .. } | Entry::NodesRemoved(_) => {
+                self.may_be_lost();
+                Ok(())
+            }
+            // Each node has sent to the lost one until it has the view without it.
+            Entry::NodeHasView { .. } if model.loss_is_new => {
+                self.may_be_lost();
                 Ok(())
             }
             Entry::Phase(Phase::Empty) => {
@@ -97,6 +109,12 @@ impl Shards {
         }
     }
 
+    fn may_be_lost(&mut self) {
+        let sends = std::mem::take(&mut self.sends).into_keys().map(|(_, question)| question);
+        let others = std::mem::take(&mut self.others).into_values().flatten();
+        self.lost.extend(sends.chain(others));
+    }
+
     fn nobody_stays(&self) -> Result<(), Violation> {
         let put_out = &self.put_out;
         ensure(put_out.is_empty(), || format!("I27: put out, and still members: {put_out:?}"))
@@ -111,6 +129,9 @@ impl Shards {
     }
 
     fn answered(&mut self, pair: Pair, question: &Question) -> Result<(), Violation> {
+        if self.lost.contains(question) {
+            return Ok(());
+        }
         let (asker, other) = pair;
         let not_asked =
             || format!("I13: shard {other:?} answers, and {asker} did not ask {question:?}");
@@ -136,7 +157,7 @@ impl Shards {
 
 fn are_at_home(all: &[Located]) -> Result<(), Violation> {
     let mut seen = BTreeSet::new();
-    for one in all {
+    for one in all.iter().filter(|one| one.acts) {
         let law = if one.is_room { "I26" } else { "I6" };
         ensure(one.home.is_none_or(|home| one.shard == home), || {
             format!("{law}: not at its home: {one:?}")

@@ -4,7 +4,8 @@ use rts_proto::client::{Event, RoomEvent};
 use rts_proto::{BroadcastCode, SendCode};
 
 use super::{Oracle, Violation, ensure};
-use crate::model::{Model, answered};
+use crate::engine::answered;
+use crate::model::Model;
 use crate::trace::{Call, Entry, Line};
 
 /// The most sends of one engine without a result.

@@ -9,9 +9,6 @@ use crate::swarm::Swarm;
 
 /// The nodes that may join the first ones.
 const MORE_NODES: usize = 2;
-/// Whether events occur by which nodes are removed with their sessions. The oracles do not allow
-/// for that yet: reports of rooms that are rebuilt, and questions that are never answered.
-const NODES_ARE_LOST: bool = false;
 /// The most events of one run, each with its end.
 const EVENTS_MAX: usize = 10;
 
@@ -41,7 +38,7 @@ fn event(rng: &mut Rng, swarm: &Swarm, steps: &mut Vec<(Duration, Step)>) {
     let node = rng.usize(0..nodes + MORE_NODES);
     let ms = [rng.u64(0..2_000), rng.u64(3_000..8_000), rng.u64(0..30_000)][rng.usize(0..3)];
     let until = at + Duration::from_millis(ms);
-    match rng.u32(if NODES_ARE_LOST { 0..6 } else { 0..2 }) {
+    match rng.u32(0..6) {
         0 => steps.push((at, Step::NodeStarts { node: nodes + rng.usize(0..MORE_NODES) })),
         1 => steps.push((at, Step::RegisterDown { ms })),
         2 => steps.push((at, Step::NodePauses { node, ms })),

@@ -7,7 +7,7 @@ use rts_proto::{LoginCode, MessageConfig, RoomKey};
 use rts_testkit::EngineIndex;
 
 use super::{Place, Run};
-use crate::model;
+use crate::engine::Engine;
 use crate::names::uid;
 use crate::oracles::Violation;
 use crate::plan::{Command, ParamsKind, Step, TokenKind, Weather};
@@ -131,7 +131,7 @@ impl Run<'_> {
                 self.send(*who, peer, 40, false, MessageConfig::ReliableOrdered)?;
                 self.ask_status(*who, peer)?;
             }
-            let engine: &model::Engine = &self.oracles.model.engines[*who];
+            let engine: &Engine = &self.oracles.model.engines[*who];
             let rooms: Vec<RoomKey> = engine.joined().map(|(key, _)| key).collect();
             for key in rooms {
                 self.broadcast(*who, key, 40, true)?;

@@ -1,14 +1,24 @@
 //! Looks up the users and rooms of every shard.
 
-use rts_proto::server::Shards as _;
+use std::collections::BTreeSet;
 
-use super::{Run, number};
-use crate::names::app_id;
+use rts_proto::server::{NodeNumber, ShardId, Shards as _};
+
+use super::Run;
+use crate::names::{app_id, number};
 use crate::oracles::Violation;
 use crate::swarm::APPS_MAX;
 use crate::trace::{Entry, Located};
 
 impl Run<'_> {
+    /// Whether all nodes of a cluster agree on the homes, and none of them is lost.
+    pub(super) fn homes_rest(&self) -> bool {
+        let of_shards: BTreeSet<NodeNumber> =
+            self.world.all_shards().into_iter().map(ShardId::node).collect();
+        let table = self.world.homes();
+        table.is_some_and(|table| table.nodes().map(|(node, _)| node).eq(of_shards))
+    }
+
     pub(super) fn note_homes(&mut self) -> Result<(), Violation> {
         // The nodes of a cluster that begins have no shards.
         if self.world.all_shards().is_empty() {
@@ -18,6 +28,7 @@ impl Run<'_> {
         let is_cluster = self.plan.swarm.shape.is_cluster();
         let mut located = Vec::new();
         for shard in self.world.all_shards() {
+            let acts = self.world.may_act(shard);
             for app in 0..APPS_MAX {
                 let app_id = app_id(app);
                 let (users, rooms) = self.world.shard(shard, |server, now| {
@@ -41,6 +52,7 @@ impl Run<'_> {
                     name,
                     is_room,
                     shard: number(shard),
+                    acts,
                     home: home.map(number),
                 }));
             }

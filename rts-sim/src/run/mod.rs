@@ -5,19 +5,20 @@ mod calls;
 mod faults;
 mod healing;
 mod homes;
+mod losses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
-use rts_proto::server::{Post, ShardId, Verdict};
+use rts_proto::server::{NodeNumber, Post, Verdict};
 use rts_proto::{Instant, LoginCode, RoomKey};
-use rts_testkit::{EngineIndex, Happening, World};
+use rts_testkit::{EngineIndex, Happening, World, shard_of_call};
 
 use super::attack::Attackers;
 use super::harmed::{HARMED_APP, Harmed};
-use super::names::{app_id, app_number};
+use super::names::{app_id, app_number, number};
 use super::newer::{Newer, Unknown};
 use super::oracles::{Oracles, Violation};
 use super::peer_entry::peer_entries;
@@ -26,6 +27,7 @@ use super::situations::Situations;
 use super::spotter::Spotter;
 use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use super::wires::Wires;
+use losses::Losses;
 
 /// The outcome of a run.
 #[derive(Debug)]
@@ -86,16 +88,11 @@ struct Run<'a> {
     bans: BTreeSet<(usize, Banned)>,
     last_serial: u64,
     calls: u64,
+    losses: Losses,
     /// Whether the server is stopping, before the next one starts.
     is_draining: bool,
     /// Whether a link may hold more bytes than it carries in an hour.
     was_narrow: bool,
-}
-
-/// The number of a shard among those of all nodes. In a server without a cluster it is that in its
-/// node.
-fn number(shard: ShardId) -> usize {
-    shard.node().number() * ShardId::COUNT_MAX + shard.number()
 }
 
 fn posted(post: &Post) -> Posted {
@@ -136,6 +133,7 @@ impl<'a> Run<'a> {
             bans: BTreeSet::new(),
             last_serial: 0,
             calls: 0,
+            losses: Losses::default(),
             is_draining: false,
             was_narrow: false,
         }
@@ -234,7 +232,10 @@ impl<'a> Run<'a> {
                     url: target.url.to_string(),
                     is_allowed,
                 },
-                Happening::Posted(call, post) => Entry::Posted { call, post: posted(&post) },
+                Happening::Posted(call, post) => {
+                    let node = shard_of_call(call).node().number();
+                    Entry::Posted { call, node, post: posted(&post) }
+                }
                 Happening::AppServerSaid(call, progress) => Entry::AppServerSaid { call, progress },
                 Happening::PostAbandoned(call) => Entry::PostAbandoned { call },
                 Happening::Marked(at, mark) => Entry::Unknown { at, what: Unknown::of(mark) },
@@ -254,12 +255,16 @@ impl<'a> Run<'a> {
                     Entry::MailboxCongested { from: number(from), to: number(to), on }
                 }
                 Happening::NodeFrozen(node, on) => Entry::NodeFrozen { node, on },
-                Happening::NodeHasView(node, view) => Entry::NodeHasView {
-                    node,
-                    epoch: view.epoch().0,
-                    members: view.members().len(),
-                },
-                Happening::NodeEnded(node) => Entry::NodeEnded { node },
+                Happening::NodeHasView(node, view) => {
+                    if let Some(losses) = self.losses_of(&view) {
+                        self.note_at(at, losses)?;
+                    }
+                    let (epoch, members) = (view.epoch().0, view.members().len());
+                    Entry::NodeHasView { node, epoch, members }
+                }
+                Happening::NodeEnded(node, number) => {
+                    Entry::NodeEnded { node, number: number.map(NodeNumber::number) }
+                }
                 Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {
@@ -322,7 +327,7 @@ impl<'a> Run<'a> {
         let server = self.world.stats();
         let open_links = self.world.net.open_links();
         let waiting_bytes_most = self.world.waiting_bytes_most();
-        let homes_move = self.plan.swarm.shape.is_cluster() && self.world.homes().is_none();
+        let homes_move = self.plan.swarm.shape.is_cluster() && !self.homes_rest();
         self.note(Entry::Gauges {
             server,
             open_links,

@@ -53,7 +53,7 @@ impl Spotter {
                 }
                 self.result_of_post(*code);
             }
-            Entry::Posted { call, post } => {
+            Entry::Posted { call, post, .. } => {
                 let set = self.app_server.sets.get(&post.signature);
                 let Some((who, set_at)) = set.copied() else { return };
                 self.app_server.under_way.insert(*call, (who, false));

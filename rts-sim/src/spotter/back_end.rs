@@ -8,7 +8,8 @@ use rts_proto::{Instant, LeaveReason, OnlineStatus, RoomState};
 use rts_testkit::EngineIndex;
 
 use super::{Spotter, is_down};
-use crate::model::{Engine, Login, Model};
+use crate::engine::{Engine, Login};
+use crate::model::Model;
 use crate::names::{BACK_END, room_id, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};

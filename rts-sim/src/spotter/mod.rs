@@ -22,7 +22,8 @@ use back_end::BackEnd;
 use shards::Shards;
 use waiting::Waiting;
 
-use super::model::{Engine, Login, Model, RoomPhase};
+use super::engine::{Engine, Login, RoomPhase};
+use super::model::Model;
 use super::newer::Unknown;
 use super::payload;
 use super::plan::Step;
@@ -122,6 +123,7 @@ impl Spotter {
             | Entry::MailboxCongested { .. }
             | Entry::NodeFrozen { .. }
             | Entry::NodeHasView { .. }
+            | Entry::NodesRemoved(_)
             | Entry::NodeEnded { .. }
             | Entry::Located(_)
             | Entry::Closed { code: None, .. }

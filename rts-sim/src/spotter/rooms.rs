@@ -5,7 +5,7 @@ use rts_proto::{BroadcastCode, ConnectionState, Instant, LeaveReason, RoomState}
 use rts_testkit::EngineIndex;
 
 use super::Spotter;
-use crate::model::{Engine, RoomPhase};
+use crate::engine::{Engine, RoomPhase};
 use crate::situations::Situation;
 use crate::trace::Call;
 

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::server::ShardId;
 use rts_proto::{BroadcastCode, SendCode};
 
 use super::Spotter;
 use crate::model::Model;
-use crate::names::{room_id, uid};
+use crate::names::{node_of, room_id, uid};
 use crate::peer_entry::{PeerEntry, Question};
 use crate::plan::{Banned, Command};
 use crate::situations::Situation;
@@ -48,7 +47,7 @@ impl Spotter {
                 let was_frozen = self.shards.frozen.remove(node);
                 was_frozen.then(|| self.met(Situation::NodeWentOn));
             }
-            Entry::NodeEnded { node } => {
+            Entry::NodeEnded { node, .. } => {
                 self.shards.members.remove(node);
                 self.shards.frozen.remove(node);
             }
@@ -124,16 +123,16 @@ impl Spotter {
             | PeerEntry::NamesAsked
             | PeerEntry::StatusAsked
             | PeerEntry::Orphan
+            | PeerEntry::UserAsked { .. }
+            | PeerEntry::UserGranted { .. }
+            | PeerEntry::UserDenied { .. }
+            | PeerEntry::UserReleased { .. }
+            | PeerEntry::UserMoved { .. }
             | PeerEntry::Ownership
             | PeerEntry::Request
             | PeerEntry::Homes => {}
         }
     }
-}
-
-/// The node of a shard.
-fn node_of(shard: usize) -> usize {
-    shard / ShardId::COUNT_MAX
 }
 
 impl Shards {

@@ -9,7 +9,8 @@ use rts_proto::{BroadcastCode, Instant, SendCode};
 use rts_testkit::EngineIndex;
 
 use super::Spotter;
-use crate::model::{Engine, Model, OpenSend, answered};
+use crate::engine::{Engine, OpenSend, answered};
+use crate::model::Model;
 use crate::situations::Situation;
 use crate::trace::{Call, Entry, Line};
 

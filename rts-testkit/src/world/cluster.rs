@@ -6,6 +6,7 @@ use rts_cluster::node::Output;
 use rts_proto::Instant;
 use rts_proto::server::{self, HomeTable, Input, ShardId};
 
+use super::serving::shard_of_call;
 use super::{Happening, World};
 use crate::EngineIndex;
 use crate::cluster::{Cluster, NodeIndex};
@@ -134,6 +135,11 @@ impl World {
         if let Some(cluster) = &mut self.cluster {
             cluster.heal(now);
         }
+    }
+
+    /// Whether a shard may act now: its node has a lease. Without a cluster it may always.
+    pub fn may_act(&mut self, shard: ShardId) -> bool {
+        !self.is_frozen(shard)
     }
 
     /// Whether a shard may not act now.
@@ -291,8 +297,9 @@ impl World {
         let Some(cluster) = &mut self.cluster else { return };
         let number = cluster.number(node);
         cluster.end(node);
-        self.log.push((now, Happening::NodeEnded(node)));
+        self.log.push((now, Happening::NodeEnded(node, number)));
         let Some(number) = number else { return };
+        self.app_server.forget_callers(|call| shard_of_call(call).node() == number);
         for shard in self.node.of_node(number) {
             self.set_shard_deadline(shard, None);
         }

@@ -2,7 +2,9 @@
 
 use rts_cluster::view::View;
 use rts_proto::client::Event;
-use rts_proto::server::{Credentials, Entry, Post, PostProgress, Report, ShardId, Target, Verdict};
+use rts_proto::server::{
+    Credentials, Entry, NodeNumber, Post, PostProgress, Report, ShardId, Target, Verdict,
+};
 use rts_proto::{AppId, CallId, CloseCode};
 
 use crate::{EngineIndex, NodeIndex, Side};
@@ -44,8 +46,9 @@ pub enum Happening {
     NodeFrozen(NodeIndex, bool),
     /// A node of the cluster has another view.
     NodeHasView(NodeIndex, View),
-    /// The process of a node of the cluster has ended, with all sessions in it.
-    NodeEnded(NodeIndex),
+    /// The process of a node of the cluster has ended, with all sessions in it. The number is that
+    /// of its shards, if it had some.
+    NodeEnded(NodeIndex, Option<NodeNumber>),
     /// A new server without any state took the place of the last one.
     Restarted,
 }

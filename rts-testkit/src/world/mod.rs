@@ -18,6 +18,7 @@ use rts_proto::{AppId, Instant, LinkId, LoginId};
 
 pub use happening::Happening;
 pub(crate) use links::{link_of, owner};
+pub use serving::shard_of_call;
 
 use crate::app_server::AppServer;
 use crate::clock::Clock;

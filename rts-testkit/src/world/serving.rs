@@ -141,7 +141,7 @@ impl World {
         self.judged.clear();
         self.stale_links.clear();
         self.gate.restart();
-        self.app_server.forget_callers();
+        self.app_server.forget_callers(|_| true);
         self.congested.clear();
         self.mailboxes.clear();
         self.log.push((self.now(), Happening::Restarted));
@@ -167,6 +167,12 @@ const OWN_BITS: u32 = 48;
 fn of_shard(shard: ShardId, own: u64) -> u64 {
     let number = shard.node().number() * ShardId::COUNT_MAX + shard.number();
     (number as u64) << OWN_BITS | own
+}
+
+/// The shard that makes a post.
+#[must_use]
+pub fn shard_of_call(call: CallId) -> ShardId {
+    own_number(call.0).0
 }
 
 /// The shard and its own number of a login or a post.

@@ -13,7 +13,8 @@ use rts_proto::{Instant, LeaveReason, LoginCode, LogoutReason, Payload, RoomKey,
 use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure, own_serial};
-use crate::model::{Login, Model};
+use crate::engine::Login;
+use crate::model::Model;
 use crate::names::{BACK_END, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};

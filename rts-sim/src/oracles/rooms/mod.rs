@@ -10,7 +10,8 @@ use rts_proto::{Instant, RoomKey, RoomState};
 use rts_testkit::EngineIndex;
 
 use super::{Oracle, Violation, ensure};
-use crate::model::{Model, RoomPhase, ends_membership};
+use crate::engine::{RoomPhase, ends_membership};
+use crate::model::Model;
 use crate::names::BACK_END;
 use crate::trace::{Answer, Call, Entry, Line, Phase};
 use broadcasts::{Broadcast, one_order};
@@ -53,6 +54,11 @@ impl Oracle for Rooms {
             }
             Entry::Commanded { app, serial, command, answer: Answer::Queued(_) } => {
                 self.said_by_back_end(model, line.at, *app, *serial, *command);
+                Ok(())
+            }
+            Entry::NodesRemoved(removed) => {
+                self.homes_lost(model, removed);
+                self.broadcasts_lost(model, line.at, removed);
                 Ok(())
             }
             Entry::Phase(Phase::Asked) => self.all_was_heard(),
@@ -173,15 +179,20 @@ impl Rooms {
                 let own = model.engines[who].login.live();
                 ensure(own != Some(uid.as_str()), || format!("#{who} got an event about itself"))?;
                 let members = self.members.entry(handle).or_default();
+                members.hidden.remove(uid.as_str());
                 let is_new = members.uids.insert(uid.as_str().to_owned());
-                ensure(is_new, || format!("I27: #{who} got two events that {uid} is in the room"))
+                ensure(is_new || members.doubtful.remove(uid.as_str()), || {
+                    format!("I27: #{who} got two events that {uid} is in the room")
+                })
             }
             RoomEvent::UserLeft { uid, .. } => {
                 ensure(is_in, || {
                     format!("I24: #{who} got the event of a leave, and is {phase:?}")
                 })?;
                 let members = self.members.entry(handle).or_default();
-                let was_in = members.uids.remove(uid.as_str());
+                members.doubtful.remove(uid.as_str());
+                let was_hidden = members.hidden.remove(uid.as_str());
+                let was_in = members.uids.remove(uid.as_str()) || was_hidden;
                 ensure(was_in || members.notices_stopped, || {
                     format!("I27: #{who} got the event that {uid} left, and it was not in the room")
                 })
@@ -192,8 +203,10 @@ impl Rooms {
     /// I27: broadcasts of members come between the notices of their join and of their leave.
     fn is_of_member(&self, handle: Handle, from: &str) -> Result<(), Violation> {
         let members = self.members.get(&handle);
-        let is_member =
-            members.is_some_and(|members| members.notices_stopped || members.uids.contains(from));
+        let is_member = members.is_some_and(|members| {
+            let knows = members.uids.contains(from) || members.hidden.contains(from);
+            members.notices_stopped || knows
+        });
         ensure(is_member || from == BACK_END, || {
             format!("I27: {handle:?} received a broadcast of {from}, which is no member")
         })
