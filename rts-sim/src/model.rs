@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rts_proto::Instant;
 use rts_proto::client::Event;
+use rts_proto::limits::SESSION_GRACE;
+use rts_proto::server::Report;
 use rts_testkit::EngineIndex;
 
 use super::engine::Engine;
@@ -14,6 +16,10 @@ use super::plan::Step;
 use super::reported::Reported;
 use super::shape::Shape;
 use super::trace::{Call, Entry, Line, Phase};
+
+/// After a user gave up a room, a membership may wait for it this long at most: until its session
+/// is lost, until the home says so, and then at the next home.
+const WAITS_FOR: Duration = Duration::from_secs(3 * SESSION_GRACE.as_secs());
 
 /// The state of every engine of a run, and the reports to the back ends.
 #[derive(Debug, Default)]
@@ -27,9 +33,13 @@ pub(crate) struct Model {
     pub(crate) engines: Vec<Engine>,
     pub(crate) reported: BTreeMap<usize, Reported>,
     owners: Owners,
+    /// When a user of an app last gave up a room, or was reported to have left it.
+    gave_up: BTreeMap<(usize, String, String), Instant>,
     /// Nodes that are frozen, and the end of the last time that one was frozen or stood still.
     frozen: BTreeSet<usize>,
     last_thaw: Option<Instant>,
+    /// When something was last wrong with the nodes of a cluster, or between them.
+    disturbed: Option<Instant>,
     /// Whether a node was lost since the homes of a cluster were last at rest.
     pub(crate) loss_is_new: bool,
     /// `None` during the faults.
@@ -80,6 +90,28 @@ impl Model {
         self.last_thaw = self.last_thaw.max(Some(now));
     }
 
+    /// Whether something was wrong with the nodes of a cluster, or between them, at some time since
+    /// shortly before then.
+    pub(crate) fn was_disturbed_since(&self, since: Instant) -> bool {
+        let disturbed = self.disturbed.max(self.last_thaw);
+        self.loss_is_new
+            || !self.frozen.is_empty()
+            || disturbed.is_some_and(|at| since.since(at) <= self.under_way_max || at >= since)
+    }
+
+    fn disturbed(&mut self, line: &Line) {
+        let lasts = match &line.entry {
+            Entry::NodeHasView { .. }
+            | Entry::NodeFrozen { .. }
+            | Entry::NodeEnded { .. }
+            | Entry::Restarted
+            | Entry::Fault(Step::NodeBus { .. }) => 0,
+            Entry::Fault(Step::NodePauses { ms, .. } | Step::NodesPart { ms, .. }) => *ms,
+            _ => return,
+        };
+        let until = line.at + Duration::from_millis(lasts);
+        self.disturbed = self.disturbed.max(Some(until));
+    }
     /// Whether a node of a cluster was frozen or stood still at some time since then.
     pub(crate) fn was_frozen_since(&self, since: Instant) -> bool {
         !self.frozen.is_empty() || self.last_thaw.is_some_and(|thaw| thaw >= since)
@@ -88,9 +120,25 @@ impl Model {
     /// The engine is about to be in fewer rooms.
     fn gives_up_rooms(&mut self, now: Instant, who: EngineIndex) {
         let engine = &self.engines[who];
-        if let Some(known) = self.reported.get_mut(&engine.app) {
-            engine.asking().for_each(|(room, uid)| known.gave_up(now, room, uid));
+        for (room, uid) in engine.asking() {
+            self.gave_up.insert((engine.app, room.to_owned(), uid.to_owned()), now);
         }
+    }
+
+    /// The rooms that users of an app are in, were in lately, or asked to join. If the home of such
+    /// a room is lost, a membership may wait for the user at the next home.
+    pub(crate) fn lately_in_rooms(
+        &self,
+        now: Instant,
+        app: usize,
+    ) -> impl Iterator<Item = (&str, &str)> {
+        let of_app = self.engines.iter().filter(move |engine| engine.app == app);
+        let recent = self
+            .gave_up
+            .iter()
+            .filter(move |((of, ..), at)| *of == app && now.since(**at) <= WAITS_FOR);
+        let gave_up = recent.map(|((_, room, uid), _)| (room.as_str(), uid.as_str()));
+        of_app.flat_map(Engine::asking).chain(gave_up)
     }
 
     pub(crate) fn apply(&mut self, line: &Line) {
@@ -107,6 +155,7 @@ impl Model {
             }
             _ => {}
         }
+        self.disturbed(line);
         match &line.entry {
             Entry::Engine { app, .. } => {
                 self.engines.push(Engine {
@@ -126,7 +175,11 @@ impl Model {
                 self.engines[*who].last_thaw = line.at;
             }
             Entry::Reported { app, report } => {
-                self.reported.entry(*app).or_default().add(line.at, report);
+                if let Report::MemberLeft { room, uid, .. } = report {
+                    let member = (*app, room.as_str().to_owned(), uid.as_str().to_owned());
+                    self.gave_up.insert(member, line.at);
+                }
+                self.reported.entry(*app).or_default().add(report);
             }
             Entry::Restarted => {
                 self.reported.clear();
@@ -136,11 +189,11 @@ impl Model {
             }
             Entry::NodesRemoved(removed) => {
                 self.loss_is_new = true;
-                let engines = &self.engines;
-                for (app, known) in &mut self.reported {
-                    let of_app = engines.iter().filter(|engine| engine.app == *app);
-                    known.lost(line.at, *app, removed, of_app.flat_map(Engine::asking));
+                let mut reported = std::mem::take(&mut self.reported);
+                for (app, known) in &mut reported {
+                    known.lost(*app, removed, self.lately_in_rooms(line.at, *app));
                 }
+                self.reported = reported;
                 for (app, uid) in self.owners.lost(removed) {
                     self.reported.entry(app).or_default().owner_lost(uid);
                 }
@@ -167,6 +220,7 @@ impl Model {
             Entry::Gauges { homes_move, .. } => self.loss_is_new &= homes_move,
             Entry::Phase(phase) => self.phase = Some(*phase),
             Entry::Judged { .. }
+            | Entry::Requested { .. }
             | Entry::Commanded { .. }
             | Entry::Closed { .. }
             | Entry::WayUpDead { .. }

@@ -50,3 +50,8 @@ pub(crate) fn number(shard: ShardId) -> usize {
 pub(crate) fn node_of(shard: usize) -> usize {
     shard / ShardId::COUNT_MAX
 }
+
+/// The number in `user-3` or `room-3`.
+pub(crate) fn number_in(name: &str) -> Option<usize> {
+    name.split_once('-')?.1.parse().ok()
+}

@@ -1,16 +1,10 @@
 //! What the back ends know from reports.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use rts_proto::limits::SESSION_GRACE;
 use rts_proto::server::Report;
-use rts_proto::{Instant, LeaveReason};
 
 use super::trace::Removed;
-
-/// For this long the shard of a user counts memberships that wait for the user.
-const WAITED_FOR: Duration = Duration::from_secs(2 * SESSION_GRACE.as_secs());
 
 /// The users and members of one app, as reported to its back end.
 ///
@@ -29,14 +23,10 @@ pub(crate) struct Reported {
     /// Rooms with users that were about to join when the home was lost. Their memberships may wait
     /// for them at the next home, which does not know that nobody was told of them.
     hidden_members: BTreeSet<(String, String)>,
-    /// When memberships ended that may have waited for their users, and when users gave up rooms
-    /// that they had asked to join. If the home is lost before the user's shard knows of the end,
-    /// the membership waits once more.
-    ended: BTreeMap<(String, String), Instant>,
 }
 
 impl Reported {
-    pub(crate) fn add(&mut self, now: Instant, report: &Report) {
+    pub(crate) fn add(&mut self, report: &Report) {
         match report {
             Report::UserOnline { uid } => {
                 self.doubtful_users.remove(uid.as_str());
@@ -57,22 +47,13 @@ impl Reported {
                 let members = self.rooms.entry(room.as_str().to_owned()).or_default();
                 members.insert(uid.as_str().to_owned());
             }
-            Report::MemberLeft { room, uid, reason } => {
-                if *reason != LeaveReason::Left {
-                    let member = (room.as_str().to_owned(), uid.as_str().to_owned());
-                    self.ended.insert(member, now);
-                }
+            Report::MemberLeft { room, uid, .. } => {
                 self.is_member_known(room.as_str(), uid.as_str());
                 if let Some(members) = self.rooms.get_mut(room.as_str()) {
                     members.remove(uid.as_str());
                 }
             }
         }
-    }
-
-    /// A user was in a room, or had asked to join it, and wants that no more.
-    pub(crate) fn gave_up(&mut self, now: Instant, room: &str, uid: &str) {
-        self.ended.insert((room.to_owned(), uid.to_owned()), now);
     }
 
     /// The node of a user's owner was removed.
@@ -100,13 +81,12 @@ impl Reported {
         }
     }
 
-    /// Nodes were removed. `asking` are users that were in rooms, or asked to join them.
+    /// Nodes were removed. `lately` are users that were in rooms lately, or asked to join them.
     pub(crate) fn lost<'a>(
         &mut self,
-        now: Instant,
         app: usize,
         removed: &Removed,
-        asking: impl Iterator<Item = (&'a str, &'a str)>,
+        lately: impl Iterator<Item = (&'a str, &'a str)>,
     ) {
         let users = removed.users.iter().filter(|(of, _)| *of == app);
         self.doubtful_users.extend(users.map(|(_, uid)| uid.clone()));
@@ -115,12 +95,10 @@ impl Reported {
             let members = members.map(|uid| (room.clone(), uid.clone()));
             self.doubtful_members.extend(members);
         }
-        self.ended.retain(|_, ended| now.since(*ended) <= WAITED_FOR);
-        let asking = asking.map(|(room, uid)| (room.to_owned(), uid.to_owned()));
-        for member in asking.chain(self.ended.keys().cloned()) {
-            let is_lost = removed.rooms.contains(&(app, member.0.clone()));
-            if is_lost && !self.is_member(&member.0, &member.1) {
-                self.hidden_members.insert(member);
+        for (room, uid) in lately {
+            let is_lost = removed.rooms.contains(&(app, room.to_owned()));
+            if is_lost && !self.is_member(room, uid) {
+                self.hidden_members.insert((room.to_owned(), uid.to_owned()));
             }
         }
     }
@@ -137,6 +115,12 @@ impl Reported {
     /// Whether the user may be a member without a report.
     pub(crate) fn may_be_member(&self, room: &str, uid: &str) -> bool {
         self.hidden_members.contains(&(room.to_owned(), uid.to_owned()))
+    }
+
+    /// Users that may be members of a room without a report.
+    pub(crate) fn hidden_members(&self, room: &str) -> impl Iterator<Item = &str> {
+        let of_room = self.hidden_members.iter().filter(move |(of, _)| of == room);
+        of_room.map(|(_, uid)| uid.as_str())
     }
 
     /// Whether the room may have members without a report.

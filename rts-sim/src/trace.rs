@@ -118,6 +118,8 @@ pub(crate) enum Answer {
     },
     Status(OnlineStatus),
     Members(Option<Vec<String>>),
+    /// A node of a cluster did not answer.
+    Unanswered,
 }
 
 /// A user with a session, or a room, that a shard knows.
@@ -227,7 +229,15 @@ pub(crate) enum Entry {
     PostAbandoned {
         call: CallId,
     },
-    /// A command of a back end. A message holds its serial.
+    /// A back end asks a node of a cluster to carry out a command. `Commanded` follows. It revokes
+    /// tokens from before this second of Unix time, if it does.
+    Requested {
+        app: usize,
+        serial: u64,
+        command: Command,
+        issued_before: u32,
+    },
+    /// A command of a back end was carried out. A message holds its serial.
     Commanded {
         app: usize,
         serial: u64,

@@ -58,7 +58,8 @@ impl Oracle for Lifecycle {
                 command: Command::Revoke { user },
                 answer: Answer::Revoked { issued_before, .. },
                 ..
-            } => {
+            }
+            | Entry::Requested { app, command: Command::Revoke { user }, issued_before, .. } => {
                 let before = self.revoked.entry((*app, *user)).or_default();
                 *before = (*before).max(*issued_before);
                 Ok(())

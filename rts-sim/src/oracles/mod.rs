@@ -10,6 +10,7 @@ mod pacing;
 mod put_out;
 mod rates;
 mod reports;
+mod requests;
 mod resources;
 mod resume;
 mod rooms;
@@ -46,16 +47,21 @@ impl Oracles {
             Box::new(sends::Sends::default()),
             Box::new(app_server::AppServer::default()),
             Box::new(reports::Reports::default()),
-            Box::new(back_end::BackEnd::default()),
             Box::new(rooms::Rooms::default()),
             Box::new(resume::Resume::default()),
             Box::new(isolation::Isolation::default()),
             Box::new(resources::Resources::default()),
-            Box::new(put_out::PutOut::default()),
             Box::new(waiting::Waiting),
             Box::new(dead_ends::DeadEnds::default()),
             Box::new(shards::Shards::default()),
         ];
+        match shape.is_cluster() {
+            true => all.push(Box::new(requests::Requests::default())),
+            false => {
+                all.push(Box::new(back_end::BackEnd::default()));
+                all.push(Box::new(put_out::PutOut::default()));
+            }
+        }
         if has_rates {
             all.push(Box::new(rates::Rates::default()));
         }

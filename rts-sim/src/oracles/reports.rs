@@ -127,7 +127,9 @@ impl Reports {
                 // The join of a session that ended may be under way to the room's shard.
                 let offline = self.offline.get(&(app, uid.as_str().to_owned()));
                 let was_online = model.has_mailboxes
-                    && offline.is_some_and(|at| now.since(*at) <= model.under_way_max);
+                    && offline.is_some_and(|at| {
+                        now.since(*at) <= model.under_way_max || model.was_frozen_since(*at)
+                    });
                 let is_online = known.online.contains(uid.as_str()) || was_online;
                 can_join && is_online && tag.is_none_or(|tag| tag == "a.tag")
             }

@@ -41,7 +41,8 @@ impl Oracle for Resume {
                 Ok(())
             }
             // A session with a revoked token ends like one whose grace period is over.
-            Entry::Commanded { command: Command::Revoke { .. }, .. } => {
+            Entry::Commanded { command: Command::Revoke { .. }, .. }
+            | Entry::Requested { command: Command::Revoke { .. }, .. } => {
                 self.is_harsh = true;
                 Ok(())
             }

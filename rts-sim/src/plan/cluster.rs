@@ -12,10 +12,10 @@ const MORE_NODES: usize = 2;
 /// The most events of one run, each with its end.
 const EVENTS_MAX: usize = 10;
 
-/// Whether the core lacks this in a cluster. Commands of back ends go to the shards of one node,
-/// and each shard lets logins of one user in by its own count (§3.9).
+/// Whether the core lacks this in a cluster: each shard lets logins of one user in by its own count
+/// (§3.9).
 pub(super) fn is_missing(step: &Step) -> bool {
-    matches!(step, Step::Command { .. } | Step::Attack { how: Attack::ManyLogins, .. })
+    matches!(step, Step::Attack { how: Attack::ManyLogins, .. })
 }
 
 /// The events of a seed. Draws from a stream of its own.

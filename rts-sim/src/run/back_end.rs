@@ -16,13 +16,16 @@ impl Run<'_> {
     pub(super) fn command(&mut self, app: usize, command: Command) -> Result<(), Violation> {
         self.calls += 1;
         let serial = self.next_serial();
-        let answer = self.obeyed(app, serial, command);
         if let Command::Ban { whom, seconds } = command {
             match seconds {
                 0 => self.bans.remove(&(app, whom)),
                 _ => self.bans.insert((app, whom)),
             };
         }
+        if self.plan.swarm.shape.is_cluster() {
+            return self.request(app, serial, command);
+        }
+        let answer = self.obeyed(app, serial, command);
         // The effects of the command are in the log, which is read after this entry.
         self.note(Entry::Commanded { app, serial, command, answer })?;
         self.collect()
@@ -36,12 +39,6 @@ impl Run<'_> {
         if let Command::Revoke { user } = command {
             self.world.revoke(app_id, user.map(user_id).as_ref(), issued_before);
         }
-        let banned = |whom| match whom {
-            Banned::Room(room) => Ban::Room(room_name(room)),
-            Banned::UserInRoom(room, user) => Ban::UserInRoom(room_name(room), user_id(user)),
-            Banned::User(user) => Ban::User(user_id(user)),
-            Banned::Login(user) => Ban::Login(user_id(user)),
-        };
         let world = &mut self.world;
         match command {
             Command::Unicast { to, bytes, is_binary } => {
@@ -92,6 +89,16 @@ impl Run<'_> {
                 Answer::Members(members.map(names))
             }
         }
+    }
+}
+
+/// The subject of a ban.
+pub(super) fn banned(whom: Banned) -> Ban {
+    match whom {
+        Banned::Room(room) => Ban::Room(room_name(room)),
+        Banned::UserInRoom(room, user) => Ban::UserInRoom(room_name(room), user_id(user)),
+        Banned::User(user) => Ban::User(user_id(user)),
+        Banned::Login(user) => Ban::Login(user_id(user)),
     }
 }
 

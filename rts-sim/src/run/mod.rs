@@ -6,13 +6,14 @@ mod faults;
 mod healing;
 mod homes;
 mod losses;
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rts_proto::client::Parameters;
-use rts_proto::server::{NodeNumber, Post, Verdict};
+use rts_proto::server::{NodeNumber, Post, RequestId, Verdict};
 use rts_proto::{Instant, LoginCode, RoomKey};
 use rts_testkit::{EngineIndex, Happening, World, shard_of_call};
 
@@ -28,6 +29,7 @@ use super::spotter::Spotter;
 use super::trace::{Call, Entry, Line, Posted, Print, TokenFacts, Trace};
 use super::wires::Wires;
 use losses::Losses;
+use requests::Requested;
 
 /// The outcome of a run.
 #[derive(Debug)]
@@ -89,6 +91,8 @@ struct Run<'a> {
     last_serial: u64,
     calls: u64,
     losses: Losses,
+    /// Requests of back ends to nodes of a cluster, without a response.
+    requested: BTreeMap<RequestId, Requested>,
     /// Whether the server is stopping, before the next one starts.
     is_draining: bool,
     /// Whether a link may hold more bytes than it carries in an hour.
@@ -134,6 +138,7 @@ impl<'a> Run<'a> {
             last_serial: 0,
             calls: 0,
             losses: Losses::default(),
+            requested: BTreeMap::new(),
             is_draining: false,
             was_narrow: false,
         }
@@ -265,6 +270,10 @@ impl<'a> Run<'a> {
                 Happening::NodeEnded(node, number) => {
                     Entry::NodeEnded { node, number: number.map(NodeNumber::number) }
                 }
+                Happening::Responded(id, response) => match self.responded(id, response) {
+                    Some(commanded) => commanded,
+                    None => continue,
+                },
                 Happening::Restarted => Entry::Restarted,
                 Happening::Closed(who, code) => {
                     if self.attackers.is_one(who) {

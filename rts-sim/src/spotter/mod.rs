@@ -115,6 +115,7 @@ impl Spotter {
             | Entry::Posted { .. }
             | Entry::AppServerSaid { .. }
             | Entry::PostAbandoned { .. }
+            | Entry::Requested { .. }
             | Entry::Commanded { .. }
             | Entry::Reported { .. }
             | Entry::Restarted

@@ -10,6 +10,8 @@ use rts_cluster::wire::VERSION;
 use rts_proto::Instant;
 use rts_proto::server::{Input, ShardId};
 
+use super::bans::Bans;
+
 /// One life of a node.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -25,6 +27,8 @@ pub(crate) struct Life {
     pub(super) has_outputs: bool,
     /// Before this moment, its process stands still.
     pub(super) paused_until: Instant,
+    /// The bans of which it knows.
+    pub(super) bans: Bans,
     /// Inputs of its shards that wait for its lease.
     pub(super) waiting: VecDeque<(ShardId, Input)>,
     /// Since when it may not act.
@@ -49,6 +53,7 @@ impl Life {
             wait: now,
             has_outputs: false,
             paused_until: now,
+            bans: Bans::new(),
             waiting: VecDeque::new(),
             frozen_since: Some(now),
             frozen: Duration::ZERO,

@@ -1,5 +1,6 @@
 //! The nodes of a cluster, and what is between them.
 
+mod bans;
 mod bus;
 mod faults;
 mod life;
@@ -314,11 +315,11 @@ impl Cluster {
         self.life(node).map_or(shard_time, |life| life.moment(shard_time))
     }
 
-    /// The node has another view.
-    pub(crate) fn view_changed(&mut self, node: NodeIndex, view: &View) -> bool {
-        let Some(life) = self.life_mut(node) else { return false };
+    /// The node has another view. Returns its shards as they were in the one before.
+    pub(crate) fn view_changed(&mut self, node: NodeIndex, view: &View) -> Option<ShardMap> {
+        let life = self.life_mut(node)?;
         let map = ShardMap::of(view, life.incarnation);
-        life.map.replace(map.expect("it is a member")).is_none()
+        life.map.replace(map.expect("it is a member"))
     }
 
     /// Entries of a shard for one of another node.

@@ -20,7 +20,7 @@ impl World {
     /// [`restart_server`](Self::restart_server) keeps the numbers.
     ///
     /// The links of an engine go to one node, the first engine's to the first node and so on,
-    /// unless that node is down. Commands of back ends are not for clusters yet.
+    /// unless that node is down. Back ends ask with [`request`](Self::request).
     ///
     /// ```
     /// use std::time::Duration;
@@ -202,9 +202,10 @@ impl World {
         let Some(cluster) = &mut self.cluster else { return };
         match output {
             Output::View { view, serve_after } => {
-                let is_first = cluster.view_changed(node, &view);
+                let former = cluster.view_changed(node, &view);
                 self.log.push((now, Happening::NodeHasView(node, view)));
-                self.homes_changed(node, is_first, serve_after);
+                self.homes_changed(node, former.is_none(), serve_after);
+                former.into_iter().for_each(|former| self.tell_of_bans(node, &former));
             }
             Output::Entries { from, route, piece } => {
                 let time = cluster.shard_time(now, node);
@@ -214,6 +215,9 @@ impl World {
                 let arrived = map.incoming(from, route, piece, time).expect("nodes are correct");
                 let Some((shard, Input::Peer(other, entries))) = arrived else { return };
                 let own = map.placements().nth(shard).expect("it has this shard").own();
+                if shard == 0 {
+                    self.keep_bans(node, &entries);
+                }
                 self.log.push((now, Happening::EntriesArrived(other, own, entries.clone())));
                 self.input(own, Input::Peer(other, entries));
                 self.drain_shard(own);
@@ -299,6 +303,7 @@ impl World {
         cluster.end(node);
         self.log.push((now, Happening::NodeEnded(node, number)));
         let Some(number) = number else { return };
+        self.requests_end(|shard| shard.node() == number);
         self.app_server.forget_callers(|call| shard_of_call(call).node() == number);
         for shard in self.node.of_node(number) {
             self.set_shard_deadline(shard, None);

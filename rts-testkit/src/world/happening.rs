@@ -3,7 +3,8 @@
 use rts_cluster::view::View;
 use rts_proto::client::Event;
 use rts_proto::server::{
-    Credentials, Entry, NodeNumber, Post, PostProgress, Report, ShardId, Target, Verdict,
+    Credentials, Entry, NodeNumber, Post, PostProgress, Report, RequestId, Response, ShardId,
+    Target, Verdict,
 };
 use rts_proto::{AppId, CallId, CloseCode};
 
@@ -34,6 +35,9 @@ pub enum Happening {
     AppServerSaid(CallId, PostProgress),
     /// The server abandoned a post.
     PostAbandoned(CallId),
+    /// A request of a back end has its response: [`Unanswered`](Response::Unanswered) also if the
+    /// node ended to which it came.
+    Responded(RequestId, Response),
     /// Bytes that a [`Middlebox`](crate::Middlebox) marked with this number arrived at this side.
     Marked(Side, u32),
     /// The link of an engine, or of a stranger, moves from one shard to another.

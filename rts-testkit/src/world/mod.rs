@@ -5,6 +5,7 @@ mod cluster;
 mod engines;
 mod happening;
 mod links;
+mod requests;
 mod serving;
 mod shards;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rts_proto::client::{self, Parameters};
-use rts_proto::server::{self, Credentials, Server, ShardId};
+use rts_proto::server::{self, Credentials, RequestId, Server, ShardId};
 use rts_proto::{AppId, Instant, LinkId, LoginId};
 
 pub use happening::Happening;
@@ -82,6 +83,9 @@ pub struct World {
     verdicts: BTreeSet<(Instant, LoginId)>,
     judged: BTreeMap<LoginId, Credentials>,
     pub(crate) node: Node,
+    /// Requests of back ends without a response, each with the shard to which it came.
+    requests: BTreeMap<RequestId, ShardId>,
+    last_request: u64,
     /// The nodes of the server, if it is a cluster.
     pub(crate) cluster: Option<Cluster>,
     pub(crate) engines: Vec<SimulatedEngine>,
@@ -122,6 +126,8 @@ impl World {
             verdicts: BTreeSet::new(),
             judged: BTreeMap::new(),
             node: Node::new(config, 1, seed, seed),
+            requests: BTreeMap::new(),
+            last_request: 0,
             cluster: None,
             engines: Vec::new(),
             deadlines: BTreeSet::new(),

@@ -75,7 +75,8 @@ impl World {
                 server::Output::Report(app, report) => {
                     self.log.push((now, Happening::Reported(app, report)));
                 }
-                server::Output::Notice(_) | server::Output::Respond(..) => {}
+                server::Output::Respond(id, response) => self.responded(id, *response),
+                server::Output::Notice(_) => {}
                 server::Output::Wait(deadline) => break deadline,
             }
         };
@@ -145,6 +146,7 @@ impl World {
         self.congested.clear();
         self.mailboxes.clear();
         self.log.push((self.now(), Happening::Restarted));
+        self.requests_end(|_| true);
         match self.cluster {
             None => self.replace_node(config, self.node.len()),
             Some(_) => self.restart_cluster(config),

@@ -15,7 +15,7 @@ use rts_testkit::EngineIndex;
 use super::{Oracle, Violation, ensure, own_serial};
 use crate::engine::Login;
 use crate::model::Model;
-use crate::names::{BACK_END, uid};
+use crate::names::{BACK_END, number_in, uid};
 use crate::payload;
 use crate::plan::{Banned, Command};
 use crate::swarm::APPS_REPORTED;
@@ -186,7 +186,7 @@ impl BackEnd {
                 if *reason != LeaveReason::Kicked {
                     return Ok(());
                 }
-                let place = number(room.as_str()).zip(number(uid.as_str()));
+                let place = number_in(room.as_str()).zip(number_in(uid.as_str()));
                 let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
                     (*at, *of) == (now, app)
                         && place.is_some_and(|(room, user)| command.removes(room, user))
@@ -203,7 +203,7 @@ impl BackEnd {
             }
             Report::UserOffline { uid, reason: LeaveReason::Kicked } => {
                 let is_meant = self.removals.last().is_some_and(|(at, of, command)| {
-                    let user = number(uid.as_str());
+                    let user = number_in(uid.as_str());
                     (*at, *of) == (now, app) && user.is_some_and(|user| command.puts_out(user))
                 });
                 ensure(is_meant, || format!("I27: {uid} was put out, and nobody wanted that"))
@@ -211,14 +211,14 @@ impl BackEnd {
             Report::UserOnline { uid } => {
                 let ban = self.bans.iter().find(|ban| {
                     let is_it = |user| ban.whom == Banned::Login(user);
-                    ban.app == app && number(uid.as_str()).is_some_and(is_it) && ban.until > now
+                    ban.app == app && number_in(uid.as_str()).is_some_and(is_it) && ban.until > now
                 });
                 ensure(ban.is_none(), || {
                     format!("I27: at {now} {uid} logged in in spite of {ban:?}")
                 })
             }
             Report::MemberJoined { room, uid, .. } => {
-                let place = number(room.as_str()).zip(number(uid.as_str()));
+                let place = number_in(room.as_str()).zip(number_in(uid.as_str()));
                 let has_crossed = model.has_mailboxes && self.has_crossed(model, now, app, place);
                 let ban = self.bans.iter().find(|ban| {
                     let covers = place.is_some_and(|(room, user)| ban.whom.covers(room, user));
@@ -272,7 +272,7 @@ impl BackEnd {
             }
             Event::Logout(LogoutReason::PutOut) => {
                 self.session_ends(model, who);
-                let user = engine.login.live().and_then(number);
+                let user = engine.login.live().and_then(number_in);
                 let is_meant = self.removals.iter().any(|(_, of, command)| {
                     *of == engine.app && user.is_some_and(|user| command.puts_out(user))
                 });
@@ -283,8 +283,8 @@ impl BackEnd {
                 Ok(())
             }
             Event::Room { key, room, event: RoomEvent::StateChanged { state, .. } } => {
-                let own = engine.login.live().and_then(number);
-                let Some((room, user)) = number(room.as_str()).zip(own) else { return Ok(()) };
+                let own = engine.login.live().and_then(number_in);
+                let Some((room, user)) = number_in(room.as_str()).zip(own) else { return Ok(()) };
                 let since = self.joins.get(&(who, *key)).copied().unwrap_or_default();
                 self.is_out(engine.app, room, user, since, *state).map_err(|why| {
                     format!("I27: at {now} #{who} got {state:?} of room {room}: {why}")
@@ -366,9 +366,4 @@ fn rooms_of(model: &Model, app: usize, uid: &str) -> Vec<String> {
     let rooms = model.reported.get(&app).into_iter().flat_map(|known| &known.rooms);
     let joined = rooms.filter(|(_, members)| members.contains(uid));
     joined.map(|(room, _)| room.clone()).collect()
-}
-
-/// The number in `user-3` or `room-3`.
-fn number(name: &str) -> Option<usize> {
-    name.split_once('-')?.1.parse().ok()
 }

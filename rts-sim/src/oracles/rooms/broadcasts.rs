@@ -15,7 +15,7 @@ use crate::names::{BACK_END, room_id, uid};
 use crate::oracles::own_serial;
 use crate::payload;
 use crate::plan::Command;
-use crate::trace::Removed;
+use crate::trace::{Answer, Removed};
 
 /// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
@@ -94,7 +94,7 @@ impl Rooms {
         Ok(())
     }
 
-    /// The back end sent a broadcast, and the server queued it.
+    /// The back end sends a broadcast. Without a cluster, the server has queued it.
     pub(super) fn said_by_back_end(
         &mut self,
         model: &Model,
@@ -131,13 +131,37 @@ impl Rooms {
             is_binary,
             bytes,
             was_joined: false,
-            result: Some(BroadcastCode::Ok),
+            result: (!model.is_cluster()).then_some(BroadcastCode::Ok),
             audience,
             heard_by: BTreeSet::new(),
             must_arrive: false,
             is_unicast: to.is_some(),
         };
         self.broadcasts.insert(serial, broadcast);
+    }
+
+    /// A cluster has answered to a broadcast of a back end.
+    pub(super) fn back_end_got(&mut self, serial: u64, answer: &Answer) {
+        let Some(broadcast) = self.broadcasts.get_mut(&serial) else { return };
+        let code = match answer {
+            Answer::Queued(_) => BroadcastCode::Ok,
+            Answer::Refused(_) => BroadcastCode::OverRate,
+            _ => BroadcastCode::Unknown,
+        };
+        broadcast.result = Some(code);
+        if code != BroadcastCode::Ok {
+            self.needs_no_audience(serial);
+        }
+    }
+
+    /// A failed broadcast needs no audience.
+    fn needs_no_audience(&mut self, serial: u64) {
+        let audience = self.broadcasts.get_mut(&serial).map(|failed| &mut failed.audience);
+        for handle in audience.map(std::mem::take).unwrap_or_default() {
+            if let Some(expected) = self.expected.get_mut(&handle) {
+                expected.remove(&serial);
+            }
+        }
     }
 
     pub(super) fn result(
@@ -174,12 +198,7 @@ impl Rooms {
             format!("I43: with nothing wrong, broadcast {id} of #{who} got {}", code.code())
         })?;
         if code != BroadcastCode::Ok {
-            // A failed broadcast needs no audience.
-            for handle in std::mem::take(&mut broadcast.audience) {
-                if let Some(expected) = self.expected.get_mut(&handle) {
-                    expected.remove(&serial);
-                }
-            }
+            self.needs_no_audience(serial);
         }
         Ok(())
     }
@@ -221,7 +240,11 @@ impl Rooms {
         let by = broadcast.by;
         let id = broadcast.id;
         let newest = self.newest.entry((handle, by)).or_default();
-        let keeps_order = by.0 == NO_ENGINE || model.keeps_order(by.0, broadcast.at);
+        // What a back end asks of different nodes has no order.
+        let keeps_order = match by.0 {
+            NO_ENGINE => !model.is_cluster(),
+            who => model.keeps_order(who, broadcast.at),
+        };
         ensure(*newest < id || !keeps_order, || {
             format!("I26: #{who} received broadcast {id} of #{} after {newest}", by.0)
         })?;
@@ -233,8 +256,8 @@ impl Rooms {
         Ok(())
     }
 
-    /// Nodes were removed, and with them the homes of rooms. What these had sent lately may not have
-    /// reached the members at other nodes, although its result was 200.
+    /// Nodes were removed, and with them the homes of rooms. What these had sent lately may not
+    /// have reached the members at other nodes, although its result was 200.
     pub(super) fn broadcasts_lost(&mut self, model: &Model, now: Instant, removed: &Removed) {
         let lately = model.under_way_max + FROZEN_MAX;
         let broadcasts = &self.broadcasts;

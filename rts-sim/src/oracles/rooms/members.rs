@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use rts_proto::Instant;
+
 use super::{Rooms, Violation, ensure};
-use crate::engine::Engine;
 use crate::model::Model;
 use crate::trace::Removed;
 
@@ -21,14 +22,14 @@ pub(super) struct Members {
 
 impl Rooms {
     /// Nodes were removed, and with them the homes of rooms.
-    pub(super) fn homes_lost(&mut self, model: &Model, removed: &Removed) {
+    pub(super) fn homes_lost(&mut self, model: &Model, now: Instant, removed: &Removed) {
         for ((who, key), members) in &mut self.members {
             let engine = &model.engines[*who];
             let Some(room) = engine.rooms.get(key) else { continue };
             if removed.rooms.contains(&(engine.app, room.id.clone())) {
-                let of_app = model.engines.iter().filter(|other| other.app == engine.app);
-                let asking = of_app.flat_map(Engine::asking).filter(|(id, _)| *id == room.id);
-                members.hidden.extend(asking.map(|(_, uid)| uid.to_owned()));
+                let lately = model.lately_in_rooms(now, engine.app);
+                let lately = lately.filter(|(id, _)| *id == room.id);
+                members.hidden.extend(lately.map(|(_, uid)| uid.to_owned()));
                 members.doubtful = members.uids.union(&members.hidden).cloned().collect();
             }
         }

@@ -52,12 +52,17 @@ impl Oracle for Rooms {
                 self.all_broken(*who);
                 Ok(())
             }
-            Entry::Commanded { app, serial, command, answer: Answer::Queued(_) } => {
+            Entry::Commanded { serial, answer, .. } if model.is_cluster() => {
+                self.back_end_got(*serial, answer);
+                Ok(())
+            }
+            Entry::Requested { app, serial, command, .. }
+            | Entry::Commanded { app, serial, command, answer: Answer::Queued(_) } => {
                 self.said_by_back_end(model, line.at, *app, *serial, *command);
                 Ok(())
             }
             Entry::NodesRemoved(removed) => {
-                self.homes_lost(model, removed);
+                self.homes_lost(model, line.at, removed);
                 self.broadcasts_lost(model, line.at, removed);
                 Ok(())
             }

@@ -1,0 +1,71 @@
+//! The bans that each node keeps, to tell them to nodes that join.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rts_cluster::shards::ShardMap;
+use rts_cluster::view::Incarnation;
+use rts_proto::server::{Ban, Request, ShardId};
+use rts_proto::{AppId, Instant};
+
+use super::{Cluster, NodeIndex};
+
+/// The number of nodes that tell a new one of the bans.
+const TELLERS: usize = 2;
+
+/// The end of each ban.
+pub(super) type Bans = BTreeMap<(AppId, Ban), Instant>;
+
+impl Cluster {
+    /// A node keeps a request that sets or lifts a ban.
+    pub(crate) fn keep(
+        &mut self,
+        now: Instant,
+        node: NodeIndex,
+        app_id: &AppId,
+        request: &Request,
+    ) {
+        let Some(life) = self.life_mut(node) else { return };
+        match request {
+            Request::Ban { ban, interval: Duration::ZERO } | Request::Unban { ban } => {
+                life.bans.remove(&(app_id.clone(), ban.clone()));
+            }
+            Request::Ban { ban, interval } => {
+                let until = now + ban.clamp(*interval);
+                life.bans.insert((app_id.clone(), ban.clone()), until);
+            }
+            _ => {}
+        }
+    }
+
+    /// The bans in force that a node has kept, as requests.
+    pub(crate) fn bans_in_force(&self, now: Instant, node: NodeIndex) -> Vec<(AppId, Request)> {
+        let bans = self.life(node).into_iter().flat_map(|life| &life.bans);
+        let in_force = bans.filter(|(_, until)| **until > now);
+        let request = |((app_id, ban), until): (&(AppId, Ban), &Instant)| {
+            (app_id.clone(), Request::Ban { ban: ban.clone(), interval: until.since(now) })
+        };
+        in_force.map(request).collect()
+    }
+
+    /// The shard of a node that tells new nodes of bans, if it is one that does, and the shards of
+    /// the new nodes.
+    pub(crate) fn told_by(
+        &self,
+        node: NodeIndex,
+        former: &ShardMap,
+    ) -> (Option<ShardId>, Vec<ShardId>) {
+        let Some(life) = self.life(node) else { return (None, Vec::new()) };
+        let (Some(map), Some(view)) = (&life.map, life.node.view()) else {
+            return (None, Vec::new());
+        };
+        let is_former =
+            |node: Incarnation| node == life.incarnation || former.shards_of(node).next().is_some();
+        let members = || view.members().iter().map(|member| member.incarnation);
+        let mut tellers = members().filter(|node| is_former(*node)).take(TELLERS);
+        let tells = tellers.any(|node| node == life.incarnation);
+        let own = map.placements().next().map(|placement| placement.own());
+        let new = members().filter(|node| !is_former(*node));
+        (own.filter(|_| tells), new.flat_map(|node| map.shards_of(node)).collect())
+    }
+}
