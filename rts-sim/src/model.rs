@@ -220,6 +220,7 @@ impl Model {
             Entry::Gauges { homes_move, .. } => self.loss_is_new &= homes_move,
             Entry::Phase(phase) => self.phase = Some(*phase),
             Entry::Judged { .. }
+            | Entry::NodeServes { .. }
             | Entry::Requested { .. }
             | Entry::Commanded { .. }
             | Entry::Closed { .. }

@@ -29,7 +29,7 @@ impl Owners {
                 }
                 self.of.entry(user).or_default().insert(from);
             }
-            PeerEntry::UserGranted { app, uid } => {
+            PeerEntry::UserGranted { app, uid, .. } => {
                 self.of.entry((*app, uid.clone())).or_default().insert(to);
             }
             PeerEntry::UserMoved { app, uid, owner } => {

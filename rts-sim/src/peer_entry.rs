@@ -80,6 +80,7 @@ pub(crate) enum PeerEntry {
     UserGranted {
         app: usize,
         uid: String,
+        tenure: u64,
     },
     /// A home grants no user, because another login has the user.
     UserDenied {
@@ -185,7 +186,9 @@ fn ownership(app: usize, entry: &Ownership) -> PeerEntry {
     let name = |uid: &UserId| uid.as_str().to_owned();
     match entry {
         Ownership::Ask { uid, .. } => PeerEntry::UserAsked { app, uid: name(uid) },
-        Ownership::Grant { uid, .. } => PeerEntry::UserGranted { app, uid: name(uid) },
+        Ownership::Grant { uid, tenure, .. } => {
+            PeerEntry::UserGranted { app, uid: name(uid), tenure: tenure.0 }
+        }
         Ownership::Deny { uid, .. } => PeerEntry::UserDenied { app, uid: name(uid) },
         Ownership::Release { uid, .. } => PeerEntry::UserReleased { app, uid: name(uid) },
         Ownership::Revoke { .. } | Ownership::Keep { .. } => PeerEntry::Ownership,

@@ -333,6 +333,24 @@ situations! {
     NodeJoined,
     /// A node was frozen, and went on.
     NodeWentOn,
+    /// A node was removed from a cluster.
+    NodeRemoved,
+    /// A node was removed soon after its end, because another one was certain of that.
+    NodeRemovedByCertificate,
+    /// A frozen node was removed, and ended.
+    FrozenNodeEnded,
+    /// The home of a user was lost during a login.
+    LoginWhileHomeLost,
+    /// A login asked for its user while homes moved.
+    LoginWhileHomesMove,
+    /// A broadcast reached a home while homes moved.
+    BroadcastWhileHomesMove,
+    /// A user was reported online twice, because the home was lost.
+    OnlineAgainAfterLoss,
+    /// A request of a back end went to another node.
+    RequestOverNodes,
+    /// A request of a back end had no answer.
+    RequestUnanswered,
     /// A user that had a session in one node logged in at another one.
     UserChangedNode,
     /// A message reached another shard.

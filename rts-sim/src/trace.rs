@@ -283,6 +283,12 @@ pub(crate) enum Entry {
         epoch: u64,
         members: usize,
     },
+    /// The shards of a node decide by the homes of a view. Other nodes may act, and are not in it.
+    NodeServes {
+        node: usize,
+        epoch: u64,
+        outside: Vec<usize>,
+    },
     /// Nodes were removed from the cluster, and with them what homes knew about some names.
     NodesRemoved(Removed),
     /// The process of a node of the cluster has ended.
@@ -305,6 +311,8 @@ pub(crate) enum Entry {
         waiting_bytes_most: usize,
         /// Whether homes of a cluster move, or a node is not known to serve them.
         homes_move: bool,
+        /// What nodes of a cluster have sent each other and not acknowledged.
+        on_their_way: usize,
     },
 }
 

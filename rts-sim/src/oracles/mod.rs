@@ -3,6 +3,7 @@
 
 mod app_server;
 mod back_end;
+mod cluster;
 mod dead_ends;
 mod isolation;
 mod lifecycle;
@@ -56,7 +57,10 @@ impl Oracles {
             Box::new(shards::Shards::default()),
         ];
         match shape.is_cluster() {
-            true => all.push(Box::new(requests::Requests::default())),
+            true => {
+                all.push(Box::new(requests::Requests::default()));
+                all.push(Box::new(cluster::Cluster::default()));
+            }
             false => {
                 all.push(Box::new(back_end::BackEnd::default()));
                 all.push(Box::new(put_out::PutOut::default()));

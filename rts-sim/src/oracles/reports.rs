@@ -122,8 +122,9 @@ impl Reports {
                     let is_in = known.is_sure_member(room.as_str(), uid.as_str());
                     members.is_empty() == is_new && !is_in
                 });
-                let can_join =
-                    can_join || members(room).is_none() && known.may_have_members(room.as_str());
+                // The room may have members of which nobody was told.
+                let is_known_empty = members(room).is_none_or(BTreeSet::is_empty);
+                let can_join = can_join || is_known_empty && known.may_have_members(room.as_str());
                 // The join of a session that ended may be under way to the room's shard.
                 let offline = self.offline.get(&(app, uid.as_str().to_owned()));
                 let was_online = model.has_mailboxes

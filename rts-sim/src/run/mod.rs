@@ -267,6 +267,9 @@ impl<'a> Run<'a> {
                     let (epoch, members) = (view.epoch().0, view.members().len());
                     Entry::NodeHasView { node, epoch, members }
                 }
+                Happening::NodeServes(node, epoch, outside) => {
+                    Entry::NodeServes { node, epoch: epoch.0, outside }
+                }
                 Happening::NodeEnded(node, number) => {
                     Entry::NodeEnded { node, number: number.map(NodeNumber::number) }
                 }
@@ -343,6 +346,7 @@ impl<'a> Run<'a> {
             open_questions,
             waiting_bytes_most,
             homes_move,
+            on_their_way: self.world.entries_on_their_way(),
         })?;
         match self.plan.swarm.shape.has_mailboxes() {
             true => self.note_homes(),

@@ -124,6 +124,7 @@ impl Spotter {
             | Entry::MailboxCongested { .. }
             | Entry::NodeFrozen { .. }
             | Entry::NodeHasView { .. }
+            | Entry::NodeServes { .. }
             | Entry::NodesRemoved(_)
             | Entry::NodeEnded { .. }
             | Entry::Located(_)

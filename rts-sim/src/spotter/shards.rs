@@ -1,17 +1,23 @@
 //! Situations between the shards of a server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rts_proto::client::{Event, RoomEvent};
-use rts_proto::{BroadcastCode, SendCode};
+use rts_proto::server::Report;
+use rts_proto::{BroadcastCode, Instant, SendCode};
 
 use super::Spotter;
+use crate::engine::{Engine, Login};
 use crate::model::Model;
 use crate::names::{node_of, room_id, uid};
 use crate::peer_entry::{PeerEntry, Question};
 use crate::plan::{Banned, Command};
 use crate::situations::Situation;
 use crate::trace::{Answer, Entry, Line};
+
+/// A node that is removed this soon after its end was not found by its silence.
+const SOON: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Default)]
 pub(super) struct Shards {
@@ -22,6 +28,10 @@ pub(super) struct Shards {
     /// Nodes that have shards, and those of them that were frozen.
     members: BTreeSet<usize>,
     frozen: BTreeSet<usize>,
+    /// Nodes with a view that they do not serve yet.
+    moving: BTreeSet<usize>,
+    /// By the number of a node, when it ended.
+    ended: BTreeMap<usize, Instant>,
     /// The node in which each user of an app was seen last.
     seen: BTreeMap<(usize, String), usize>,
 }
@@ -36,9 +46,13 @@ impl Spotter {
                 if node_of(*from) != node_of(*to) && entries.iter().any(is_send) {
                     self.met(Situation::SentOverNodes);
                 }
+                if node_of(*from) != node_of(*to) && entries.contains(&PeerEntry::Request) {
+                    self.met(Situation::RequestOverNodes);
+                }
                 entries.iter().for_each(|entry| self.entry_arrived(entry));
             }
             Entry::NodeHasView { node, .. } => {
+                self.shards.moving.insert(*node);
                 let is_new = self.shards.members.insert(*node);
                 (is_new && *node >= model.nodes).then(|| self.met(Situation::NodeJoined));
             }
@@ -47,9 +61,39 @@ impl Spotter {
                 let was_frozen = self.shards.frozen.remove(node);
                 was_frozen.then(|| self.met(Situation::NodeWentOn));
             }
-            Entry::NodeEnded { node, .. } => {
+            Entry::NodeServes { node, .. } => drop(self.shards.moving.remove(node)),
+            Entry::NodeEnded { node, number } => {
                 self.shards.members.remove(node);
-                self.shards.frozen.remove(node);
+                self.shards.moving.remove(node);
+                self.shards.ended.extend(number.map(|number| (number, line.at)));
+                if self.shards.frozen.remove(node) {
+                    self.met(Situation::FrozenNodeEnded);
+                }
+            }
+            Entry::NodesRemoved(removed) => {
+                self.met(Situation::NodeRemoved);
+                let ended = removed.nodes.iter().filter_map(|node| self.shards.ended.get(node));
+                if ended.copied().any(|at| line.at.since(at) < SOON) {
+                    self.met(Situation::NodeRemovedByCertificate);
+                }
+                let logs_in = |engine: &Engine| match &engine.login {
+                    Login::LoggingIn(uid) => removed.users.contains(&(engine.app, uid.clone())),
+                    _ => false,
+                };
+                if model.engines.iter().any(logs_in) {
+                    self.met(Situation::LoginWhileHomeLost);
+                }
+            }
+            Entry::Reported { app, report: Report::UserOnline { uid } }
+                if model
+                    .reported
+                    .get(app)
+                    .is_some_and(|known| known.online.contains(uid.as_str())) =>
+            {
+                self.met(Situation::OnlineAgainAfterLoss);
+            }
+            Entry::Commanded { answer: Answer::Unanswered, .. } => {
+                self.met(Situation::RequestUnanswered);
             }
             Entry::Located(all) if model.is_cluster() => {
                 for user in all.iter().filter(|one| !one.is_room) {
@@ -91,7 +135,13 @@ impl Spotter {
         match entry {
             PeerEntry::Asked(Question::Send { .. }) => self.met(Situation::SentOverShards),
             PeerEntry::Asked(Question::Broadcast { .. }) => {
-                self.met(Situation::BroadcastOverShards)
+                self.met(Situation::BroadcastOverShards);
+                if !self.shards.moving.is_empty() {
+                    self.met(Situation::BroadcastWhileHomesMove);
+                }
+            }
+            PeerEntry::UserAsked { .. } if !self.shards.moving.is_empty() => {
+                self.met(Situation::LoginWhileHomesMove);
             }
             PeerEntry::AskedToJoin { question, app, uid } => {
                 joining.insert(question.clone(), (*app, uid.clone()));

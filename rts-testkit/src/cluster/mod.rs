@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use rts_cluster::node::{Input, Output};
 use rts_cluster::shards::ShardMap;
-use rts_cluster::view::{Incarnation, Member, View, ViewId};
+use rts_cluster::view::{Epoch, Incarnation, Member, View, ViewId};
 use rts_proto::Instant;
 use rts_proto::server::{self, Entry, HomeTable, NodeNumber, ShardId};
 
@@ -340,19 +340,39 @@ impl Cluster {
     }
 
     /// Looks whether all shards of a node serve its view. `epochs` are those that they serve.
+    /// Returns the view if they did not before.
     pub(crate) fn serves(
         &mut self,
         now: Instant,
         node: NodeIndex,
         epochs: impl IntoIterator<Item = Option<u64>>,
-    ) {
-        let Some(life) = self.life_mut(node) else { return };
+    ) -> Option<Epoch> {
+        let life = self.life_mut(node)?;
         let served = life.map.as_ref().and_then(|map| map.served(epochs));
-        if let Some(epoch) = served.filter(|_| served != life.served) {
-            life.served = served;
-            life.node.handle(now, Input::Served(epoch));
-            life.has_outputs = true;
-        }
+        let epoch = served.filter(|_| served != life.served)?;
+        life.served = served;
+        life.node.handle(now, Input::Served(epoch));
+        life.has_outputs = true;
+        Some(epoch)
+    }
+
+    /// The nodes that may act now and are not in the view of this node.
+    pub(crate) fn act_outside(&mut self, now: Instant, node: NodeIndex) -> Vec<NodeIndex> {
+        let Some(view) = self.life(node).and_then(|life| life.node.view()).cloned() else {
+            return Vec::new();
+        };
+        let outside = |(other, life): (NodeIndex, &mut Option<Life>)| {
+            let life = life.as_mut()?;
+            let is_outside = view.member(life.incarnation).is_none();
+            (is_outside && life.map.is_some() && life.acts(now)).then_some(other)
+        };
+        self.lives.iter_mut().enumerate().filter_map(outside).collect()
+    }
+
+    /// The entries that nodes have for others, and of which they do not know that they arrived.
+    pub(crate) fn on_their_way(&self, now: Instant) -> usize {
+        let trunks = self.lives.iter().flatten().flat_map(|life| life.node.trunks(now));
+        trunks.map(|trunk| trunk.entries).sum()
     }
 
     /// Whether it is known that all shards of a node serve its view.

@@ -68,6 +68,13 @@ impl World {
         are_equal.then(|| first.clone())
     }
 
+    /// The entries that nodes of a cluster have sent each other, or will send, and of which they do
+    /// not know that they arrived.
+    #[must_use]
+    pub fn entries_on_their_way(&self) -> usize {
+        self.cluster.as_ref().map_or(0, |cluster| cluster.on_their_way(self.now()))
+    }
+
     pub(super) fn restart_cluster(&mut self, config: server::Config) {
         let now = self.now();
         self.node.ids().for_each(|shard| self.set_shard_deadline(shard, None));
@@ -275,7 +282,10 @@ impl World {
         };
         let shards = self.node.of_node(shard.node());
         let epochs = shards.into_iter().map(|shard| self.node.shard(shard).core.served_epoch());
-        cluster.serves(now, node, epochs);
+        if let Some(epoch) = cluster.serves(now, node, epochs) {
+            let outside = cluster.act_outside(now, node);
+            self.log.push((now, Happening::NodeServes(node, epoch, outside)));
+        }
     }
 
     fn look_at_lease(&mut self, node: NodeIndex) {

@@ -1,6 +1,6 @@
 //! The log of a world.
 
-use rts_cluster::view::View;
+use rts_cluster::view::{Epoch, View};
 use rts_proto::client::Event;
 use rts_proto::server::{
     Credentials, Entry, NodeNumber, Post, PostProgress, Report, RequestId, Response, ShardId,
@@ -50,6 +50,9 @@ pub enum Happening {
     NodeFrozen(NodeIndex, bool),
     /// A node of the cluster has another view.
     NodeHasView(NodeIndex, View),
+    /// The shards of a node decide by the homes of this view. These other nodes may act at this
+    /// moment, and are not in it.
+    NodeServes(NodeIndex, Epoch, Vec<NodeIndex>),
     /// The process of a node of the cluster has ended, with all sessions in it. The number is that
     /// of its shards, if it had some.
     NodeEnded(NodeIndex, Option<NodeNumber>),
