@@ -5,6 +5,7 @@
 pub mod limits;
 pub mod membership;
 pub mod node;
+mod planted;
 pub mod shards;
 pub mod slots;
 pub mod trunk;

@@ -11,7 +11,8 @@ macro_rules! bugs {
         #[repr(u8)]
         #[cfg_attr(
             not(rts_planted),
-            expect(unreachable_pub, reason = "public where bugs can be planted")
+            expect(unreachable_pub, reason = "public where bugs can be planted"),
+            expect(dead_code, reason = "some are bugs of other crates")
         )]
         pub enum Bug {
             $($(#[$doc])* $name,)+
@@ -219,6 +220,30 @@ bugs! {
     PutOutStaysElsewhere,
     /// A mailbox that was full once remains full.
     MailboxFullForEver,
+    /// In a cluster, a home grants a user that another shard owns.
+    GrantWithoutRevoke,
+    /// What waited for the next owner of a user is lost.
+    HeldForOwnerLost,
+    /// A shard takes the steps of a change of homes without the other shards.
+    HomesNotAwaited,
+    /// The next home of a user is not told who owns it, after the last one was lost.
+    OwnersNotReported,
+    /// The next home of a room is not told of its members, after the last one was lost.
+    MembersNotReported,
+    /// Only the shards of one node get a request for all shards.
+    RequestOfOneNode,
+    /// The response to a request is lost.
+    ResponseForgotten,
+    /// A trunk takes entries behind a gap.
+    TrunkTakesGap,
+    /// A trunk takes repeated entries again.
+    TrunkTakesTwice,
+    /// A trunk sends each entry once.
+    TrunkSendsOnce,
+    /// A lease lasts twice as long as its grants.
+    LeaseTooLong,
+    /// A lease counts from the last beat, and not from the one that was answered.
+    LeaseFromLastBeat,
 }
 
 #[cfg(not(rts_planted))]
@@ -242,12 +267,11 @@ mod chosen {
         CHOSEN.store(bug.map_or(NONE, |bug| bug as u8), Ordering::Relaxed);
     }
 
-    pub(crate) fn planted(bug: Bug) -> bool {
+    /// Whether this bug is planted.
+    pub fn planted(bug: Bug) -> bool {
         CHOSEN.load(Ordering::Relaxed) == bug as u8
     }
 }
 
 #[cfg(rts_planted)]
-pub use chosen::plant;
-#[cfg(rts_planted)]
-pub(crate) use chosen::planted;
+pub use chosen::{plant, planted};

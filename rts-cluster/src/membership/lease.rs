@@ -1,11 +1,13 @@
 //! The lease of a node: whether it may act.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use rts_proto::Instant;
 
 use super::beat::Beat;
 use crate::limits::LEASE;
+use crate::planted::planted;
 use crate::view::{Incarnation, View};
 
 /// The beats that a node has sent, and the grants that answered them.
@@ -38,7 +40,9 @@ impl Lease {
 
     /// A node of the same view has heard this beat.
     fn granted(&mut self, by: Incarnation, number: u64) {
-        let Some((_, sent_at)) = self.sent.iter().find(|(sent, _)| *sent == number) else { return };
+        let answered = self.sent.iter().find(|(sent, _)| *sent == number);
+        let counts_from = if planted!(LeaseFromLastBeat) { self.sent.back() } else { answered };
+        let Some((_, sent_at)) = counts_from else { return };
         let until = self.granted.entry(by).or_insert(*sent_at + LEASE);
         *until = (*until).max(*sent_at + LEASE);
     }
@@ -57,7 +61,10 @@ impl Lease {
         until.sort_unstable_by(|one, other| other.cmp(one));
         match (1..=view.members().len()).find(|count| view.is_majority(*count))? {
             1 => Some(Until::Ever),
-            majority => until.get(majority - 2).copied().map(Until::Moment),
+            majority => {
+                let too_long = if planted!(LeaseTooLong) { LEASE } else { Duration::ZERO };
+                until.get(majority - 2).map(|until| Until::Moment(*until + too_long))
+            }
         }
     }
 }

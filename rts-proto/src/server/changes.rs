@@ -8,6 +8,7 @@ use super::home_table::HomeTable;
 use super::io::HomesStep;
 use super::placement::ShardId;
 use crate::Instant;
+use crate::planted::{Bug, planted};
 
 /// A change to the next table has three steps. A shard takes a step when all shards have taken the
 /// one before:
@@ -141,7 +142,7 @@ impl Changes {
         let needed = (self.table.epoch(), taken);
         let has_reached =
             |shard: ShardId| self.reached.get(&shard).is_some_and(|reached| *reached >= needed);
-        if !self.others().into_iter().all(has_reached) {
+        if !self.others().into_iter().all(has_reached) && !planted(Bug::HomesNotAwaited) {
             return None;
         }
         match taken {

@@ -15,6 +15,7 @@ use super::placement::ShardId;
 #[cfg(test)]
 use crate::kept::Kept;
 use crate::limits::HELD_BYTES_MAX;
+use crate::planted::{Bug, planted};
 use crate::{AppId, LoginId, MessageConfig, UserId};
 
 /// The bits of a tenure below its epoch: more grants than a shard can make in one epoch.
@@ -90,6 +91,12 @@ impl Directory {
         if owner.shard == candidate.shard {
             // It asked twice because a home was removed, and the first answer is under way.
             return None;
+        }
+        if planted(Bug::GrantWithoutRevoke) && owner.revoking.is_none() {
+            let tenure = self.next_tenure(homes);
+            let owner = Owner { shard: candidate.shard, tenure, revoking: None };
+            self.owners.insert(app_id, uid.clone(), owner);
+            return Some(Step::Grant(candidate.shard, tenure));
         }
         if let Some(revoking) = &mut owner.revoking {
             revoking.add(candidate);

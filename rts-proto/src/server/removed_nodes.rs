@@ -11,6 +11,7 @@ use super::placement::ShardId;
 use super::rooms;
 use super::shard::Server;
 use super::shared::Shared;
+use crate::planted::{Bug, planted};
 use crate::{AppId, CloseCode, Instant, RoomId, UserId};
 
 impl Server {
@@ -116,6 +117,7 @@ impl Server {
         for (app_id, uid) in self.shared.grants.users() {
             let home = self.shared.homes.other_of_user(&app_id, uid.as_str());
             if self.shared.homes.is_lost_user(&app_id, uid.as_str())
+                && !planted(Bug::OwnersNotReported)
                 && let Some(home) = home
                 && let Some(tenure) = self.shared.grants.of(&app_id, &uid)
             {
@@ -134,6 +136,9 @@ impl Server {
     }
 
     fn report_memberships(&mut self, app_id: &AppId, uid: &UserId) {
+        if planted(Bug::MembersNotReported) {
+            return;
+        }
         let Some(number) = self.users.find(app_id, uid.as_str()) else { return };
         let Some(session) = self.shared.session(number) else { return };
         let homes = &self.shared.homes;

@@ -10,6 +10,7 @@ use super::io::{
 };
 use super::shard::Server;
 use crate::limits::NOTICE_MEMBERS_MAX;
+use crate::planted::{Bug, planted};
 use crate::{AppId, UserId};
 
 /// Names and figures in one entry. With the longest names it fits into what nodes send each other.
@@ -28,7 +29,10 @@ impl Server {
             self.pending.begin(&mut self.shared, id, 1, limit);
             return self.send_request(app_id, on_way);
         };
-        let shards = self.shared.homes.shards();
+        let mut shards = self.shared.homes.shards();
+        if planted(Bug::RequestOfOneNode) {
+            shards.retain(|shard| shard.node() == origin.node());
+        }
         self.pending.begin(&mut self.shared, id, shards.len(), limit);
         for shard in shards {
             let entry = Entry::Request(Box::new(on_way.clone()));
@@ -139,6 +143,11 @@ impl Server {
 
     fn respond(&mut self, on_way: &RequestOnWay, response: Response) {
         let (origin, id) = (on_way.origin, on_way.id);
+        if planted(Bug::ResponseForgotten)
+            && origin.node() != self.shared.config.placement.own().node()
+        {
+            return;
+        }
         let mut parts = in_parts(response).into_iter().peekable();
         while let Some(response) = parts.next() {
             let part = ResponsePart { id, response, is_last: parts.peek().is_none() };

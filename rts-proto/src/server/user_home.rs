@@ -6,6 +6,7 @@ use super::io::{Candidate, Denial, Entry, LeftBehind, Ownership, Tenure};
 use super::shard::Server;
 use super::shared::Shared;
 use super::unreliable::Unreliable;
+use crate::planted::{Bug, planted};
 use crate::{AppId, UserId};
 
 impl Server {
@@ -65,6 +66,7 @@ impl Server {
                 let revoke = Ownership::Revoke { uid: uid.clone(), tenure, login };
                 self.shared.send_to_any(owner, app_id, Entry::Ownership(revoke));
             }
+            Step::PassOn(..) if planted(Bug::HeldForOwnerLost) => {}
             Step::PassOn(owner, held) => {
                 for passed_on in held {
                     self.shared.send_to_any(owner, app_id, Entry::PassedOn(passed_on));
