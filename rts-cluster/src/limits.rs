@@ -104,9 +104,11 @@ const _: () = assert!(
     rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 17) + 1_024
         <= ENTRIES_BYTES_MAX
 );
-// A user who moves, with a login of each shard, and the rooms in which memberships wait.
+// A user who moves, with a login of each shard, those that resume its session, and the rooms in
+// which memberships wait.
 const _: () = assert!(
     SHARDS_OF_CLUSTER_MAX * 52
+        + rts_proto::limits::RESUMES_PER_USER_MAX * 100
         + rts_proto::limits::ROOMS_PER_USER_MAX * (rts_proto::limits::ID_BYTES_MAX + 12)
         + 1_024
         <= ENTRIES_BYTES_MAX
@@ -120,6 +122,14 @@ const _: () = assert!(
 );
 const _: () = assert!(
     rts_proto::limits::NOTICE_MEMBERS_MAX * (rts_proto::limits::ID_BYTES_MAX + 48) + 1_024
+        <= ENTRIES_BYTES_MAX
+);
+// A session that moves, besides its frames: three lists of rooms, and params.
+const _: () = assert!(
+    4 * rts_proto::limits::ROOMS_PER_USER_MAX * (rts_proto::limits::ID_BYTES_MAX + 32)
+        + (rts_proto::limits::OPEN_SERVER_PARAMS_MAX + 1)
+            * (rts_proto::limits::SIGNATURE_BYTES_MAX + rts_proto::limits::URL_BYTES_MAX + 24)
+        + 1_024
         <= ENTRIES_BYTES_MAX
 );
 // A batch waits for room in a trunk at most, also in the largest cluster.

@@ -45,6 +45,12 @@ pub const ACK_FRAMES_MAX: u64 = 64;
 /// From this number of unacknowledged bytes on, acknowledgements have no delay.
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
+/// The longest time for which a session waits to move to another shard of a cluster. After that its
+/// client logs in afresh.
+pub const LEAVING_MAX: Duration = Duration::from_secs(2);
+/// Logins of one user that may wait at once to resume its session in other shards of a cluster.
+pub const RESUMES_PER_USER_MAX: usize = 4;
+
 /// Rooms that one user may be in.
 pub const ROOMS_PER_USER_MAX: usize = 128;
 /// Room handles that one engine may have.

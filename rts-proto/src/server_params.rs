@@ -10,6 +10,8 @@ use crate::limits::{SIGNATURE_BYTES_MAX, URL_BYTES_MAX};
 ///
 /// `Debug` shows neither: the signature is a secret, and a URL may contain one.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Unchecked"))]
 pub struct ServerParams {
     signature: Text,
     url: Text,
@@ -42,6 +44,24 @@ impl ServerParams {
 
     pub(crate) fn len(&self) -> usize {
         self.signature.len() + self.url.len()
+    }
+}
+
+/// Params from elsewhere.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Unchecked {
+    signature: Text,
+    url: Text,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Unchecked> for ServerParams {
+    type Error = &'static str;
+
+    fn try_from(params: Unchecked) -> Result<Self, Self::Error> {
+        let Unchecked { signature, url } = params;
+        Self::new(signature.as_bytes(), url.as_bytes()).ok_or("invalid params for the app server")
     }
 }
 

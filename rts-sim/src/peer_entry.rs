@@ -103,6 +103,10 @@ pub(crate) enum PeerEntry {
     Request,
     /// About homes that move.
     Homes,
+    /// A login asks for the session that it resumes.
+    Resume,
+    /// A part of a session, or about one that moves.
+    Move,
 }
 
 /// The entries of one burst.
@@ -138,6 +142,13 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             Moved::User { owner: None, .. } | Moved::Members { .. } => PeerEntry::Homes,
         },
         Entry::HomesReached { .. } => PeerEntry::Homes,
+        Entry::Resume(_) => PeerEntry::Resume,
+        Entry::SessionMoved(_)
+        | Entry::Taken(_)
+        | Entry::Fence(_)
+        | Entry::Fenced(_)
+        | Entry::Switch { .. }
+        | Entry::Switched { .. } => PeerEntry::Move,
         Entry::NotDelivered { session, id, .. } => PeerEntry::Answered(send(session.number(), *id)),
         Entry::Broadcast { session, room, id, .. } => {
             PeerEntry::Asked(broadcast(session.number(), room, *id))

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use rts_proto::limits::FRAME_BYTES_MAX;
 use rts_proto::server::{
     Deliveries, Delivery, Entered, Entry, HomesStep, JoinPermit, LeftBehind, MemberEnd, Moved,
-    MovedMember, Names, Outcome, Ownership, PassedOn, RequestOnWay, Response, SessionNumber,
+    MovedMember, Names, Outcome, Ownership, PassedOn, RequestOnWay, Response, SessionContent,
+    SessionNumber, SessionPart,
 };
 use rts_proto::wire::{Decoder, Frame, LoginAnswer};
 use rts_proto::{RoomId, UserId};
@@ -137,6 +138,21 @@ pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
             let names = names_in_words(names);
             format!("for {}, ticket {ticket}: room {room}, {names}", named(session))
         }
+        Entry::Resume(asked) => {
+            let (login, uid) = (asked.candidate.login, &asked.uid);
+            format!("login {login} of {uid} resumes {}", named(&asked.session))
+        }
+        Entry::SessionMoved(part) => part_in_words(part),
+        Entry::Taken(session) => format!("{} has moved", named(session)),
+        Entry::Fence(fence) => format!("fence {fence}"),
+        Entry::Fenced(fence) => format!("everything before fence {fence} has arrived"),
+        Entry::Switch { room, session, uid, next } => {
+            let next = next.number();
+            format!("{} of {uid} in room {room} becomes {next}", named(session))
+        }
+        Entry::Switched { room, session } => {
+            format!("room {room} sends nothing more for {}", named(session))
+        }
         Entry::Left { room, session, ticket } => {
             format!("{} left room {room}, ticket {ticket}", named(session))
         }
@@ -145,6 +161,24 @@ pub(crate) fn entry_in_words(entry: &Entry) -> Vec<String> {
             format!("{} was removed from room {room}: {notice}", named(session))
         }
     }]
+}
+
+fn part_in_words(part: &SessionPart) -> String {
+    let next = named(&part.next);
+    match &part.content {
+        SessionContent::Rooms(rooms) => format!("{next} comes, with {} rooms", rooms.len()),
+        SessionContent::Frames(frames) => {
+            let count: u32 = frames.iter().map(|frames| frames.frames).sum();
+            format!("{count} frames of {next}")
+        }
+        SessionContent::Post(post) => {
+            format!("message {} for the app server of {next}", post.id)
+        }
+        SessionContent::Session(session) => {
+            let (former, uid) = (session.session.number(), &session.uid);
+            format!("{next} of {uid}, which was {former}, grant {}", session.tenure.0)
+        }
+    }
 }
 
 fn messages_in_words(messages: &Deliveries) -> Vec<String> {
@@ -237,15 +271,19 @@ fn ownership_in_words(entry: &Ownership) -> String {
         Ownership::Deny { uid, login, denial } => {
             format!("{uid} is denied to login {login}: {denial:?}")
         }
-        Ownership::Revoke { uid, tenure, login } => {
+        Ownership::Revoke { uid, tenure, login, resume } => {
             let (claim, clock) = (login.claim, login.clock);
+            let resumes = if resume.is_some() { ", to resume its session" } else { "" };
             format!(
-                "another login asks for {uid}, grant {}, claim {claim}, clock {clock}",
+                "another login asks for {uid}, grant {}, claim {claim}, clock {clock}{resumes}",
                 tenure.0
             )
         }
-        Ownership::Release { uid, tenure, left } => {
-            format!("{uid} is released, grant {}, {}", tenure.0, left_in_words(left))
+        Ownership::Release { uid, tenure, left, next } => {
+            let next = next.as_ref().map_or(String::new(), |(_, login)| {
+                format!(", its session has moved to login {login}")
+            });
+            format!("{uid} is released, grant {}, {}{next}", tenure.0, left_in_words(left))
         }
         Ownership::Keep { uid, tenure, denial } => {
             format!("{uid} is kept, grant {}: the other login is denied: {denial:?}", tenure.0)

@@ -188,7 +188,7 @@ pub struct Route {
 /// Receivers skip entries of kinds that they do not know.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Entry {
-    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39")]
+    #[prost(oneof = "entry::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49")]
     pub kind: ::core::option::Option<entry::Kind>,
 }
 /// Nested message and enum types in `Entry`.
@@ -300,6 +300,33 @@ pub mod entry {
         /// To the shard to which the request came.
         #[prost(message, tag = "39")]
         Response(super::Response),
+        /// A login resumes a session: to the shard of the session.
+        #[prost(message, tag = "40")]
+        Resume(super::Resume),
+        /// The parts of a session: to the shard of that login.
+        #[prost(message, tag = "41")]
+        ArrivingRooms(super::ArrivingRooms),
+        #[prost(message, tag = "42")]
+        ArrivingFrames(super::ArrivingFrames),
+        #[prost(message, tag = "43")]
+        ArrivingPost(super::ArrivingPost),
+        #[prost(message, tag = "44")]
+        ArrivingSession(super::ArrivingSession),
+        /// A session: to its former shard.
+        #[prost(fixed64, tag = "45")]
+        Taken(u64),
+        /// The number of a fence.
+        #[prost(uint64, tag = "46")]
+        Fence(u64),
+        /// The number of a fence: all earlier entries have arrived.
+        #[prost(uint64, tag = "47")]
+        Fenced(u64),
+        /// A session moves: to the home of a room.
+        #[prost(message, tag = "48")]
+        Switch(super::Switch),
+        /// To the shard of that session.
+        #[prost(message, tag = "49")]
+        Switched(super::Switched),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -600,7 +627,7 @@ pub struct Ask {
     pub candidate: ::core::option::Option<Candidate>,
 }
 /// A login that asks for a user.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Candidate {
     /// Its shard, by its number among the shards of all nodes: 64 times the number of the node,
     /// which is below 64, and its number in the node, which is below 64.
@@ -611,6 +638,171 @@ pub struct Candidate {
     pub login: u64,
     #[prost(message, optional, tag = "3")]
     pub asked: ::core::option::Option<AskedLogin>,
+    /// Absent unless it resumes the present session.
+    #[prost(message, optional, tag = "4")]
+    pub resume: ::core::option::Option<AskedResume>,
+}
+/// What a login shows of the session that it resumes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedResume {
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// The number of frames that the client has.
+    #[prost(uint64, tag = "2")]
+    pub received: u64,
+    /// The next number of the session.
+    #[prost(fixed64, tag = "3")]
+    pub next: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resume {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub uid: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(message, optional, tag = "3")]
+    pub candidate: ::core::option::Option<Candidate>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ArrivingRooms {
+    /// The next number of the session.
+    #[prost(fixed64, tag = "1")]
+    pub next: u64,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub rooms: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArrivingFrames {
+    #[prost(fixed64, tag = "1")]
+    pub next: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub frames: ::prost::alloc::vec::Vec<WindowFrames>,
+}
+/// Consecutive frames of a window.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WindowFrames {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub frames: ::prost::bytes::Bytes,
+    /// The session that has a result when they are acknowledged; 0 for none.
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    /// Its id of the message.
+    #[prost(uint64, tag = "3")]
+    pub id: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ArrivingPost {
+    #[prost(fixed64, tag = "1")]
+    pub next: u64,
+    #[prost(uint64, tag = "2")]
+    pub id: u64,
+    #[prost(oneof = "arriving_post::Params", tags = "3, 4")]
+    pub params: ::core::option::Option<arriving_post::Params>,
+    #[prost(oneof = "arriving_post::Payload", tags = "5, 6")]
+    pub payload: ::core::option::Option<arriving_post::Payload>,
+}
+/// Nested message and enum types in `ArrivingPost`.
+pub mod arriving_post {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Params {
+        /// The ticket of params that are not decided.
+        #[prost(uint64, tag = "3")]
+        Asked(u64),
+        #[prost(message, tag = "4")]
+        Known(super::Params),
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Payload {
+        #[prost(bytes, tag = "5")]
+        Text(::prost::bytes::Bytes),
+        #[prost(bytes, tag = "6")]
+        Binary(::prost::bytes::Bytes),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Params {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub signature: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub url: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ArrivingSession {
+    #[prost(fixed64, tag = "1")]
+    pub next: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub uid: ::prost::bytes::Bytes,
+    /// Its former number.
+    #[prost(fixed64, tag = "3")]
+    pub session: u64,
+    /// The grant of its user to the former shard.
+    #[prost(uint64, tag = "4")]
+    pub tenure: u64,
+    /// 16 bytes: the key that the client has shown.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub key: ::prost::bytes::Bytes,
+    /// Unix time in seconds.
+    #[prost(uint32, tag = "6")]
+    pub issued_at: u32,
+    #[prost(fixed64, tag = "7")]
+    pub claim: u64,
+    /// Sequenced frames of the client.
+    #[prost(uint64, tag = "8")]
+    pub received: u64,
+    /// Frames that the client has acknowledged.
+    #[prost(uint64, tag = "9")]
+    pub acked: u64,
+    /// Frames that the client lacks.
+    #[prost(uint32, tag = "10")]
+    pub frames_resent: u32,
+    #[prost(bytes = "bytes", repeated, tag = "11")]
+    pub rooms: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(message, repeated, tag = "12")]
+    pub welcomes: ::prost::alloc::vec::Vec<Welcome>,
+    #[prost(message, optional, tag = "13")]
+    pub left: ::core::option::Option<LeftBehind>,
+    #[prost(message, optional, tag = "14")]
+    pub params: ::core::option::Option<Params>,
+    #[prost(message, repeated, tag = "15")]
+    pub undecided: ::prost::alloc::vec::Vec<AskedParams>,
+}
+/// An answer to a join, which waits for the names of the members.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Welcome {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "2")]
+    pub ticket: u64,
+    /// The bytes of the names.
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedParams {
+    #[prost(uint64, tag = "1")]
+    pub ticket: u64,
+    #[prost(message, optional, tag = "2")]
+    pub params: ::core::option::Option<Params>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Switch {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub uid: ::prost::bytes::Bytes,
+    /// The next number of the session.
+    #[prost(fixed64, tag = "4")]
+    pub next: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Switched {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    #[prost(fixed64, tag = "2")]
+    pub session: u64,
 }
 /// What decides between a login and the session of its user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -644,6 +836,17 @@ pub struct Tenure {
     pub number: u64,
     #[prost(message, optional, tag = "3")]
     pub left: ::core::option::Option<LeftBehind>,
+    /// The login to which the session has moved, by its shard and number as in Candidate. Absent if it
+    /// has ended.
+    #[prost(message, optional, tag = "4")]
+    pub next: ::core::option::Option<Mover>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Mover {
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    #[prost(fixed64, tag = "2")]
+    pub login: u64,
 }
 /// What is left of the earlier sessions of a user.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -685,6 +888,9 @@ pub struct Revoke {
     pub tenure: u64,
     #[prost(message, optional, tag = "3")]
     pub login: ::core::option::Option<AskedLogin>,
+    /// Absent unless the login resumes the present session.
+    #[prost(message, optional, tag = "4")]
+    pub resume: ::core::option::Option<AskedResume>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Keep {
@@ -991,6 +1197,10 @@ pub enum Denial {
     /// It continues a login that a later one has displaced.
     Displaced = 2,
     NoGreaterClaim = 3,
+    /// There is no session that it can resume.
+    NotResumed = 4,
+    /// The session that it resumes was put out.
+    PutOut = 5,
 }
 impl Denial {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1003,6 +1213,8 @@ impl Denial {
             Self::Overtaken => "DENIAL_OVERTAKEN",
             Self::Displaced => "DENIAL_DISPLACED",
             Self::NoGreaterClaim => "DENIAL_NO_GREATER_CLAIM",
+            Self::NotResumed => "DENIAL_NOT_RESUMED",
+            Self::PutOut => "DENIAL_PUT_OUT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1012,6 +1224,8 @@ impl Denial {
             "DENIAL_OVERTAKEN" => Some(Self::Overtaken),
             "DENIAL_DISPLACED" => Some(Self::Displaced),
             "DENIAL_NO_GREATER_CLAIM" => Some(Self::NoGreaterClaim),
+            "DENIAL_NOT_RESUMED" => Some(Self::NotResumed),
+            "DENIAL_PUT_OUT" => Some(Self::PutOut),
             _ => None,
         }
     }

@@ -60,6 +60,16 @@ impl<T> Channel<T> {
         }
     }
 
+    /// A channel that goes on with these counts, and with a window that the caller fills.
+    pub(crate) fn resumed(received: u64, acked: u64) -> Self {
+        Self { received, acked, ..Self::new() }
+    }
+
+    /// Acknowledged frames.
+    pub(crate) fn acked(&self) -> u64 {
+        self.acked
+    }
+
     /// Adds a frame to the end of the window. The caller has checked [`has_room`](Self::has_room).
     pub(crate) fn push(&mut self, bytes: Bytes, tag: T) {
         self.push_run(bytes, 1, tag);
@@ -253,6 +263,12 @@ impl<T> Channel<T> {
     /// The tags of all unacknowledged pieces, in order.
     pub(crate) fn unacked_tags(&self) -> impl Iterator<Item = &T> {
         self.window.iter().map(|piece| &piece.tag)
+    }
+
+    /// Ends the channel, to go on elsewhere. Returns every unacknowledged piece with its number of
+    /// frames, in order.
+    pub(crate) fn into_window(self) -> impl Iterator<Item = (Bytes, u32, T)> {
+        self.window.into_iter().map(|piece| (piece.bytes, piece.frames, piece.tag))
     }
 
     /// Ends the channel. Returns every unacknowledged piece, in order, and whether it may have

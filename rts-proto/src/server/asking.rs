@@ -22,8 +22,17 @@ impl Server {
             return self.turn_away_login(link, &asked);
         }
         let login = self.links.begin_ask(link, asked, pass);
-        if self.shared.grants.ask(&app_id, &uid, login) {
+        let is_first = self.shared.grants.ask(&app_id, &uid, login);
+        // If this shard has yet to give the user up, it asks behind that.
+        if is_first && self.shared.grants.of(&app_id, &uid).is_none() {
             self.ask_for(&app_id, &uid, login);
+        }
+    }
+
+    /// This shard has given a user up. A login of the user may have waited for that.
+    pub(super) fn ask_if_needed(&mut self, app_id: &AppId, uid: &UserId) {
+        if let Some(first) = self.shared.grants.first_asking(app_id, uid) {
+            self.ask_for(app_id, uid, first);
         }
     }
 
@@ -39,8 +48,9 @@ impl Server {
             // It stays in this shard.
             Some(_) | None => LeftBehind { displaced, ..LeftBehind::default() },
         };
-        let entry = Ownership::Release { uid: uid.clone(), tenure, left };
+        let entry = Ownership::Release { uid: uid.clone(), tenure, left, next: None };
         self.send_to_home(app_id, uid, entry);
+        self.ask_if_needed(app_id, uid);
     }
 
     pub(super) fn send_to_home(&mut self, app_id: &AppId, uid: &UserId, entry: Ownership) {
@@ -57,7 +67,7 @@ impl Server {
         while let Some(login) = next {
             if let Some(asked) = self.links.asking(login) {
                 let shard = self.shared.config.placement.own();
-                let candidate = Candidate { shard, login, asked };
+                let candidate = Candidate { shard, login, asked, resume: None };
                 let entry = Ownership::Ask { uid: uid.clone(), candidate };
                 return self.send_to_home(app_id, uid, entry);
             }

@@ -42,6 +42,8 @@ pub enum Timer {
     Homes,
     /// A shard has not answered a request of a back end.
     Request,
+    /// A session that moves to another shard has taken too long, or has been there for long enough.
+    Move,
 }
 
 /// The subject of a deadline. It is small, because every session has one: rare subjects are boxed.
@@ -60,6 +62,8 @@ pub(super) enum Due {
     Post(CallId),
     Homes,
     Request(RequestId),
+    Leaving(SessionNumber),
+    Departed(SessionNumber),
 }
 
 impl Due {
@@ -87,6 +91,7 @@ impl Due {
             Self::Post(_) => Timer::Post,
             Self::Homes => Timer::Homes,
             Self::Request(_) => Timer::Request,
+            Self::Leaving(_) | Self::Departed(_) => Timer::Move,
         }
     }
 }

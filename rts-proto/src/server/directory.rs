@@ -9,12 +9,14 @@ use alloc::vec::Vec;
 
 use super::by_user::ByUser;
 use super::homes::Homes;
-use super::io::{AskedLogin, Candidate, Deliveries, Denial, MovedOwner, PassedOn, Tenure};
+use super::io::{
+    AskedLogin, AskedResume, Candidate, Deliveries, Denial, MovedOwner, PassedOn, Tenure,
+};
 use super::keys::Origin;
 use super::placement::ShardId;
 #[cfg(test)]
 use crate::kept::Kept;
-use crate::limits::HELD_BYTES_MAX;
+use crate::limits::{HELD_BYTES_MAX, RESUMES_PER_USER_MAX};
 use crate::planted::{Bug, planted};
 use crate::{AppId, LoginId, MessageConfig, UserId};
 
@@ -40,7 +42,8 @@ struct Owner {
 /// What waits until the owner has released the user, or kept it.
 #[derive(Debug)]
 struct Revoking {
-    /// In their order, at most one of a shard. The user is revoked for the first one.
+    /// In their order, at most one of a shard besides those that resume the session. The user is
+    /// revoked for the first one.
     candidates: VecDeque<Candidate>,
     /// What came for the user meanwhile.
     held: Vec<PassedOn>,
@@ -52,7 +55,7 @@ pub(super) enum Step {
     Grant(ShardId, Tenure),
     Deny(ShardId, LoginId, Denial),
     /// To the owner.
-    Revoke(ShardId, Tenure, AskedLogin),
+    Revoke(ShardId, Tenure, AskedLogin, Option<Box<AskedResume>>),
     /// To the owner.
     PassOn(ShardId, Vec<PassedOn>),
     /// Nobody owns the user for whom this waited.
@@ -82,15 +85,24 @@ impl Directory {
         uid: &UserId,
         candidate: Candidate,
     ) -> Option<Step> {
+        if !homes.has(candidate.shard) {
+            return None;
+        }
+        let resumes = candidate.resume.is_some();
+        let deny = || Step::Deny(candidate.shard, candidate.login, Denial::NotResumed);
         let Some(owner) = self.owners.get_mut(app_id, uid.as_str()) else {
+            if resumes {
+                return Some(deny());
+            }
             let tenure = self.next_tenure(homes);
             let owner = Owner { shard: candidate.shard, tenure, revoking: None };
             self.owners.insert(app_id, uid.clone(), owner);
             return Some(Step::Grant(candidate.shard, tenure));
         };
         if owner.shard == candidate.shard {
-            // It asked twice because a home was removed, and the first answer is under way.
-            return None;
+            // It asked twice because a home was removed, and the first answer is under way. Or the
+            // session that it resumes has come there.
+            return resumes.then(deny);
         }
         if planted(Bug::GrantWithoutRevoke) && owner.revoking.is_none() {
             let tenure = self.next_tenure(homes);
@@ -99,12 +111,14 @@ impl Directory {
             return Some(Step::Grant(candidate.shard, tenure));
         }
         if let Some(revoking) = &mut owner.revoking {
-            revoking.add(candidate);
-            return None;
+            let (shard, login) = (candidate.shard, candidate.login);
+            let is_added = revoking.add(candidate);
+            return (!is_added).then_some(Step::Deny(shard, login, Denial::NotResumed));
         }
+        let (login, resume) = (candidate.asked, candidate.resume.clone());
         let revoking = Revoking { candidates: [candidate].into(), held: Vec::new() };
         owner.revoking = Some(revoking.into());
-        Some(Step::Revoke(owner.shard, owner.tenure, candidate.asked))
+        Some(Step::Revoke(owner.shard, owner.tenure, login, resume))
     }
 
     /// The owner has released a user. `None` if this is about a former grant. Candidates of removed
@@ -117,22 +131,62 @@ impl Directory {
         tenure: Tenure,
     ) -> Option<Vec<Step>> {
         let owner = self.owner_since(app_id, uid, tenure)?;
-        let Some(next) = owner.next_candidate(homes) else {
+        let mut steps = Vec::new();
+        let Some(next) = owner.next_candidate(homes, &mut steps) else {
             let held = owner.revoking.take().map_or(Vec::new(), |revoking| revoking.held);
             self.held_bytes -= held.iter().map(PassedOn::size).sum::<usize>();
             self.owners.remove(app_id, uid.as_str());
-            return Some(if held.is_empty() {
-                Vec::new()
-            } else {
-                alloc::vec![Step::Refuse(held)]
-            });
+            if !held.is_empty() {
+                steps.push(Step::Refuse(held));
+            }
+            return Some(steps);
         };
-        let tenure = self.next_tenure(homes);
-        let owner = self.owners.get_mut(app_id, uid.as_str())?;
-        (owner.shard, owner.tenure) = (next.shard, tenure);
-        let mut steps = alloc::vec![Step::Grant(next.shard, tenure)];
-        self.go_on(homes, app_id, uid, &mut steps);
+        self.grant(homes, app_id, uid, next.shard, &mut steps);
         Some(steps)
+    }
+
+    /// The session of a user has moved to this login, of which its former owner had this grant.
+    pub(super) fn moved(
+        &mut self,
+        homes: &Homes,
+        app_id: &AppId,
+        uid: &UserId,
+        tenure: Tenure,
+        (shard, login): (ShardId, LoginId),
+    ) -> Vec<Step> {
+        let owner = self.owners.get_mut(app_id, uid.as_str());
+        match owner {
+            Some(owner) if owner.tenure == tenure => {
+                if let Some(revoking) = &mut owner.revoking {
+                    let is_it = |other: &Candidate| (other.shard, other.login) == (shard, login);
+                    revoking.candidates.retain(|other| !is_it(other));
+                }
+            }
+            // Another login has got the user, because the former owner was removed.
+            Some(_) => return alloc::vec![Step::Deny(shard, login, Denial::Displaced)],
+            None => {
+                let owner = Owner { shard, tenure, revoking: None };
+                self.owners.insert(app_id, uid.clone(), owner);
+            }
+        }
+        let mut steps = Vec::new();
+        self.grant(homes, app_id, uid, shard, &mut steps);
+        steps
+    }
+
+    fn grant(
+        &mut self,
+        homes: &Homes,
+        app_id: &AppId,
+        uid: &UserId,
+        shard: ShardId,
+        steps: &mut Vec<Step>,
+    ) {
+        let tenure = self.next_tenure(homes);
+        let Some(owner) = self.owners.get_mut(app_id, uid.as_str()) else { return };
+        (owner.shard, owner.tenure) = (shard, tenure);
+        steps.push(Step::Grant(shard, tenure));
+        self.go_on(homes, app_id, uid, steps);
     }
 
     /// The owner keeps a user, and denies the login for which it was revoked.
@@ -161,9 +215,19 @@ impl Directory {
             self.held_bytes -= held.iter().map(PassedOn::size).sum::<usize>();
             steps.push(Step::PassOn(owner.shard, held));
         }
-        revoking.candidates.retain(|candidate| homes.has(candidate.shard));
+        // All logins of the owner's shard go on with its grant.
+        let shard = owner.shard;
+        revoking.candidates.retain(|candidate| {
+            if candidate.shard == shard && candidate.resume.is_some() {
+                steps.push(Step::Deny(shard, candidate.login, Denial::NotResumed));
+            }
+            candidate.shard != shard && homes.has(candidate.shard)
+        });
         match revoking.candidates.front() {
-            Some(next) => steps.push(Step::Revoke(owner.shard, owner.tenure, next.asked)),
+            Some(next) => {
+                let resume = next.resume.clone();
+                steps.push(Step::Revoke(owner.shard, owner.tenure, next.asked, resume));
+            }
             None => owner.revoking = None,
         }
     }
@@ -249,22 +313,38 @@ impl Directory {
 }
 
 impl Owner {
-    /// Takes the login for which the user is revoked.
-    fn next_candidate(&mut self, homes: &Homes) -> Option<Candidate> {
+    /// Takes the login that gets the user next. The session is over, so those before it that resume
+    /// it are denied.
+    fn next_candidate(&mut self, homes: &Homes, steps: &mut Vec<Step>) -> Option<Candidate> {
         let candidates = &mut self.revoking.as_mut()?.candidates;
         candidates.retain(|candidate| homes.has(candidate.shard));
+        candidates.retain(|candidate| {
+            if candidate.resume.is_some() {
+                steps.push(Step::Deny(candidate.shard, candidate.login, Denial::NotResumed));
+            }
+            candidate.resume.is_none()
+        });
         candidates.pop_front()
     }
 }
 
 impl Revoking {
-    /// Adds a login. A shard asks again if a former home was removed.
-    fn add(&mut self, candidate: Candidate) {
-        let same = self.candidates.iter_mut().find(|other| other.shard == candidate.shard);
-        match same {
+    /// Adds a login. A shard asks again if a former home was removed. False if too many wait to
+    /// resume the session.
+    fn add(&mut self, candidate: Candidate) -> bool {
+        let is_same = |other: &&mut Candidate| {
+            let is_login = candidate.resume.is_none() || other.login == candidate.login;
+            other.shard == candidate.shard
+                && other.resume.is_some() == candidate.resume.is_some()
+                && is_login
+        };
+        let resuming = self.candidates.iter().filter(|other| other.resume.is_some()).count();
+        match self.candidates.iter_mut().find(is_same) {
             Some(same) => *same = candidate,
+            None if candidate.resume.is_some() && resuming >= RESUMES_PER_USER_MAX => return false,
             None => self.candidates.push_back(candidate),
         }
+        true
     }
 }
 

@@ -34,9 +34,10 @@ pub(super) enum End {
 impl Server {
     /// Ends the session. The caller closes its link, if it has one.
     pub(super) fn end_session(&mut self, number: SessionNumber, end: End) {
+        self.stop_leaving(number);
         let shared = &mut self.shared;
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
-        let Remains { app_id, uid, flow, rooms, allowance, last_heard } = remains;
+        let Remains { app_id, uid, flow, rooms, allowance, last_heard, moves } = remains;
         if shared.takes_notice(NoticeLevel::All) {
             for Origin { session, id } in flow.origins() {
                 let (config, code) = (MessageConfig::ReliableOrdered, SendCode::Timeout);
@@ -54,7 +55,11 @@ impl Server {
         self.posts.forget(shared, &app_id, number);
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
         let away_until = last_heard + shared.config.session_grace;
-        self.end_memberships(&app_id, number, &uid, rooms, end, away_until);
+        let in_room = |room: &RoomId| match &moves {
+            Some(moves) => moves.number_in(number, room),
+            None => number,
+        };
+        self.end_memberships(&app_id, in_room, &uid, rooms, end, away_until);
         self.report_offline(&app_id, &uid, end);
         match end {
             End::Logout | End::Dropped => self.release_user(&app_id, &uid, None),
@@ -67,7 +72,7 @@ impl Server {
     fn end_memberships(
         &mut self,
         app_id: &AppId,
-        session: SessionNumber,
+        session_in: impl Fn(&RoomId) -> SessionNumber,
         uid: &UserId,
         rooms: SessionRooms,
         end: End,
@@ -81,7 +86,7 @@ impl Server {
                 End::Superseded => MemberEnd::WaitsUntil(away_until),
                 End::PutOut => MemberEnd::Ends(LeaveReason::Kicked),
             };
-            self.end_membership(app_id, session, uid, room, end);
+            self.end_membership(app_id, session_in(&room), uid, room, end);
         }
     }
 
@@ -202,7 +207,12 @@ impl Server {
     /// §6.8: ends the sessions that had no space for frames that they must get.
     pub(super) fn end_overrun(&mut self) {
         while let Some(number) = self.shared.outbox.pop_overrun() {
-            let Some(session) = self.shared.session(number) else { continue };
+            // One that arrives ends when it is here.
+            let Some(session) =
+                self.shared.session(number).filter(|session| !session.is_arriving())
+            else {
+                continue;
+            };
             if let Some(link) = session.link() {
                 self.close(link, CloseCode::SlowConsumer, "did not read what it was sent");
             }
@@ -213,7 +223,11 @@ impl Server {
     /// Ends a session whose grace period has passed, unless bytes arrived meanwhile.
     pub(super) fn grace_due(&mut self, number: SessionNumber) {
         let shared = &mut self.shared;
+        let now = shared.now();
         let Some(session) = shared.sessions.get_mut(number) else { return };
+        if session.is_arriving() {
+            session.heard(now);
+        }
         let over_at = session.last_heard() + shared.config.session_grace;
         // Sessions end in the order of their grace deadlines, however late this runs. So a later
         // deadline is armed again even if it has passed too.

@@ -81,6 +81,7 @@ fn home_of(entry: &Entry) -> Option<Home<'_>> {
         Entry::Join { room, .. }
         | Entry::Leave { room, .. }
         | Entry::Gone { room, .. }
+        | Entry::Switch { room, .. }
         | Entry::PutOut { room, .. }
         | Entry::Broadcast { room, .. }
         | Entry::AskNames { room, .. } => Some(Home::Room(room)),
@@ -108,6 +109,12 @@ fn home_of(entry: &Entry) -> Option<Home<'_>> {
         | Entry::JoinRefused { .. }
         | Entry::Names { .. }
         | Entry::Left { .. }
+        | Entry::Switched { .. }
+        | Entry::Resume(_)
+        | Entry::SessionMoved(_)
+        | Entry::Taken(_)
+        | Entry::Fence(_)
+        | Entry::Fenced(_)
         | Entry::Removed { .. } => None,
     }
 }

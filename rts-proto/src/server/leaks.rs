@@ -32,6 +32,8 @@ fn kept(server: &Server) -> Kept {
         posts,
         back_end_rates,
         pending,
+        fences,
+        resumes,
         random: _,
         retry_after_max: _,
         to_drain: _,
@@ -40,11 +42,12 @@ fn kept(server: &Server) -> Kept {
     let of_users = [links.kept(), users.kept(), tallies.kept(), targets.kept(), posts.kept()];
     let of_rooms =
         [rooms.kept(), welcomes.kept(), bans.kept(), back_end_rates.kept(), pending.kept()];
-    [shared.kept(), of_users.concat(), of_rooms.concat()].concat()
+    let of_moves = [fences.kept(), resumes.kept()];
+    [shared.kept(), of_users.concat(), of_rooms.concat(), of_moves.concat()].concat()
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 14] = [
+const EMPTY_BETWEEN_INPUTS: [&str; 19] = [
     "apps with owners",
     "bytes held for owners",
     "apps with grants",
@@ -59,6 +62,11 @@ const EMPTY_BETWEEN_INPUTS: [&str; 14] = [
     "overrun sessions",
     "moving links",
     "requests of back ends",
+    "departed sessions",
+    "shards that a fence awaits",
+    "sessions behind fences",
+    "reserved sessions",
+    "apps with arrived sessions",
 ];
 
 /// A shard, and a driver that answers nothing by itself.

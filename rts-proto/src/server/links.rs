@@ -61,6 +61,7 @@ struct Opening {
 /// Greeting ---------> Waiting ---------> Checking -----------------> attached
 ///                        |                       |                      ^  ^
 ///                        +----- resume ----------|----------------------+  |
+///                        +--> Resuming ----------|----------------------+  |
 ///                        |                       +--> Queued --------------+
 ///                        |                       |       v                 |
 ///                        |                       +--> Asking -- granted ---+
@@ -78,6 +79,11 @@ enum Phase {
     Queued {
         asked: Box<Login>,
         pass: Pass,
+    },
+    /// In a cluster, the login asks another shard for the session that it resumes.
+    Resuming {
+        ticket: LoginId,
+        asked: Box<Login>,
     },
     /// In a cluster, the login asks the home of its user.
     Asking {
@@ -196,7 +202,9 @@ impl Links {
         shared.deadlines.disarm(opening.login_deadline, Due::LoginDeadline(id));
         match opening.phase {
             Phase::Greeting | Phase::Waiting => None,
-            Phase::Checking { login, .. } | Phase::Asking { ticket: login, .. } => {
+            Phase::Checking { login, .. }
+            | Phase::Resuming { ticket: login, .. }
+            | Phase::Asking { ticket: login, .. } => {
                 self.logins.remove(&login);
                 None
             }
@@ -258,9 +266,10 @@ impl Links {
         Some(match self.opening(id)?.phase {
             Phase::Greeting => Expects::Hello,
             Phase::Waiting => Expects::Login,
-            Phase::Checking { .. } | Phase::Queued { .. } | Phase::Asking { .. } => {
-                Expects::Nothing
-            }
+            Phase::Checking { .. }
+            | Phase::Queued { .. }
+            | Phase::Resuming { .. }
+            | Phase::Asking { .. } => Expects::Nothing,
         })
     }
 
@@ -292,7 +301,24 @@ impl Links {
         let id = self.logins.remove(&login)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Checking { .. }))? {
             Phase::Checking { asked, .. } => Some((id, asked)),
-            Phase::Greeting | Phase::Waiting | Phase::Queued { .. } | Phase::Asking { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The login asks another shard for the session that it resumes, from now on.
+    pub(super) fn begin_resume(&mut self, id: LinkId, asked: Login) -> LoginId {
+        let ticket = self.next_login();
+        self.set_phase(id, Phase::Resuming { ticket, asked: Box::new(asked) });
+        self.logins.insert(ticket, id);
+        ticket
+    }
+
+    /// The other shard has answered. Returns the link of the login.
+    pub(super) fn end_resume(&mut self, ticket: LoginId) -> Option<(LinkId, Box<Login>)> {
+        let id = self.logins.remove(&ticket)?;
+        match self.take_phase(id, |phase| matches!(phase, Phase::Resuming { .. }))? {
+            Phase::Resuming { asked, .. } => Some((id, asked)),
+            _ => None,
         }
     }
 
@@ -309,9 +335,7 @@ impl Links {
         let id = self.logins.remove(&ticket)?;
         match self.take_phase(id, |phase| matches!(phase, Phase::Asking { .. }))? {
             Phase::Asking { asked, pass, .. } => Some((id, asked, pass)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -337,9 +361,7 @@ impl Links {
     pub(super) fn asking(&self, login: LoginId) -> Option<AskedLogin> {
         match &self.opening(*self.logins.get(&login)?)?.phase {
             Phase::Asking { asked, pass, .. } => Some(AskedLogin::new(asked, pass.clock)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Queued { .. } => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -352,9 +374,7 @@ impl Links {
     pub(super) fn end_queue(&mut self, id: LinkId) -> Option<(Box<Login>, Pass)> {
         match self.take_phase(id, |phase| matches!(phase, Phase::Queued { .. }))? {
             Phase::Queued { asked, pass } => Some((asked, pass)),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Asking { .. } => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -362,9 +382,7 @@ impl Links {
     pub(super) fn queued_pass(&self, id: LinkId) -> Option<Pass> {
         match self.opening(id)?.phase {
             Phase::Queued { pass, .. } => Some(pass),
-            Phase::Greeting | Phase::Waiting | Phase::Checking { .. } | Phase::Asking { .. } => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -374,6 +392,7 @@ impl Links {
             Phase::Greeting | Phase::Waiting => None,
             Phase::Checking { asked, .. }
             | Phase::Queued { asked, .. }
+            | Phase::Resuming { asked, .. }
             | Phase::Asking { asked, .. } => Some(asked),
         }
     }

@@ -9,6 +9,7 @@ use super::io::{
 };
 use super::keys::SessionNumber;
 use super::links::Pass;
+use super::placement::ShardId;
 use super::session::Begin;
 use super::shard::Server;
 use super::tallies::Turn;
@@ -18,10 +19,12 @@ use crate::slab::Key;
 use crate::wire::{Frame, Login, LoginAnswer, Resume};
 use crate::{AppId, CloseCode, LinkId, LoginCode, LoginId, UserId};
 
-enum Resumed {
+pub(super) enum Resumed {
     Yes,
     /// The session ended. Its client has to know this reason.
     Ended(CloseCode),
+    /// The session may be in this shard, with this number.
+    Elsewhere(ShardId, SessionNumber),
     No,
 }
 
@@ -36,9 +39,18 @@ impl Server {
                 Resumed::Ended(code) => {
                     return self.close_login(link, &login, code, reason_for(code));
                 }
+                Resumed::Elsewhere(shard, session) => {
+                    let resume = resume.clone();
+                    return self.ask_to_resume(link, login, &resume, (shard, session));
+                }
                 Resumed::No => {}
             }
         }
+        self.check_login(link, login);
+    }
+
+    /// Asks the driver about the login's credentials.
+    pub(super) fn check_login(&mut self, link: LinkId, login: Login) {
         let credentials = Box::new(Credentials::from(&login));
         let id = self.links.begin_check(link, login);
         self.shared.outbox.put(Output::Authenticate(id, credentials));
@@ -52,18 +64,17 @@ impl Server {
     }
 
     /// §4.8. A session that cannot be resumed stays unchanged.
-    fn try_resume(&mut self, link: LinkId, login: &Login, resume: &Resume) -> Resumed {
+    pub(super) fn try_resume(&mut self, link: LinkId, login: &Login, resume: &Resume) -> Resumed {
         let shared = &mut self.shared;
-        let Some(number) = Key::from_number(resume.session) else { return Resumed::No };
-        if let Some(buried) = shared.sessions.buried(number, &resume.key) {
+        let Some(asked) = Key::from_number(resume.session) else { return Resumed::No };
+        if let Some(buried) = shared.sessions.buried(asked, &resume.key) {
             return buried.map_or(Resumed::No, Resumed::Ended);
         }
-        let Some(session) = shared.session(number) else { return Resumed::No };
-        let is_same = session.keys().accept(&resume.key)
-            && *session.app_id() == login.app_id
-            && *session.uid() == login.uid
-            || planted(Bug::ResumeOfAnybody);
-        let Some(key) = self.links.key(link).filter(|_| is_same) else { return Resumed::No };
+        let Some(number) = self.session_to_resume(asked, login, resume) else {
+            return self.elsewhere(asked);
+        };
+        let Some(key) = self.links.key(link) else { return Resumed::No };
+        let shared = &mut self.shared;
         let (now, sessions) = (shared.now(), &mut shared.sessions);
         let Ok(frames_resent) = shared.outbox.resume(sessions, now, number, resume.received) else {
             return Resumed::No;
@@ -82,6 +93,38 @@ impl Server {
         self.shared.make_ready(number);
         self.window_emptied(number);
         Resumed::Yes
+    }
+
+    /// The session of this shard that a login may resume. Its number may be that of another shard
+    /// from which it has moved.
+    fn session_to_resume(
+        &self,
+        asked: SessionNumber,
+        login: &Login,
+        resume: &Resume,
+    ) -> Option<SessionNumber> {
+        let of_user = || self.users.find(&login.app_id, login.uid.as_str());
+        let number = match self.shared.session(asked) {
+            Some(_) => asked,
+            None => of_user()?,
+        };
+        let session = self.shared.session(number)?;
+        let is_same = session.keys().accept(&resume.key)
+            && *session.app_id() == login.app_id
+            && *session.uid() == login.uid
+            || planted(Bug::ResumeOfAnybody) && number == asked;
+        (is_same && !session.is_leaving() && !session.is_arriving()).then_some(number)
+    }
+
+    /// Where a session is that is not in this shard.
+    fn elsewhere(&self, asked: SessionNumber) -> Resumed {
+        let homes = &self.shared.homes;
+        match self.shared.sessions.elsewhere(asked) {
+            Some((shard, session)) if homes.are_in_cluster() && homes.has(shard) => {
+                Resumed::Elsewhere(shard, session)
+            }
+            Some(_) | None => Resumed::No,
+        }
     }
 
     /// The session has acknowledged frames: its window has space for waiting output.
@@ -222,7 +265,12 @@ impl Server {
     }
 
     /// Must run before the link carries the session, so that no frame of the session comes first.
-    fn answer_accepted(&mut self, link: LinkId, number: SessionNumber, resumption: Resumption) {
+    pub(super) fn answer_accepted(
+        &mut self,
+        link: LinkId,
+        number: SessionNumber,
+        resumption: Resumption,
+    ) {
         let Some(session) = self.shared.session(number) else { return };
         let is_resumed = matches!(resumption, Resumption::Resumed { .. });
         let accepted = session.accepted(number, is_resumed, &self.shared.config);
@@ -240,7 +288,12 @@ impl Server {
                 let code = CloseCode::Displaced;
                 self.close_login(link, asked, code, reason_for(code));
             }
-            Denial::NoGreaterClaim => {
+            Denial::PutOut => {
+                let code = CloseCode::PutOut;
+                self.close_login(link, asked, code, reason_for(code));
+            }
+            // Only logins that resume are denied so. They go on without that.
+            Denial::NotResumed | Denial::NoGreaterClaim => {
                 self.refuse(link, asked, LoginCode::ServerError, Refusal::NoGreaterClaim);
             }
         }

@@ -180,7 +180,7 @@ impl Server {
         }
     }
 
-    fn is_member(
+    pub(super) fn is_member(
         &self,
         app_id: &AppId,
         room: &RoomId,

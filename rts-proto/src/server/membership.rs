@@ -244,6 +244,11 @@ impl Server {
     /// The session was removed from the room by force.
     pub(super) fn removed(&mut self, number: SessionNumber, id: &RoomId, notice: Option<Bytes>) {
         self.welcomes.answer_briefly(&mut self.shared, number, id);
+        if let Some(session) = self.shared.session_mut(number)
+            && let Some(arriving) = session.arriving()
+        {
+            arriving.removed.insert(id.clone());
+        }
         if let Some(rooms) = self.rooms_of(number) {
             rooms.remove(id);
         }

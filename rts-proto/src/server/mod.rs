@@ -31,6 +31,7 @@ mod unreliable;
 // Parts, each with its own fields.
 mod outbox;
 mod session;
+mod session_moves;
 mod session_rooms;
 mod sessions;
 mod shared;
@@ -40,11 +41,13 @@ mod back_end_rates;
 mod bans;
 mod claims;
 mod directory;
+mod fences;
 mod grants;
 mod held;
 mod links;
 mod pending;
 mod posts;
+mod resumes;
 mod room;
 mod rooms;
 mod tallies;
@@ -64,6 +67,7 @@ mod draining;
 mod ending;
 mod frames;
 mod holding;
+mod leaving;
 mod lists;
 mod login;
 mod members;
@@ -76,6 +80,7 @@ mod peer;
 mod removals;
 mod removed_nodes;
 mod requests;
+mod resuming;
 mod routing;
 mod status;
 mod turn;
@@ -97,11 +102,12 @@ pub use deadlines::Timer;
 pub use figures::{AppStats, Page, RoomFigures, UserFigures};
 pub use home_table::{HomeTable, SLOTS};
 pub use io::{
-    AskedLogin, BadDelivery, Candidate, Credentials, Deliveries, Delivery, Denial, Detail, Entered,
-    Entry, Forbidden, HomesStep, Input, JoinPermit, JoinRefusal, LeftBehind, MemberEnd, Moved,
-    MovedMember, MovedOwner, Names, Notice, NoticeLevel, Opened, Output, Ownership, PassedOn, Post,
-    PostProgress, Rate, Refusal, Report, Request, RequestId, RequestOnWay, Response, ResponsePart,
-    Resumption, Target, Tenure, UsedRates, Verdict,
+    AskedLogin, AskedResume, BadDelivery, Candidate, Credentials, Deliveries, Delivery, Denial,
+    Detail, Entered, Entry, Forbidden, HomesStep, Input, JoinPermit, JoinRefusal, LeftBehind,
+    MemberEnd, Moved, MovedFrames, MovedMember, MovedOwner, MovedParams, MovedPost, MovedSession,
+    Names, Notice, NoticeLevel, Opened, Output, Ownership, PassedOn, Post, PostProgress, Rate,
+    Refusal, Report, Request, RequestId, RequestOnWay, Response, ResponsePart, ResumeAsked,
+    Resumption, SessionContent, SessionPart, Target, Tenure, UsedRates, Verdict,
 };
 pub use keys::{Outcome, SessionNumber};
 pub use lists::Stats;

@@ -60,6 +60,7 @@ impl Server {
         }
         if step == HomesStep::Switched {
             self.ask_new_homes();
+            self.ask_again_to_resume();
             self.end_sessions_without_answers();
             self.welcomes.ask_again(&mut self.shared, &self.rooms);
             self.handle_ahead();

@@ -1,7 +1,7 @@
 //! In a cluster, a shard owns users: its home grants and revokes them. Section 3 of the protocol
 //! holds over all nodes because of this and of `user_home.rs`.
 
-use super::io::{AskedLogin, Denial, LeftBehind, Ownership, PassedOn, Tenure};
+use super::io::{AskedLogin, AskedResume, Denial, LeftBehind, Ownership, PassedOn, Tenure};
 use super::rooms;
 use super::session::Session;
 use super::shard::Server;
@@ -21,6 +21,7 @@ impl Server {
         let displaced = left.displaced;
         self.put_left(app_id, &uid, left);
         self.shared.grants.granted(app_id, uid.clone(), tenure);
+        self.install_session(app_id, &uid);
         for login in self.shared.grants.end_asking(app_id, &uid) {
             if let Some((link, asked, pass)) = self.links.end_ask(login) {
                 self.login_granted(link, *asked, pass, displaced);
@@ -39,7 +40,9 @@ impl Server {
         login: LoginId,
         denial: Denial,
     ) {
-        if self.shared.grants.first_asking(app_id, uid) != Some(login) {
+        if self.resume_denied(app_id, uid, login, denial)
+            || self.shared.grants.first_asking(app_id, uid) != Some(login)
+        {
             return;
         }
         if let Some((link, asked, _)) = self.links.end_ask(login) {
@@ -60,10 +63,14 @@ impl Server {
         uid: &UserId,
         tenure: Tenure,
         login: AskedLogin,
+        resume: Option<AskedResume>,
     ) {
         // A grant that is over was released, and the home knows or will know.
         if self.shared.grants.of(app_id, uid) != Some(tenure) {
             return;
+        }
+        if let Some(resume) = resume {
+            return self.leave_for(app_id, uid, tenure, login, resume);
         }
         let Some(number) = self.users.find(app_id, uid.as_str()) else { return };
         let session = self.shared.session(number);

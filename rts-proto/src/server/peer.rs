@@ -46,8 +46,13 @@ impl Server {
             let app_id = app_id.cloned();
             return self.shared.held.add_ahead(HeldEntry { from, app_id, entry });
         }
-        if let Entry::HomesReached { epoch, step } = entry {
-            return self.shared.homes.reached(from, epoch, step);
+        match entry {
+            Entry::HomesReached { epoch, step } => {
+                return self.shared.homes.reached(from, epoch, step);
+            }
+            Entry::Fence(fence) => return self.shared.send_to_shard(from, Entry::Fenced(fence)),
+            Entry::Fenced(fence) => return self.fence_answered(from, fence),
+            _ => {}
         }
         if let Some(entry) = self.session_entry(entry)
             && let Some(app_id) = app_id
@@ -120,6 +125,8 @@ impl Server {
                 self.welcomes.names_came(shared, &self.rooms, session, &room, ticket, names);
             }
             Entry::Left { room, session, ticket } => self.left(session, &room, ticket),
+            Entry::Switched { room, session } => self.room_switched(session, &room),
+            Entry::Taken(session) => self.session_taken(session),
             Entry::Removed { room, session, notice } => self.removed(session, &room, notice),
             Entry::Response(part) => self.pending.responded(shared, *part),
             other => return Some(other),
@@ -163,6 +170,11 @@ impl Server {
             },
             Entry::Ownership(entry) => self.ownership_arrived(app_id, entry),
             Entry::Request(on_way) => self.request_arrived(app_id, *on_way),
+            Entry::Resume(asked) => self.resume_asked(app_id, *asked),
+            Entry::SessionMoved(part) => self.session_part_came(app_id, *part),
+            Entry::Switch { room, session, uid, next } => {
+                self.switch_asked(app_id, room, session, &uid, next);
+            }
             Entry::PassedOn(passed_on) => self.passed_on(app_id, passed_on, unreliable),
             Entry::Deliver(deliveries) => {
                 for delivery in deliveries.iter() {
@@ -202,6 +214,10 @@ impl Server {
             // Handled before. Without a wildcard, a new entry cannot be forgotten.
             Entry::InApp(_)
             | Entry::HomesReached { .. }
+            | Entry::Fence(_)
+            | Entry::Fenced(_)
+            | Entry::Taken(_)
+            | Entry::Switched { .. }
             | Entry::Response(_)
             | Entry::Outcomes(_)
             | Entry::NotDelivered { .. }

@@ -10,7 +10,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use super::deadlines::{Deadline, Due};
-use super::io::{Detail, Output, Post, PostProgress};
+use super::io::{Detail, MovedParams, MovedPost, Output, Post, PostProgress};
 use super::keys::SessionNumber;
 use super::shared::Shared;
 use super::targets::{Decided, Params};
@@ -217,6 +217,42 @@ impl Posts {
     pub(super) fn forget(&mut self, shared: &mut Shared, app_id: &AppId, number: SessionNumber) {
         for call in self.waiting_calls(app_id, number) {
             self.forget_call(shared, call);
+        }
+    }
+
+    /// Takes the waiting messages of a session that leaves, in their order. Posts under way continue,
+    /// and their results follow it.
+    pub(super) fn take_waiting(
+        &mut self,
+        shared: &mut Shared,
+        app_id: &AppId,
+        number: SessionNumber,
+    ) -> Vec<MovedPost> {
+        let mut moved = Vec::new();
+        for id in self.waiting_calls(app_id, number) {
+            let call = self.calls.get(&id);
+            if let Some(Call { id, phase: Phase::Waiting { params, payload }, .. }) = call {
+                let params = match params {
+                    Params::Asked { ticket } => MovedParams::Asked(*ticket),
+                    Params::Known(params) => MovedParams::Known(params.clone()),
+                };
+                moved.push(MovedPost { id: *id, params, payload: payload.clone() });
+            }
+            self.forget_call(shared, id);
+        }
+        moved
+    }
+
+    /// Adds a waiting message of a session that has moved here.
+    pub(super) fn put(&mut self, shared: &mut Shared, number: SessionNumber, post: MovedPost) {
+        let MovedPost { id, params, payload } = post;
+        let params = match params {
+            MovedParams::Asked(ticket) => Params::Asked { ticket },
+            MovedParams::Known(params) => Params::Known(params),
+        };
+        if !self.add(shared, number, params, id, &payload) {
+            let (code, reply) = (SendCode::OverRate, Reply::default());
+            shared.push_frame(number, Frame::ServerSendResult { id, code, reply });
         }
     }
 

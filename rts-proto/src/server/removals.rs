@@ -46,9 +46,9 @@ impl Server {
     }
 
     fn notify_removed(&mut self, session: SessionNumber, room: &RoomId, notice: Option<Bytes>) {
-        match self.shared.sessions.other_shard_of(session) {
+        match self.shared.sessions.elsewhere(session) {
             None => self.removed(session, room, notice),
-            Some(shard) => {
+            Some((shard, session)) => {
                 let room = room.clone();
                 self.shared.send_to_shard(shard, Entry::Removed { room, session, notice });
             }

@@ -19,9 +19,13 @@ impl Server {
     pub(super) fn nodes_removed(&mut self, removed: &[ShardId], serve_after: Instant) {
         for shard in removed {
             self.shared.outbox.set_congested(*shard, false);
+            self.fences.removed(*shard);
         }
         let homes = &self.shared.homes;
         self.shared.held.retain(|from| homes.has(from));
+        self.end_leaving_for_removed();
+        self.end_arriving_of_removed();
+        self.go_on_behind_fence();
         if serve_after > self.shared.now() {
             // They may still act.
             return;
@@ -57,7 +61,7 @@ impl Server {
         for (app_id, uid, tenure) in directory.of_removed_nodes(homes) {
             if is_meant(&self.shared.homes, &app_id, &uid) {
                 self.report_offline(&app_id, &uid, End::Dropped);
-                self.user_released(&app_id, &uid, tenure, LeftBehind::default());
+                self.user_released(&app_id, &uid, tenure, LeftBehind::default(), None);
             }
         }
     }
@@ -82,6 +86,7 @@ impl Server {
     pub(super) fn ask_new_homes(&mut self) {
         for (app_id, uid) in self.shared.grants.asked_for() {
             if self.shared.homes.is_lost_user(&app_id, uid.as_str())
+                && self.shared.grants.of(&app_id, &uid).is_none()
                 && let Some(first) = self.shared.grants.first_asking(&app_id, &uid)
             {
                 self.ask_for(&app_id, &uid, first);
@@ -97,8 +102,13 @@ impl Server {
             let number = self.users.find(&app_id, uid.as_str());
             let homes = &self.shared.homes;
             let is_lost = |room: &RoomId| homes.is_answer_lost(&app_id, room);
-            let session = number.and_then(|number| self.shared.sessions.get_mut(number));
-            if session.is_some_and(|session| session.rooms.forget_lost_answers(is_lost)) {
+            let Some(session) = number.and_then(|number| self.shared.sessions.get_mut(number))
+            else {
+                continue;
+            };
+            let waits = session.rooms.forget_lost_answers(is_lost);
+            let leaving = session.leaving();
+            if waits || leaving.is_some_and(|leaving| leaving.awaited.iter().any(is_lost)) {
                 waiting.extend(number);
             }
         }
@@ -130,6 +140,7 @@ impl Server {
             }
             self.report_memberships(&app_id, &uid);
         }
+        self.report_arriving_members();
         for (app_id, uid) in self.tallies.with_left() {
             self.report_orphans(&app_id, &uid);
         }
@@ -144,7 +155,9 @@ impl Server {
         let homes = &self.shared.homes;
         let is_lost = |room: &&RoomId| homes.is_lost_room(app_id, room);
         let lost: Vec<RoomId> = session.rooms.joined_rooms().filter(is_lost).cloned().collect();
-        for room in lost {
+        let lost: Vec<_> =
+            lost.into_iter().map(|room| (session.number_in(number, &room), room)).collect();
+        for (number, room) in lost {
             self.report_member(app_id, uid, &room, MovedMember::Here(number));
         }
     }

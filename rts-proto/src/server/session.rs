@@ -5,11 +5,13 @@ use alloc::boxed::Box;
 use super::allowance::Allowance;
 use super::config::Config;
 use super::deadlines::Deadline;
+use super::io::MovedSession;
 use super::keys::SessionNumber;
 use super::outbox::Flow;
+use super::session_moves::{Arriving, Leaving, Moves};
 use super::session_rooms::SessionRooms;
 use crate::wire::{Accepted, Login, ResumeKey};
-use crate::{AppId, Instant, LinkId, UserId};
+use crate::{AppId, Instant, LinkId, RoomId, UserId};
 
 /// The order of fields keeps together what every delivery and every acknowledgement reads.
 #[repr(C)]
@@ -28,6 +30,7 @@ pub(super) struct Session {
     pub(super) rooms: SessionRooms,
     claim: u64,
     engine: Engine,
+    moves: Option<Box<Moves>>,
     /// When the grace period is checked next; at or before its end.
     grace: Deadline,
 }
@@ -57,6 +60,7 @@ pub(super) struct Remains {
     pub(super) rooms: SessionRooms,
     pub(super) allowance: Option<Box<Allowance>>,
     pub(super) last_heard: Instant,
+    pub(super) moves: Option<Box<Moves>>,
 }
 
 impl Session {
@@ -75,6 +79,7 @@ impl Session {
             rooms: SessionRooms::default(),
             claim,
             engine,
+            moves: None,
             grace,
         }
     }
@@ -126,6 +131,11 @@ impl Session {
         self.grace = grace;
     }
 
+    /// Whether it has done anything that has a rate.
+    pub(super) fn has_acted(&self) -> bool {
+        self.allowance.is_some()
+    }
+
     pub(super) fn keys(&self) -> &Keys {
         &self.keys
     }
@@ -171,8 +181,70 @@ impl Session {
 
     #[inline]
     pub(super) fn into_remains(self) -> (Remains, Deadline) {
-        let Self { app_id, uid, flow, grace, rooms, allowance, last_heard, .. } = self;
-        (Remains { app_id, uid, flow, rooms, allowance, last_heard }, grace)
+        let Self { app_id, uid, flow, grace, rooms, allowance, last_heard, moves, .. } = self;
+        (Remains { app_id, uid, flow, rooms, allowance, last_heard, moves }, grace)
+    }
+}
+
+/// A session on its way to another shard, or from one.
+impl Session {
+    pub(super) fn set_moves(&mut self, moves: Moves) {
+        self.moves = Some(Box::new(moves));
+    }
+
+    /// How far it is on its way to another shard.
+    pub(super) fn leaving(&mut self) -> Option<&mut Leaving> {
+        match self.moves.as_deref_mut()? {
+            Moves::Away(leaving) => Some(leaving),
+            Moves::Here(_) => None,
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.moves.as_deref(), Some(Moves::Away(_)))
+    }
+
+    /// Its number in a room: that in the next shard, if the room was told.
+    pub(super) fn number_in(&self, number: SessionNumber, room: &RoomId) -> SessionNumber {
+        self.moves.as_deref().map_or(number, |moves| moves.number_in(number, room))
+    }
+
+    /// How far it is on its way to this shard.
+    pub(super) fn arriving(&mut self) -> Option<&mut Arriving> {
+        match self.moves.as_deref_mut()? {
+            Moves::Here(arriving) => Some(arriving),
+            Moves::Away(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_arriving(&self) -> bool {
+        matches!(self.moves.as_deref(), Some(Moves::Here(_)))
+    }
+
+    /// The session is here: it goes on from this content. Returns what has come for it before, and
+    /// how it came.
+    pub(super) fn install(
+        &mut self,
+        content: &MovedSession,
+        flow: Flow,
+        allowance: Option<Box<Allowance>>,
+    ) -> Flow {
+        self.keys.former = Some(content.key);
+        (self.issued_at, self.claim) = (content.issued_at, content.claim);
+        self.allowance = allowance;
+        core::mem::replace(&mut self.flow, flow)
+    }
+
+    /// It does not arrive any more: it is here, or ends.
+    pub(super) fn take_arriving(&mut self) -> Option<Arriving> {
+        match *self.moves.take()? {
+            Moves::Here(arriving) => Some(arriving),
+            moves @ Moves::Away(_) => {
+                self.moves = Some(Box::new(moves));
+                None
+            }
+        }
     }
 }
 

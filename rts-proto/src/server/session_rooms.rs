@@ -156,6 +156,11 @@ impl SessionRooms {
         self.by_id.into_iter().filter(move |(_, known)| is_to_know(known)).map(|(room, _)| room)
     }
 
+    /// All rooms of which the session is a member, or that have yet to answer.
+    pub(super) fn all(&self) -> impl Iterator<Item = &RoomId> {
+        self.by_id.keys()
+    }
+
     /// The rooms of which the session is a member.
     pub(super) fn joined_rooms(&self) -> impl Iterator<Item = &RoomId> {
         self.by_id.iter().filter(|(_, known)| known.is_member).map(|(room, _)| room)

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
 use super::deadlines::{Deadlines, Due};
+use super::io::Tenure;
 use super::keys::SessionNumber;
 use super::placement::ShardId;
 use super::session::{Begin, Keys, Remains, Session};
@@ -12,12 +13,25 @@ use super::session::{Begin, Keys, Remains, Session};
 use crate::kept::Kept;
 use crate::slab::Slab;
 use crate::wire::ResumeKey;
-use crate::{CloseCode, Instant};
+use crate::{AppId, CloseCode, Instant, UserId};
 
 #[derive(Debug)]
 pub(super) struct Sessions {
     slab: Slab<Box<Session>>,
     tombstones: BTreeMap<SessionNumber, Tombstone>,
+    /// Sessions that have moved to other shards.
+    departed: BTreeMap<SessionNumber, Departed>,
+}
+
+/// A session that has moved to another shard of a cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Departed {
+    /// Its number there.
+    pub(super) next: SessionNumber,
+    pub(super) app_id: AppId,
+    pub(super) uid: UserId,
+    /// The grant of its user, until the other shard has got one.
+    pub(super) tenure: Tenure,
 }
 
 /// The tombstone of a session whose client must not log in again by itself. With it, the client
@@ -31,13 +45,51 @@ struct Tombstone {
 impl Sessions {
     /// No sessions of this shard.
     pub(super) fn new(shard: ShardId) -> Self {
-        Self { slab: Slab::new(shard.slab()), tombstones: BTreeMap::new() }
+        let (tombstones, departed) = (BTreeMap::new(), BTreeMap::new());
+        Self { slab: Slab::new(shard.slab()), tombstones, departed }
     }
 
     /// The shard of a session, if it is another one.
     pub(super) fn other_shard_of(&self, number: SessionNumber) -> Option<ShardId> {
         let shard = ShardId::of_session(number);
         (shard.slab() != self.slab.number()).then_some(shard)
+    }
+
+    /// Where a session is, if it is not in this shard: its shard, and its number there.
+    pub(super) fn elsewhere(&self, number: SessionNumber) -> Option<(ShardId, SessionNumber)> {
+        match self.other_shard_of(number) {
+            Some(shard) => Some((shard, number)),
+            None => {
+                let next = self.departed.get(&number)?.next;
+                Some((ShardId::of_session(next), next))
+            }
+        }
+    }
+
+    /// A session has moved to another shard. Entries for it are passed on until this moment.
+    pub(super) fn depart(
+        &mut self,
+        number: SessionNumber,
+        departed: Departed,
+        deadlines: &mut Deadlines,
+        until: Instant,
+    ) {
+        self.departed.insert(number, departed);
+        deadlines.arm_for_good(until, Due::Departed(number));
+    }
+
+    /// A session that has moved to another shard.
+    pub(super) fn departed(&self, number: SessionNumber) -> Option<&Departed> {
+        self.departed.get(&number)
+    }
+
+    /// Sessions that have moved to other shards.
+    pub(super) fn all_departed(&self) -> impl Iterator<Item = &Departed> {
+        self.departed.values()
+    }
+
+    pub(super) fn forget_departed(&mut self, number: SessionNumber) {
+        self.departed.remove(&number);
     }
 
     #[inline]
@@ -118,8 +170,12 @@ impl Sessions {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { slab, tombstones } = self;
-        alloc::vec![("sessions", slab.len()), ("tombstones", tombstones.len())]
+        let Self { slab, tombstones, departed } = self;
+        alloc::vec![
+            ("sessions", slab.len()),
+            ("tombstones", tombstones.len()),
+            ("departed sessions", departed.len()),
+        ]
     }
 }
 

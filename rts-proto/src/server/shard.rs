@@ -8,12 +8,14 @@ use core::time::Duration;
 use super::back_end_rates::BackEndRates;
 use super::bans::Bans;
 use super::config::Config;
+use super::fences::Fences;
 use super::io::NoticeLevel;
 use super::links::Links;
 use super::observe::Observe;
 use super::pending::Pending;
 use super::placement::Placement;
 use super::posts::Posts;
+use super::resumes::Resumes;
 use super::rooms::Rooms;
 use super::shared::Shared;
 use super::tallies::Tallies;
@@ -39,6 +41,8 @@ pub struct Server {
     pub(super) posts: Posts,
     pub(super) pending: Pending,
     pub(super) back_end_rates: BackEndRates,
+    pub(super) fences: Fences,
+    pub(super) resumes: Resumes,
     pub(super) random: Random,
     /// New links are turned away: set by [`Server::shutdown`] and [`Server::drain`].
     pub(super) retry_after_max: Option<Duration>,
@@ -66,6 +70,8 @@ impl Server {
             posts: Posts::default(),
             pending: Pending::default(),
             back_end_rates: BackEndRates::default(),
+            fences: Fences::default(),
+            resumes: Resumes::new(seed),
             random: Random::new(seed),
             retry_after_max: None,
             to_drain: None,

@@ -2,6 +2,7 @@
 //! them, and the driver allows them.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 
 use super::allowance::Paced;
 use super::io::{Detail, Output, Rate, Target};
@@ -134,6 +135,36 @@ impl Targets {
             (None, Some(in_force)) => Some(Params::Known(in_force.clone())),
             (None, None) => None,
         }
+    }
+
+    /// Takes the params of a session that leaves: those in force, and those that are not decided.
+    pub(super) fn take_moved(
+        &mut self,
+        number: SessionNumber,
+    ) -> (Option<ServerParams>, Vec<(u64, ServerParams)>) {
+        let Some(asked) = self.of_sessions.remove(&number) else { return (None, Vec::new()) };
+        if let Some(question) = asked.question {
+            self.questions.remove(&question);
+        }
+        let undecided = asked.undecided.into_iter();
+        (asked.in_force, undecided.map(|asked| (asked.ticket, asked.params)).collect())
+    }
+
+    /// Adds the params of a session that has moved here.
+    pub(super) fn put(
+        &mut self,
+        shared: &mut Shared,
+        number: SessionNumber,
+        in_force: Option<ServerParams>,
+        undecided: Vec<(u64, ServerParams)>,
+    ) {
+        if in_force.is_none() && undecided.is_empty() {
+            return;
+        }
+        let undecided =
+            undecided.into_iter().map(|(ticket, params)| Undecided { ticket, params }).collect();
+        self.of_sessions.insert(number, OfSession { in_force, undecided, question: None });
+        self.ask_driver(shared, number);
     }
 
     /// Forgets the params of a session that ended.

@@ -137,6 +137,8 @@ impl Server {
             Due::BackEndRate(app_id) => self.back_end_rates.look_at(&mut self.shared, &app_id),
             Due::Welcome(number) => self.welcomes.go_on(&mut self.shared, &self.rooms, number),
             Due::Post(call) => self.posts.has_come_due(&mut self.shared, call),
+            Due::Leaving(number) => self.give_up_leaving(number),
+            Due::Departed(number) => self.shared.sessions.forget_departed(number),
             Due::Request(id) => self.pending.timed_out(&mut self.shared, id),
             Due::Homes => self.shared.homes.time_has_passed(),
         }

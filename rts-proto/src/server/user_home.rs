@@ -3,11 +3,12 @@
 use super::directory::{Route, Step};
 use super::ending::End;
 use super::io::{Candidate, Denial, Entry, LeftBehind, Ownership, Tenure};
+use super::placement::ShardId;
 use super::shard::Server;
 use super::shared::Shared;
 use super::unreliable::Unreliable;
 use crate::planted::{Bug, planted};
-use crate::{AppId, UserId};
+use crate::{AppId, LoginId, UserId};
 
 impl Server {
     fn user_asked_for(&mut self, app_id: &AppId, uid: &UserId, candidate: Candidate) {
@@ -23,7 +24,15 @@ impl Server {
         uid: &UserId,
         tenure: Tenure,
         left: LeftBehind,
+        next: Option<(ShardId, LoginId)>,
     ) {
+        if let Some(next) = next {
+            let Shared { directory, homes, .. } = &mut self.shared;
+            for step in directory.moved(homes, app_id, uid, tenure, next) {
+                self.take_step(app_id, uid, step, None);
+            }
+            return;
+        }
         let Shared { directory, homes, .. } = &mut self.shared;
         let Some(steps) = directory.released(homes, app_id, uid, tenure) else {
             // What was known of the owner was lost with a node.
@@ -62,8 +71,8 @@ impl Server {
                 let deny = Ownership::Deny { uid: uid.clone(), login, denial };
                 self.shared.send_to_any(shard, app_id, Entry::Ownership(deny));
             }
-            Step::Revoke(owner, tenure, login) => {
-                let revoke = Ownership::Revoke { uid: uid.clone(), tenure, login };
+            Step::Revoke(owner, tenure, login, resume) => {
+                let revoke = Ownership::Revoke { uid: uid.clone(), tenure, login, resume };
                 self.shared.send_to_any(owner, app_id, Entry::Ownership(revoke));
             }
             Step::PassOn(..) if planted(Bug::HeldForOwnerLost) => {}
@@ -86,11 +95,11 @@ impl Server {
             Ownership::Ask { uid, candidate } => self.user_asked_for(app_id, &uid, candidate),
             Ownership::Grant { uid, tenure, left } => self.user_granted(app_id, uid, tenure, left),
             Ownership::Deny { uid, login, denial } => self.user_denied(app_id, &uid, login, denial),
-            Ownership::Revoke { uid, tenure, login } => {
-                self.user_revoked(app_id, &uid, tenure, login);
+            Ownership::Revoke { uid, tenure, login, resume } => {
+                self.user_revoked(app_id, &uid, tenure, login, resume.map(|resume| *resume));
             }
-            Ownership::Release { uid, tenure, left } => {
-                self.user_released(app_id, &uid, tenure, left);
+            Ownership::Release { uid, tenure, left, next } => {
+                self.user_released(app_id, &uid, tenure, left, next);
             }
             Ownership::Keep { uid, tenure, denial } => self.user_kept(app_id, &uid, tenure, denial),
         }

@@ -150,6 +150,42 @@ impl Welcomes {
         }
     }
 
+    /// Takes the answers of a session that leaves: the room, the ticket, and the bytes of the names.
+    pub(super) fn take_moved(
+        &mut self,
+        shared: &mut Shared,
+        rooms: &Rooms,
+        number: SessionNumber,
+    ) -> Vec<(RoomId, u64, u64)> {
+        let Some(session) = shared.session(number) else { return Vec::new() };
+        let (app_id, uid) = session.user();
+        let Some(waiting) = self.take(shared, number) else { return Vec::new() };
+        let moved = waiting.answers.into_iter().map(|Answer { room, ticket, list }| {
+            let bytes = match list {
+                List::Elsewhere { answer_bytes, .. } => answer_bytes,
+                List::Here => {
+                    let room = rooms.find(&app_id, &room);
+                    room.map_or(ANSWER_HEAD_BYTES, |room| answer_bytes(room.names(&uid)))
+                }
+            };
+            (room, ticket, bytes as u64)
+        });
+        moved.collect()
+    }
+
+    /// Adds an answer of a session that has moved here, behind its other ones.
+    pub(super) fn put(
+        &mut self,
+        number: SessionNumber,
+        room: RoomId,
+        ticket: u64,
+        answer_bytes: usize,
+    ) {
+        let list = List::Elsewhere { answer_bytes, names: None, is_asked: false };
+        let answers = &mut self.waiting.entry(number).or_default().answers;
+        answers.push_back(Answer { room, ticket, list });
+    }
+
     /// Whether answers of this session wait.
     #[inline]
     pub(super) fn has(&self, number: SessionNumber) -> bool {

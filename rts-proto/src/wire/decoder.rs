@@ -138,6 +138,20 @@ pub(crate) fn frames_len(bytes: &[u8], count: u32) -> usize {
     bytes.len() - rest.len()
 }
 
+/// The number of frames, each with its length prefix, which these bytes are; `None` if they are
+/// anything else. The content of the frames is not checked.
+#[must_use]
+pub fn frames_count(bytes: &[u8]) -> Option<u32> {
+    let mut rest = bytes;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let prefix = Prefix::read(rest, FRAME_BYTES_MAX).ok().flatten()?;
+        rest = rest.get(prefix.total()..)?;
+        count += 1;
+    }
+    Some(count)
+}
+
 /// Whether the bytes are one frame of an allowed length, with its length prefix. The content of the
 /// frame is not checked.
 #[must_use]

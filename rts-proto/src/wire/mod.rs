@@ -16,7 +16,7 @@ use bytes::Bytes;
 use prost::{Message as _, encode_length_delimiter, length_delimiter_len};
 
 pub(crate) use decoder::{Cutter, Piece, frames_len};
-pub use decoder::{Decoder, is_one_frame};
+pub use decoder::{Decoder, frames_count, is_one_frame};
 pub(crate) use hot::{
     Delivery, HotFrame, broadcast_results, delivery, read, room_delivery, send_results,
 };

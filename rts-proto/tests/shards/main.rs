@@ -11,6 +11,7 @@ mod leaves;
 mod moves;
 mod removed;
 mod requests;
+mod resumes;
 mod seers;
 mod stories;
 mod support;

@@ -89,7 +89,7 @@ impl World {
     }
 
     fn of(node: Node) -> Self {
-        Self { node, resumes_there: true, clients: BTreeMap::new(), next_id: 0 }
+        Self { resumes_there: !node.is_cluster(), node, clients: BTreeMap::new(), next_id: 0 }
     }
 
     fn config() -> Config {

@@ -180,7 +180,9 @@ impl Spotter {
             | PeerEntry::UserMoved { .. }
             | PeerEntry::Ownership
             | PeerEntry::Request
-            | PeerEntry::Homes => {}
+            | PeerEntry::Homes
+            | PeerEntry::Resume
+            | PeerEntry::Move => {}
         }
     }
 }

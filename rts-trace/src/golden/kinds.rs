@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rts_proto::server::{
     Denial, Entered, Entry, HomesStep, JoinPermit, JoinRefusal, MemberEnd, Moved, MovedMember,
-    Outcome, Ownership, PassedOn, Request, Response,
+    MovedParams, Outcome, Ownership, PassedOn, Request, Response, SessionContent,
 };
 
 use crate::record::{
@@ -61,10 +61,13 @@ kinds! {
     Entry {
         InApp Deliver QueryStatus Orphan Join Leave Gone PutOut Broadcast AskNames Outcomes
         NotDelivered NotBroadcast Push PushToEach Joined JoinRefused Names Left Removed Ownership
-        PassedOn HomesReached Moved Request Response
+        PassedOn HomesReached Moved Request Response Resume SessionMoved Taken Fence Fenced Switch
+        Switched
     }
     Ownership { Ask Grant Deny Revoke Release Keep }
-    Denial { Overtaken Displaced NoGreaterClaim }
+    Denial { Overtaken Displaced NoGreaterClaim NotResumed PutOut }
+    SessionContent { Rooms Frames Post Session }
+    MovedParams { Asked Known }
     PassedOn { Deliver QueryStatus Orphan Request }
     Request {
         Unicast BroadcastToRoom UnicastInRoom Kick Dismiss Ban Unban PutOut Revoke Status Members
@@ -104,6 +107,12 @@ fn of_entry(entry: &Entry) -> Vec<&'static str> {
         Entry::Request(on_way) => kinds.push(on_way.request.kind()),
         Entry::Response(part) => kinds.push(part.response.kind()),
         Entry::HomesReached { step, .. } => kinds.push(step.kind()),
+        Entry::SessionMoved(part) => {
+            kinds.push(part.content.kind());
+            if let SessionContent::Post(post) = &part.content {
+                kinds.push(post.params.kind());
+            }
+        }
         Entry::Moved(moved) => {
             kinds.push(moved.kind());
             match &**moved {

@@ -55,7 +55,7 @@ pub(super) fn record(recorder: Recorder) {
 /// A login of a shard of node 0.
 pub(super) fn candidate(number: usize) -> Candidate {
     let shard = ShardId::of_node(node(0), number).expect("a node has it");
-    Candidate { shard, login: LoginId(7), asked: asked() }
+    Candidate { shard, login: LoginId(7), asked: asked(), resume: None }
 }
 
 fn asked() -> AskedLogin {
@@ -80,7 +80,7 @@ fn home_of(shard: &mut Shard, alice: &UserId) {
     shard.hear(ownership(Ownership::Keep { uid: uid(), tenure, denial }));
     shard.take_over(LinkId(2), alice);
     let left = left(Some(1_600_000_000_000_000));
-    shard.hear(ownership(Ownership::Release { uid: uid(), tenure, left }));
+    shard.hear(ownership(Ownership::Release { uid: uid(), tenure, left, next: None }));
 }
 
 /// The number under which the latest login asks: the next one after that of its credentials.
@@ -108,5 +108,6 @@ fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
         Entry::PassedOn(PassedOn::QueryStatus { session: session(1), query: 2, uid: uid() }),
         Entry::PassedOn(PassedOn::Orphan { room, uid: uid(), waits: false }),
     ]);
-    shard.hear(ownership(Ownership::Revoke { uid: uid(), tenure, login: asked() }));
+    let (login, resume) = (asked(), None);
+    shard.hear(ownership(Ownership::Revoke { uid: uid(), tenure, login, resume }));
 }

@@ -1,8 +1,12 @@
 //! The entries of shards, as they are recorded: with scrubbed frames.
 
 use bytes::Bytes;
-use rts_proto::UserId;
-use rts_proto::server::{Deliveries, Delivery, Entry, Moved, PassedOn, Request};
+use rts_proto::server::{
+    Candidate, Deliveries, Delivery, Entry, Moved, MovedParams, Ownership, PassedOn, Request,
+    SessionContent,
+};
+use rts_proto::wire::ResumeKey;
+use rts_proto::{Payload, ServerParams, UserId};
 
 use crate::scrub::Scrubber;
 
@@ -14,6 +18,15 @@ pub(crate) fn scrubbed(entries: &[Entry], scrubber: &Scrubber) -> Vec<Entry> {
         }
         for frame in frames(entry) {
             scrub(frame, scrubber);
+        }
+        for key in keys(entry) {
+            key.0 = scrubber.key(key);
+        }
+        for params in params(entry) {
+            *params = scrubbed_params(params, scrubber);
+        }
+        if let Some(payload) = payload(entry) {
+            *payload = scrubber.content(payload).into();
         }
     }
     entries
@@ -40,13 +53,80 @@ fn scrubbed_deliveries(deliveries: &Deliveries, scrubber: &Scrubber) -> Deliveri
     scrubbed
 }
 
-/// The frames of an entry that are apart, which are complete. Nothing else in an entry is
-/// confidential.
+/// The keys of an entry.
+fn keys(entry: &mut Entry) -> Vec<&mut ResumeKey> {
+    match entry {
+        Entry::Ownership(Ownership::Ask { candidate, .. }) => {
+            key_of(candidate).into_iter().collect()
+        }
+        Entry::Ownership(Ownership::Revoke { resume, .. }) => {
+            resume.as_deref_mut().map(|resume| &mut resume.key).into_iter().collect()
+        }
+        Entry::Resume(asked) => key_of(&mut asked.candidate).into_iter().collect(),
+        Entry::Moved(moved) => match &mut **moved {
+            Moved::User { owner: Some(owner), .. } => {
+                owner.candidates.iter_mut().filter_map(key_of).collect()
+            }
+            _ => Vec::new(),
+        },
+        Entry::SessionMoved(part) => match &mut part.content {
+            SessionContent::Session(session) => vec![&mut session.key],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn key_of(candidate: &mut Candidate) -> Option<&mut ResumeKey> {
+    candidate.resume.as_deref_mut().map(|resume| &mut resume.key)
+}
+
+/// The params for the app server in an entry.
+fn params(entry: &mut Entry) -> Vec<&mut ServerParams> {
+    let Entry::SessionMoved(part) = entry else { return Vec::new() };
+    match &mut part.content {
+        SessionContent::Session(session) => {
+            let undecided = session.undecided.iter_mut().map(|(_, params)| params);
+            session.params.iter_mut().chain(undecided).collect()
+        }
+        SessionContent::Post(post) => match &mut post.params {
+            MovedParams::Known(params) => vec![params],
+            MovedParams::Asked(_) => Vec::new(),
+        },
+        SessionContent::Rooms(_) | SessionContent::Frames(_) => Vec::new(),
+    }
+}
+
+fn scrubbed_params(params: &ServerParams, scrubber: &Scrubber) -> ServerParams {
+    let [signature, url] =
+        [params.signature(), params.url()].map(|text| scrubber.secret_text(text));
+    let scrubbed = ServerParams::new(signature.as_bytes(), url.as_bytes());
+    scrubbed.expect("filler has the length and the kinds of characters")
+}
+
+/// The message for the app server in an entry.
+fn payload(entry: &mut Entry) -> Option<&mut Payload> {
+    match entry {
+        Entry::SessionMoved(part) => match &mut part.content {
+            SessionContent::Post(post) => Some(&mut post.payload),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The frames of an entry that are apart, which are complete.
 fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
     match entry {
         Entry::Broadcast { frame, .. } | Entry::Push { frame, .. } => vec![frame],
         Entry::PushToEach { frames, .. } => frames.iter_mut().map(|(_, frame)| frame).collect(),
         Entry::Removed { notice, .. } => notice.iter_mut().collect(),
+        Entry::SessionMoved(part) => match &mut part.content {
+            SessionContent::Frames(frames) => {
+                frames.iter_mut().map(|frames| &mut frames.bytes).collect()
+            }
+            _ => Vec::new(),
+        },
         Entry::Request(on_way) | Entry::PassedOn(PassedOn::Request(on_way)) => {
             frame_of_request(&mut on_way.request).into_iter().collect()
         }
@@ -61,6 +141,12 @@ fn frames(entry: &mut Entry) -> Vec<&mut Bytes> {
         | Entry::PassedOn(_)
         | Entry::Response(_)
         | Entry::HomesReached { .. }
+        | Entry::Resume(_)
+        | Entry::Taken(_)
+        | Entry::Fence(_)
+        | Entry::Fenced(_)
+        | Entry::Switch { .. }
+        | Entry::Switched { .. }
         | Entry::Ownership(_)
         | Entry::InApp(_)
         | Entry::QueryStatus { .. }

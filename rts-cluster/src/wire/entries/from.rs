@@ -15,7 +15,7 @@ use super::values::{
     app_id, arriving, broadcast_code, business_id, deliveries, frame, invalid, leave_reason,
     message_config, room, room_state, send_code, session, uid,
 };
-use super::{moved, ownership, request, response};
+use super::{arriving as arriving_session, moved, ownership, request, response};
 
 pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
     Ok(match kind {
@@ -32,6 +32,21 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
         Kind::PassedOrphan(orphan) => Entry::PassedOn(ownership::passed_orphan(&orphan)?),
         Kind::HomesReached(proto::HomesReached { epoch, step }) => {
             Entry::HomesReached { epoch, step: moved::step(step)? }
+        }
+        Kind::Resume(asked) => arriving_session::asked(asked)?,
+        Kind::ArrivingRooms(part) => arriving_session::rooms(&part)?,
+        Kind::ArrivingFrames(part) => arriving_session::frames(part)?,
+        Kind::ArrivingPost(part) => arriving_session::post(part)?,
+        Kind::ArrivingSession(part) => arriving_session::session_of(part)?,
+        Kind::Taken(session) => Entry::Taken(self::session(session)?),
+        Kind::Fence(fence) => Entry::Fence(fence),
+        Kind::Fenced(fence) => Entry::Fenced(fence),
+        Kind::Switch(proto::Switch { room, session, uid, next }) => {
+            let (room, session, uid) = of_session(&room, session, &uid)?;
+            Entry::Switch { room, session, uid, next: self::session(next)? }
+        }
+        Kind::Switched(proto::Switched { room, session }) => {
+            Entry::Switched { room: self::room(&room)?, session: self::session(session)? }
         }
         Kind::MovedUser(user) => moved(moved::moved_user(user)?),
         Kind::HeldDeliver(part) => moved(Moved::Held(ownership::passed_deliver(&part)?)),

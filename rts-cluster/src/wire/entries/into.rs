@@ -11,7 +11,7 @@ use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::pack::ENTRY_BYTES_MAX;
 use super::values::{id, remaining};
-use super::{moved, ownership, request, response};
+use super::{arriving, moved, ownership, request, response};
 use crate::limits::SESSIONS_OF_ENTRY_MAX;
 
 /// The tag and length of a field, and a few bytes more.
@@ -36,6 +36,21 @@ pub(super) fn kinds(entry: Entry, now: Instant, mut add: impl FnMut(Kind)) {
         Entry::Request(on_way) => Kind::Request(request::to_request(*on_way)),
         Entry::Response(part) => Kind::Response(response::to_response(*part)),
         Entry::HomesReached { epoch, step } => moved::reached(epoch, step),
+        Entry::Resume(asked) => arriving::resume(*asked),
+        Entry::SessionMoved(part) => arriving::part(*part),
+        Entry::Taken(session) => Kind::Taken(session.number()),
+        Entry::Fence(fence) => Kind::Fence(fence),
+        Entry::Fenced(fence) => Kind::Fenced(fence),
+        Entry::Switch { room, session, uid, next } => Kind::Switch(proto::Switch {
+            room: id(room.as_str()),
+            session: session.number(),
+            uid: id(uid.as_str()),
+            next: next.number(),
+        }),
+        Entry::Switched { room, session } => {
+            let (room, session) = (id(room.as_str()), session.number());
+            Kind::Switched(proto::Switched { room, session })
+        }
         Entry::Moved(moved) => match *moved {
             Moved::User { uid, owner, left } => moved::user(&uid, owner, left),
             Moved::Held(PassedOn::Deliver(deliveries)) => {

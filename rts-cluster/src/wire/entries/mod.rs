@@ -1,5 +1,6 @@
 //! Entries from a shard of a node to a shard of another one, as entries of a trunk.
 
+mod arriving;
 mod from;
 mod into;
 mod moved;

@@ -1,7 +1,7 @@
 //! Entries about homes that move, from and to the types of protobuf.
 
 use rts_proto::Instant;
-use rts_proto::limits::NOTICE_MEMBERS_MAX;
+use rts_proto::limits::{NOTICE_MEMBERS_MAX, RESUMES_PER_USER_MAX};
 use rts_proto::server::{HomesStep, LeftBehind, Moved, MovedMember, MovedOwner, Tenure};
 use rts_proto::{RoomId, UserId};
 
@@ -78,7 +78,7 @@ pub(super) fn moved_members(
 
 fn owner(owner: proto::MovedOwner) -> Result<MovedOwner, WireError> {
     let proto::MovedOwner { shard: of, tenure, candidates } = owner;
-    if candidates.len() > SHARDS_OF_CLUSTER_MAX {
+    if candidates.len() > SHARDS_OF_CLUSTER_MAX + RESUMES_PER_USER_MAX {
         return invalid("list of logins");
     }
     let candidates = candidates.into_iter().map(ownership::candidate).collect::<Result<_, _>>()?;

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use rts_proto::server::{
-    AskedLogin, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
+    AskedLogin, AskedResume, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
 };
 use rts_proto::{LoginId, RoomId};
 
 use super::super::generated as proto;
 use super::super::generated::entry::Kind;
 use super::super::packet::WireError;
-use super::values::{deliveries, id, invalid, room, session, shard, shard_number, uid};
+use super::values::{self, deliveries, id, invalid, room, session, shard, shard_number, uid};
 
 /// The kind of an entry about an owner.
 pub(super) fn kind(entry: Ownership) -> Kind {
@@ -26,13 +26,16 @@ pub(super) fn kind(entry: Ownership) -> Kind {
             let (uid, denial) = (id(uid.as_str()), to_denial(denial).into());
             Kind::Deny(proto::Deny { uid, login, denial })
         }
-        Ownership::Revoke { uid, tenure: Tenure(tenure), login } => {
+        Ownership::Revoke { uid, tenure: Tenure(tenure), login, resume } => {
             let (uid, login) = (id(uid.as_str()), Some(to_login(login)));
-            Kind::Revoke(proto::Revoke { uid, tenure, login })
+            let resume = resume.map(|resume| to_resume(&resume));
+            Kind::Revoke(proto::Revoke { uid, tenure, login, resume })
         }
-        Ownership::Release { uid, tenure: Tenure(number), left } => {
+        Ownership::Release { uid, tenure: Tenure(number), left, next } => {
             let (uid, left) = (id(uid.as_str()), Some(to_left(left)));
-            Kind::Release(proto::Tenure { uid, number, left })
+            let next = next
+                .map(|(shard, LoginId(login))| proto::Mover { shard: shard_number(shard), login });
+            Kind::Release(proto::Tenure { uid, number, left, next })
         }
         Ownership::Keep { uid, tenure: Tenure(tenure), denial } => {
             let (uid, denial) = (id(uid.as_str()), to_denial(denial).into());
@@ -42,8 +45,15 @@ pub(super) fn kind(entry: Ownership) -> Kind {
 }
 
 pub(super) fn to_candidate(candidate: Candidate) -> proto::Candidate {
-    let Candidate { shard, login: LoginId(login), asked } = candidate;
-    proto::Candidate { shard: shard_number(shard), login, asked: Some(to_login(asked)) }
+    let Candidate { shard, login: LoginId(login), asked, resume } = candidate;
+    let resume = resume.map(|resume| to_resume(&resume));
+    proto::Candidate { shard: shard_number(shard), login, asked: Some(to_login(asked)), resume }
+}
+
+fn to_resume(resume: &AskedResume) -> proto::AskedResume {
+    let AskedResume { key, received, next } = resume;
+    let key = Bytes::copy_from_slice(&key.0);
+    proto::AskedResume { key, received: *received, next: next.number() }
 }
 
 fn to_login(AskedLogin { engine, attempt, claim, clock }: AskedLogin) -> proto::AskedLogin {
@@ -64,6 +74,8 @@ fn to_denial(denial: Denial) -> proto::Denial {
         Denial::Overtaken => proto::Denial::Overtaken,
         Denial::Displaced => proto::Denial::Displaced,
         Denial::NoGreaterClaim => proto::Denial::NoGreaterClaim,
+        Denial::NotResumed => proto::Denial::NotResumed,
+        Denial::PutOut => proto::Denial::PutOut,
     }
 }
 
@@ -84,12 +96,15 @@ pub(super) fn deny(denied: &proto::Deny) -> Result<Ownership, WireError> {
 
 pub(super) fn revoke(revoke: proto::Revoke) -> Result<Ownership, WireError> {
     let (uid, login) = (uid(&revoke.uid)?, asked_login(revoke.login)?);
-    Ok(Ownership::Revoke { uid, tenure: Tenure(revoke.tenure), login })
+    let resume = asked_resume(revoke.resume)?;
+    Ok(Ownership::Revoke { uid, tenure: Tenure(revoke.tenure), login, resume })
 }
 
 pub(super) fn release(tenure: proto::Tenure) -> Result<Ownership, WireError> {
-    let uid = uid(&tenure.uid)?;
-    Ok(Ownership::Release { uid, tenure: Tenure(tenure.number), left: left(tenure.left)? })
+    let (uid, left) = (uid(&tenure.uid)?, left(tenure.left)?);
+    let mover = |next: proto::Mover| Ok((shard(next.shard)?, LoginId(next.login)));
+    let next = tenure.next.map(mover).transpose()?;
+    Ok(Ownership::Release { uid, tenure: Tenure(tenure.number), left, next })
 }
 
 pub(super) fn keep(kept: &proto::Keep) -> Result<Ownership, WireError> {
@@ -113,8 +128,15 @@ pub(super) fn passed_orphan(orphan: &proto::Orphan) -> Result<PassedOn, WireErro
 
 /// An absent one has no login, which is an error.
 pub(super) fn candidate(candidate: proto::Candidate) -> Result<Candidate, WireError> {
-    let proto::Candidate { shard: of, login, asked } = candidate;
-    Ok(Candidate { shard: shard(of)?, login: LoginId(login), asked: asked_login(asked)? })
+    let proto::Candidate { shard: of, login, asked, resume } = candidate;
+    let (asked, resume) = (asked_login(asked)?, asked_resume(resume)?);
+    Ok(Candidate { shard: shard(of)?, login: LoginId(login), asked, resume })
+}
+
+fn asked_resume(resume: Option<proto::AskedResume>) -> Result<Option<Box<AskedResume>>, WireError> {
+    let Some(proto::AskedResume { key, received, next }) = resume else { return Ok(None) };
+    let (key, next) = (values::key(&key)?, session(next)?);
+    Ok(Some(Box::new(AskedResume { key, received, next })))
 }
 
 fn asked_login(login: Option<proto::AskedLogin>) -> Result<AskedLogin, WireError> {
@@ -146,6 +168,8 @@ fn denial(denial: i32) -> Result<Denial, WireError> {
         Ok(proto::Denial::Overtaken) => Ok(Denial::Overtaken),
         Ok(proto::Denial::Displaced) => Ok(Denial::Displaced),
         Ok(proto::Denial::NoGreaterClaim) => Ok(Denial::NoGreaterClaim),
+        Ok(proto::Denial::NotResumed) => Ok(Denial::NotResumed),
+        Ok(proto::Denial::PutOut) => Ok(Denial::PutOut),
         Ok(proto::Denial::None) | Err(_) => invalid("denial"),
     }
 }

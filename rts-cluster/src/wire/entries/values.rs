@@ -10,6 +10,7 @@ use rts_proto::{
 };
 
 use super::super::packet::WireError;
+use rts_proto::wire::ResumeKey;
 
 pub(super) fn invalid<T>(what: &'static str) -> Result<T, WireError> {
     Err(WireError::Invalid(what))
@@ -21,6 +22,10 @@ pub(super) fn id(text: &str) -> Bytes {
 
 pub(super) fn session(number: u64) -> Result<SessionNumber, WireError> {
     SessionNumber::from_number(number).ok_or(WireError::Invalid("session"))
+}
+
+pub(super) fn key(key: &Bytes) -> Result<ResumeKey, WireError> {
+    <[u8; 16]>::try_from(&key[..]).map(ResumeKey).map_err(|_| WireError::Invalid("key"))
 }
 
 /// The content of the frame is not checked.

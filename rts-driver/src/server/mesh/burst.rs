@@ -1,7 +1,7 @@
 //! Entries that were sent together, how many of them may wait, and how many a shard takes in a
 //! turn.
 
-use rts_proto::server::{Entry, Moved, PassedOn};
+use rts_proto::server::{Entry, Moved, PassedOn, SessionContent};
 
 /// Entries in a mailbox, with each message counted, at which the receiver is reported to the sender
 /// as congested, until half of them are left. The sender then refuses messages for it, and still
@@ -76,12 +76,24 @@ pub(super) fn weight(entry: &Entry) -> usize {
         Entry::PushToEach { sessions, frames } => sessions.len() + frames.len(),
         Entry::Joined { names, .. } | Entry::Names { names, .. } => names.names.len(),
         Entry::Response(part) => part.response.items(),
+        Entry::SessionMoved(part) => match &part.content {
+            SessionContent::Rooms(rooms) => rooms.len(),
+            SessionContent::Frames(frames) => frames.len(),
+            SessionContent::Post(_) => 0,
+            SessionContent::Session(session) => session.rooms.len() + session.welcomes.len(),
+        },
         Entry::InApp(_)
         | Entry::Ownership(_)
         | Entry::Request(_)
         | Entry::PassedOn(_)
         | Entry::QueryStatus { .. }
         | Entry::HomesReached { .. }
+        | Entry::Resume(_)
+        | Entry::Taken(_)
+        | Entry::Fence(_)
+        | Entry::Fenced(_)
+        | Entry::Switch { .. }
+        | Entry::Switched { .. }
         | Entry::Orphan { .. }
         | Entry::Join { .. }
         | Entry::Leave { .. }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::deliveries::Deliveries;
 use super::detail::JoinRefusal;
 use super::moved::{HomesStep, Moved};
+use super::moved_session::{ResumeAsked, SessionPart};
 use super::ownership::{Ownership, PassedOn};
 use super::request::{RequestOnWay, ResponsePart};
 use crate::server::keys::{Outcome, SessionNumber};
@@ -48,6 +49,16 @@ pub enum Entry {
     Request(Box<RequestOnWay>),
     /// The response of a shard to a request of this one.
     Response(Box<ResponsePart>),
+    /// To the shard of a session: a login of another shard resumes the session, in a cluster.
+    Resume(Box<ResumeAsked>),
+    /// To the shard of that login: a part of the session.
+    SessionMoved(Box<SessionPart>),
+    /// To the former shard of a session, which the shard of the login has now.
+    Taken(SessionNumber),
+    /// To all shards: [`Entry::Fenced`] answers it. Then all earlier entries have arrived.
+    Fence(u64),
+    /// The answer to a fence.
+    Fenced(u64),
 
     // To the home of a user.
     /// Messages to users.
@@ -108,6 +119,18 @@ pub enum Entry {
         uid: UserId,
         /// How the membership goes on.
         end: MemberEnd,
+    },
+    /// A session moves. What is for the member goes to its next number from now on.
+    /// [`Entry::Switched`] answers it.
+    Switch {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+        /// Its user.
+        uid: UserId,
+        /// Its next number.
+        next: SessionNumber,
     },
     /// A user was put out. Its membership ends, which waited for its next session.
     PutOut {
@@ -232,6 +255,13 @@ pub enum Entry {
         /// The client's number of the question.
         ticket: u64,
     },
+    /// Nothing more comes for the session from the room.
+    Switched {
+        /// The room.
+        room: RoomId,
+        /// The session.
+        session: SessionNumber,
+    },
     /// The session was removed from the room by force.
     Removed {
         /// The room.
@@ -275,9 +305,15 @@ impl Entry {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Gone { .. }
+            | Self::Switch { .. }
             | Self::PutOut { .. }
             | Self::Broadcast { .. }
             | Self::AskNames { .. }
+            | Self::Resume(_)
+            | Self::SessionMoved(_)
+            | Self::Taken(_)
+            | Self::Fence(_)
+            | Self::Fenced(_)
             | Self::Outcomes(_)
             | Self::NotDelivered { .. }
             | Self::NotBroadcast { .. }
@@ -287,6 +323,7 @@ impl Entry {
             | Self::JoinRefused { .. }
             | Self::Names { .. }
             | Self::Left { .. }
+            | Self::Switched { .. }
             | Self::Removed { .. } => 1,
         }
     }
@@ -300,7 +337,9 @@ impl Entry {
             Self::InApp(app_id) => app_id.as_str().len(),
             Self::Ownership(entry) => entry.more_bytes(),
             Self::PassedOn(passed_on) => passed_on.more_bytes(),
-            Self::HomesReached { .. } => 0,
+            Self::HomesReached { .. } | Self::Taken(_) | Self::Fence(_) | Self::Fenced(_) => 0,
+            Self::Resume(asked) => asked.more_bytes(),
+            Self::SessionMoved(part) => part.more_bytes(),
             Self::Request(request) => request.more_bytes(),
             Self::Response(response) => response.more_bytes(),
             Self::Moved(moved) => size_of::<Moved>() + moved.more_bytes(),
@@ -314,6 +353,7 @@ impl Entry {
             Self::Orphan { room, uid, .. }
             | Self::Leave { room, uid, .. }
             | Self::Gone { room, uid, .. }
+            | Self::Switch { room, uid, .. }
             | Self::PutOut { room, uid }
             | Self::AskNames { room, uid, .. } => of_ids(room, uid),
             Self::Broadcast { room, uid, frame, .. } => of_ids(room, uid) + frame.len(),
@@ -326,6 +366,7 @@ impl Entry {
             }
             Self::NotBroadcast { room, .. }
             | Self::JoinRefused { room, .. }
+            | Self::Switched { room, .. }
             | Self::Left { room, .. } => room.as_str().len(),
             Self::Push { frame, .. } => frame.len(),
             Self::PushToEach { sessions, frames } => {

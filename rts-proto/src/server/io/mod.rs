@@ -5,6 +5,7 @@ mod deliveries;
 mod detail;
 mod entry;
 mod moved;
+mod moved_session;
 mod notice;
 mod opened;
 mod ownership;
@@ -24,6 +25,10 @@ pub(super) use detail::named;
 pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
 pub use moved::{HomesStep, Moved, MovedMember, MovedOwner};
+pub use moved_session::{
+    AskedResume, MovedFrames, MovedParams, MovedPost, MovedSession, ResumeAsked, SessionContent,
+    SessionPart,
+};
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use opened::Opened;
 pub use ownership::{

@@ -86,8 +86,9 @@ impl Moved {
     pub(super) fn more_bytes(&self) -> usize {
         match self {
             Self::User { uid, owner, left } => {
-                let asked = owner.as_ref().map_or(0, |owner| owner.candidates.capacity());
-                uid.as_str().len() + asked * size_of::<Candidate>() + left.bytes()
+                let candidates = owner.iter().flat_map(|owner| &owner.candidates);
+                let asked = candidates.map(|asked| size_of::<Candidate>() + asked.more_bytes());
+                uid.as_str().len() + asked.sum::<usize>() + left.bytes()
             }
             Self::Held(passed_on) => passed_on.more_bytes(),
             Self::Members { room, members, .. } => {

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::deliveries::Deliveries;
+use super::moved_session::AskedResume;
 use super::request::RequestOnWay;
 use crate::server::keys::SessionNumber;
 use crate::server::placement::ShardId;
@@ -64,8 +65,11 @@ pub enum Ownership {
         tenure: Tenure,
         /// What decides between the login and the present session.
         login: AskedLogin,
+        /// The login resumes the present session, and gets it or is denied.
+        resume: Option<Box<AskedResume>>,
     },
-    /// To the home: the owner has no session of the user any more.
+    /// To the home: the owner has no session of the user any more. Or, from the shard of a login
+    /// that resumes the session: it has the session now.
     Release {
         /// The user.
         uid: UserId,
@@ -73,6 +77,8 @@ pub enum Ownership {
         tenure: Tenure,
         /// What is left of the user's sessions.
         left: LeftBehind,
+        /// The login that has the session, if it moved.
+        next: Option<(ShardId, LoginId)>,
     },
     /// To the home: the owner denies the login for which the user was revoked.
     Keep {
@@ -86,7 +92,7 @@ pub enum Ownership {
 }
 
 /// A login that asks for a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Candidate {
     /// The shard of the login.
@@ -95,6 +101,8 @@ pub struct Candidate {
     pub login: LoginId,
     /// What decides between the login and the present session.
     pub asked: AskedLogin,
+    /// The login resumes the present session. It is granted the user only with that session.
+    pub resume: Option<Box<AskedResume>>,
 }
 
 /// What decides between a good login and the present session of its user.
@@ -122,6 +130,10 @@ pub enum Denial {
     Displaced,
     /// No greater claim exists than that of the present session.
     NoGreaterClaim,
+    /// The session cannot be resumed, or there is none. The login may go on as a fresh one.
+    NotResumed,
+    /// The app's back end has put the session out (§3.10).
+    PutOut,
 }
 
 /// What a session leaves behind for the next one of its user.
@@ -176,15 +188,25 @@ impl Ownership {
     /// The bytes of its names and lists.
     pub(super) fn more_bytes(&self) -> usize {
         match self {
-            Self::Ask { uid, .. }
-            | Self::Deny { uid, .. }
-            | Self::Revoke { uid, .. }
-            | Self::Keep { uid, .. } => uid.as_str().len(),
+            Self::Ask { uid, candidate } => uid.as_str().len() + candidate.more_bytes(),
+            Self::Revoke { uid, resume, .. } => uid.as_str().len() + bytes_of(resume),
+            Self::Deny { uid, .. } | Self::Keep { uid, .. } => uid.as_str().len(),
             Self::Grant { uid, left, .. } | Self::Release { uid, left, .. } => {
                 uid.as_str().len() + left.bytes()
             }
         }
     }
+}
+
+impl Candidate {
+    /// The bytes of its box.
+    pub(super) fn more_bytes(&self) -> usize {
+        bytes_of(&self.resume)
+    }
+}
+
+fn bytes_of(resume: &Option<Box<AskedResume>>) -> usize {
+    resume.as_ref().map_or(0, |_| size_of::<AskedResume>())
 }
 
 impl LeftBehind {

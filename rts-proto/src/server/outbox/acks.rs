@@ -118,9 +118,9 @@ impl Outbox {
         if let Some(session) = sessions.get_mut(number) {
             session.flow.add_outcome(outcome);
             self.ready.add(now, number, &mut session.flow);
-        } else if let Some(shard) = sessions.other_shard_of(number) {
+        } else if let Some((shard, session)) = sessions.elsewhere(number) {
             self.ready.begin(now);
-            self.peers.add_outcome(shard, number, outcome);
+            self.peers.add_outcome(shard, session, outcome);
         }
     }
 

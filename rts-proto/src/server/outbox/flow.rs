@@ -49,6 +49,16 @@ impl Flow {
         }
     }
 
+    /// The flow of a session that moved here, which goes on with these counts.
+    pub(in crate::server) fn resumed(now: Instant, received: u64, acked: u64) -> Self {
+        Self { channel: Channel::resumed(received, acked), ..Self::new(now) }
+    }
+
+    /// Frames that the client has acknowledged.
+    pub(in crate::server) fn acked(&self) -> u64 {
+        self.channel.acked()
+    }
+
     /// Bytes that are kept until they are acknowledged, without the broadcasts that wait in the
     /// outbox. Decisions need the count of the outbox, which settles those first.
     pub(in crate::server) fn settled_bytes(&self) -> usize {
@@ -115,7 +125,12 @@ impl Flow {
     }
 
     /// Like [`push`](Self::push), for consecutive frames as one piece.
-    pub(super) fn push_run(&mut self, bytes: Bytes, frames: u32, origin: Option<Origin>) -> bool {
+    pub(in crate::server) fn push_run(
+        &mut self,
+        bytes: Bytes,
+        frames: u32,
+        origin: Option<Origin>,
+    ) -> bool {
         let len = bytes.len();
         // After a gap, a later frame would be taken for the missing one.
         let has_room = !self.has_lost
@@ -163,6 +178,11 @@ impl Flow {
         core::mem::replace(&mut self.has_late_ack, has_late_ack)
     }
 
+    /// Whether the session missed a frame that it must get.
+    pub(in crate::server) fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
     /// The session missed a frame that it must get. Returns whether that was known.
     pub(super) fn set_lost(&mut self) -> bool {
         core::mem::replace(&mut self.has_lost, true)
@@ -171,6 +191,14 @@ impl Flow {
     /// The senders of all unacknowledged messages.
     pub(in crate::server) fn origins(&self) -> impl Iterator<Item = Origin> {
         self.channel.unacked_tags().filter_map(|origin| *origin)
+    }
+
+    /// All unacknowledged frames in their order, each piece with the number of its frames, to go on
+    /// elsewhere.
+    pub(in crate::server) fn into_window(
+        self,
+    ) -> impl Iterator<Item = (Bytes, u32, Option<Origin>)> {
+        self.channel.into_window()
     }
 
     /// The senders of all messages that were not acknowledged.

@@ -94,9 +94,9 @@ impl Outbox {
     ) {
         self.settle(sessions, now);
         let Some(session) = sessions.get_mut(number) else {
-            if let Some(shard) = sessions.other_shard_of(number) {
+            if let Some((shard, session)) = sessions.elsewhere(number) {
                 self.ready.begin(now);
-                self.peers.add(shard, Entry::Push { session: number, frame });
+                self.peers.add(shard, Entry::Push { session, frame });
             }
             return;
         };
@@ -117,8 +117,8 @@ impl Outbox {
     ) {
         let mut elsewhere = Receivers::default();
         for number in receivers {
-            match sessions.other_shard_of(number) {
-                Some(shard) => elsewhere.add(shard, number),
+            match sessions.elsewhere(number) {
+                Some((shard, number)) => elsewhere.add(shard, number),
                 None => self.push_or_end(sessions, now, number, frame.clone()),
             }
         }
@@ -162,7 +162,7 @@ impl Outbox {
         let mut elsewhere = Receivers::default();
         for member in fan_out.members() {
             let Some(session) = sessions.get_mut(member) else {
-                if let Some(shard) = sessions.other_shard_of(member) {
+                if let Some((shard, member)) = sessions.elsewhere(member) {
                     elsewhere.add(shard, member);
                 }
                 continue;
@@ -267,6 +267,13 @@ impl Outbox {
     ) -> Option<usize> {
         self.settle(sessions, now);
         Some(sessions.get(number)?.flow.settled_bytes())
+    }
+
+    /// The window of a session that moved here had no space.
+    pub(super) fn set_overrun(&mut self, sessions: &mut Sessions, number: SessionNumber) {
+        if let Some(session) = sessions.get_mut(number) {
+            self.overrun_by(number, &mut session.flow);
+        }
     }
 
     fn overrun_by(&mut self, number: SessionNumber, flow: &mut Flow) {

@@ -7,13 +7,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rts_proto::limits::{FRAME_BYTES_MAX, NOTICE_MEMBERS_MAX};
 use rts_proto::server::{
-    AskedLogin, Candidate, Deliveries, Denial, Entered, Entry, HomesStep, JoinPermit, JoinRefusal,
-    LeftBehind, MemberEnd, Moved, MovedMember, MovedOwner, Names, NodeNumber, Outcome, Ownership,
-    PassedOn, SessionNumber, ShardId, Tenure, UsedRates,
+    AskedLogin, AskedResume, Candidate, Deliveries, Denial, Entered, Entry, HomesStep, JoinPermit,
+    JoinRefusal, LeftBehind, MemberEnd, Moved, MovedFrames, MovedMember, MovedOwner, MovedParams,
+    MovedPost, MovedSession, Names, NodeNumber, Outcome, Ownership, PassedOn, ResumeAsked,
+    SessionContent, SessionNumber, SessionPart, ShardId, Tenure, UsedRates,
 };
+use rts_proto::wire::ResumeKey;
 use rts_proto::{
     AppId, BroadcastCode, BusinessId, Instant, LeaveReason, LoginId, MessageConfig, MessageId,
-    RoomId, RoomState, SendCode, UserId,
+    Payload, RoomId, RoomState, SendCode, ServerParams, UserId,
 };
 
 use super::back_ends::{requests, responses};
@@ -76,8 +78,90 @@ fn logins() -> impl Strategy<Value = AskedLogin> {
 }
 
 fn candidates() -> impl Strategy<Value = Candidate> {
-    (shards(), any::<u64>().prop_map(LoginId), logins())
-        .prop_map(|(shard, login, asked)| Candidate { shard, login, asked })
+    (shards(), any::<u64>().prop_map(LoginId), logins(), resumes())
+        .prop_map(|(shard, login, asked, resume)| Candidate { shard, login, asked, resume })
+}
+
+fn resumes() -> impl Strategy<Value = Option<Box<AskedResume>>> {
+    let resume = (any::<[u8; 16]>(), any::<u64>(), sessions()).prop_map(|(key, received, next)| {
+        Box::new(AskedResume { key: ResumeKey(key), received, next })
+    });
+    proptest::option::of(resume)
+}
+
+fn params() -> impl Strategy<Value = ServerParams> {
+    ("[a-z]{1,9}", "[a-z]{1,9}|[a-z]{2048}").prop_map(|(signature, url)| {
+        ServerParams::new(signature.as_bytes(), url.as_bytes()).expect("valid params")
+    })
+}
+
+fn parts() -> impl Strategy<Value = Entry> {
+    let short = vec((1..200_usize).prop_map(frame), 1..3);
+    let piece = prop_oneof![8 => short, 1 => Just(vec![frame(FRAME_BYTES_MAX)])];
+    let piece = (piece, proptest::option::of((sessions(), ids())));
+    let window = piece.prop_map(|(frames, origin)| {
+        let (count, bytes) = (frames.len() as u32, frames.concat().into());
+        MovedFrames { bytes, frames: count, origin }
+    });
+    let known = prop_oneof![
+        any::<u64>().prop_map(MovedParams::Asked),
+        params().prop_map(MovedParams::Known),
+    ];
+    let payload = prop_oneof![
+        "[a-z]{0,9}".prop_map(|text| Payload::text(text.as_str())),
+        vec(any::<u8>(), 0..9).prop_map(|bytes| Payload::Binary(bytes.into())),
+    ];
+    let post = (ids(), known, payload)
+        .prop_map(|(id, params, payload)| Box::new(MovedPost { id, params, payload }));
+    let numbers = (sessions(), any::<u64>(), any::<[u8; 16]>(), any::<u32>(), any::<u64>());
+    let counts = (any::<u64>(), any::<u64>(), any::<u32>());
+    let lists = (vec(rooms(), 0..4), vec((rooms(), any::<u64>(), any::<u64>()), 0..4), left());
+    let asked = (proptest::option::of(params()), vec((any::<u64>(), params()), 0..3));
+    let session = (uids(), numbers, counts, lists, asked).prop_map(
+        |(uid, (session, tenure, key, issued_at, claim), counts, lists, (params, undecided))| {
+            let (received, acked, frames_resent) = counts;
+            let (rooms, welcomes, left) = lists;
+            Box::new(MovedSession {
+                uid,
+                session,
+                tenure: Tenure(tenure),
+                key: ResumeKey(key),
+                issued_at,
+                claim,
+                received,
+                acked,
+                frames_resent,
+                rooms,
+                welcomes,
+                left,
+                params,
+                undecided,
+            })
+        },
+    );
+    let content = prop_oneof![
+        vec(rooms(), 0..9).prop_map(SessionContent::Rooms),
+        vec(window, 0..2).prop_map(SessionContent::Frames),
+        post.prop_map(SessionContent::Post),
+        session.prop_map(SessionContent::Session),
+    ];
+    (sessions(), content)
+        .prop_map(|(next, content)| Entry::SessionMoved(Box::new(SessionPart { next, content })))
+}
+
+fn moving_sessions() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        (uids(), sessions(), candidates()).prop_map(|(uid, session, candidate)| {
+            Entry::Resume(Box::new(ResumeAsked { uid, session, candidate }))
+        }),
+        parts(),
+        sessions().prop_map(Entry::Taken),
+        any::<u64>().prop_map(Entry::Fence),
+        any::<u64>().prop_map(Entry::Fenced),
+        (rooms(), sessions(), uids(), sessions())
+            .prop_map(|(room, session, uid, next)| Entry::Switch { room, session, uid, next }),
+        (rooms(), sessions()).prop_map(|(room, session)| Entry::Switched { room, session }),
+    ]
 }
 
 fn left() -> impl Strategy<Value = LeftBehind> {
@@ -87,10 +171,18 @@ fn left() -> impl Strategy<Value = LeftBehind> {
         .prop_map(|(displaced, orphans, used)| LeftBehind { displaced, orphans, used })
 }
 
+const DENIALS: &[Denial] = &[
+    Denial::Overtaken,
+    Denial::Displaced,
+    Denial::NoGreaterClaim,
+    Denial::NotResumed,
+    Denial::PutOut,
+];
+
 fn ownership() -> impl Strategy<Value = Entry> {
     let tenure = || any::<u64>().prop_map(Tenure);
     let login_id = || any::<u64>().prop_map(LoginId);
-    let denial = || one_of(&[Denial::Overtaken, Denial::Displaced, Denial::NoGreaterClaim]);
+    let denial = || one_of(DENIALS);
     prop_oneof![
         (uids(), candidates()).prop_map(|(uid, candidate)| Ownership::Ask { uid, candidate }),
         (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Grant {
@@ -103,16 +195,11 @@ fn ownership() -> impl Strategy<Value = Entry> {
             login,
             denial
         }),
-        (uids(), tenure(), logins()).prop_map(|(uid, tenure, login)| Ownership::Revoke {
-            uid,
-            tenure,
-            login
+        (uids(), tenure(), logins(), resumes()).prop_map(|(uid, tenure, login, resume)| {
+            Ownership::Revoke { uid, tenure, login, resume }
         }),
-        (uids(), tenure(), left()).prop_map(|(uid, tenure, left)| Ownership::Release {
-            uid,
-            tenure,
-            left
-        }),
+        (uids(), tenure(), left(), proptest::option::of((shards(), login_id())))
+            .prop_map(|(uid, tenure, left, next)| Ownership::Release { uid, tenure, left, next }),
         (uids(), tenure(), denial()).prop_map(|(uid, tenure, denial)| Ownership::Keep {
             uid,
             tenure,
@@ -238,6 +325,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         passed_on().prop_map(Entry::PassedOn),
         homes_reached(),
         moved(),
+        moving_sessions(),
         requests().prop_map(Entry::Request),
         responses().prop_map(Entry::Response),
         outcomes(),

@@ -1,11 +1,13 @@
 //! What next homes have to know survives the way as well.
 
 use rts_proto::LoginId;
-use rts_proto::limits::{ID_BYTES_MAX, ROOMS_PER_USER_MAX};
+use rts_proto::limits::{ID_BYTES_MAX, RESUMES_PER_USER_MAX, ROOMS_PER_USER_MAX};
 use rts_proto::server::{
-    AskedLogin, Candidate, HomesStep, LeftBehind, MovedOwner, NodeNumber, Ownership, PassedOn,
-    ShardId, Tenure, UsedRates,
+    AskedLogin, AskedResume, Candidate, HomesStep, LeftBehind, MovedOwner, NodeNumber, Ownership,
+    PassedOn, ShardId, Tenure, UsedRates,
 };
+
+use rts_proto::wire::ResumeKey;
 
 use super::*;
 use crate::limits::SHARDS_OF_CLUSTER_MAX;
@@ -30,13 +32,19 @@ fn moved(moved: Moved) -> Entry {
     Entry::Moved(Box::new(moved))
 }
 
-/// An owner for whom the login of this many shards asks.
+/// An owner for whom this many logins ask. The first few resume its session.
 fn user(asked: usize) -> Entry {
     let (shard, login) = (shard(63, 63), LoginId(u64::MAX));
+    let resume = |place| {
+        let key = ResumeKey([255; 16]);
+        let resume = AskedResume { key, received: u64::MAX, next: session(u64::MAX) };
+        (place < RESUMES_PER_USER_MAX).then(|| Box::new(resume))
+    };
+    let candidate = |place| Candidate { shard, login, asked: LOGIN, resume: resume(place) };
     let owner = MovedOwner {
         shard,
         tenure: Tenure(u64::MAX),
-        candidates: vec![Candidate { shard, login, asked: LOGIN }; asked],
+        candidates: (0..asked).map(candidate).collect(),
     };
     let left = LeftBehind {
         displaced: Some(u64::MAX),
@@ -53,10 +61,11 @@ fn members(count: usize) -> Entry {
 
 #[test]
 fn largest_user_and_part_of_a_room_fit_into_a_piece_and_larger_ones_are_refused() {
-    for entry in [user(SHARDS_OF_CLUSTER_MAX), members(NOTICE_MEMBERS_MAX)] {
+    let most = SHARDS_OF_CLUSTER_MAX + RESUMES_PER_USER_MAX;
+    for entry in [user(most), members(NOTICE_MEMBERS_MAX)] {
         assert_eq!(sent(vec![entry.clone()]), [[entry]]);
     }
-    let too_many_logins = refused(user(SHARDS_OF_CLUSTER_MAX + 1), |_| ());
+    let too_many_logins = refused(user(most + 1), |_| ());
     assert_eq!(too_many_logins, WireError::Invalid("list of logins"));
     let too_many_members = refused(members(NOTICE_MEMBERS_MAX + 1), |_| ());
     assert_eq!(too_many_members, WireError::Invalid("list of members"));
@@ -97,10 +106,11 @@ fn invalid_values_of_moved_homes_are_named() {
     refuses!(user(0), MovedUser.uid = text(""), "user");
     let owner = |shard, candidates| Some(proto::MovedOwner { shard, tenure: 1, candidates });
     refuses!(user(0), MovedUser.owner = owner(64 * 64, vec![]), "shard");
-    let candidate = Candidate { shard: shard(0, 0), login: LoginId(1), asked: LOGIN };
+    let candidate = Candidate { shard: shard(0, 0), login: LoginId(1), asked: LOGIN, resume: None };
     let ask = Entry::Ownership(Ownership::Ask { uid: uid(), candidate });
     refuses!(ask, Ask.candidate = None, "login");
-    let asked = |shard, login| vec![proto::Candidate { shard, login: 1, asked: login }];
+    let asked =
+        |shard, login| vec![proto::Candidate { shard, login: 1, asked: login, resume: None }];
     refuses!(user(0), MovedUser.owner = owner(1, asked(1, None)), "login");
     let login = proto::AskedLogin::default();
     refuses!(user(0), MovedUser.owner = owner(1, asked(u32::MAX, Some(login))), "shard");
