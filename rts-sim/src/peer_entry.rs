@@ -1,7 +1,8 @@
 //! What the shards of the server send each other, as far as oracles and situations need it.
 
 use rts_proto::server::{
-    Deliveries, Delivery, Entered, Entry, Moved, Outcome, Ownership, PassedOn, SessionNumber,
+    Deliveries, Delivery, Entered, Entry, Moved, Outcome, Ownership, PassedOn, SessionContent,
+    SessionNumber,
 };
 use rts_proto::{MessageId, RoomId, UserId};
 
@@ -105,7 +106,9 @@ pub(crate) enum PeerEntry {
     Homes,
     /// A login asks for the session that it resumes.
     Resume,
-    /// A part of a session, or about one that moves.
+    /// A session comes to the shard where its client comes back.
+    SessionMoved,
+    /// About a session that moves.
     Move,
 }
 
@@ -143,8 +146,11 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         },
         Entry::HomesReached { .. } => PeerEntry::Homes,
         Entry::Resume(_) => PeerEntry::Resume,
-        Entry::SessionMoved(_)
-        | Entry::Taken(_)
+        Entry::SessionMoved(part) => match &part.content {
+            SessionContent::Session(_) => PeerEntry::SessionMoved,
+            _ => PeerEntry::Move,
+        },
+        Entry::Taken(_)
         | Entry::Fence(_)
         | Entry::Fenced(_)
         | Entry::Switch { .. }

@@ -367,6 +367,8 @@ situations! {
     RemovalCrossedJoin,
     /// The members of a room of another shard were asked for again.
     NamesAskedAgain,
+    /// A session moved to the node where its client came back.
+    SessionMoved,
     /// A mailbox between shards was congested.
     MailboxCongested,
     /// A message or a broadcast was refused while a mailbox was congested.

@@ -69,7 +69,7 @@ impl Server {
         Stats {
             links: self.links.len(),
             links_before_login: self.links.before_login(),
-            sessions: self.shared.sessions.len(),
+            sessions: self.sessions(),
             apps: app_ids.len(),
             rooms: sum(&|app_id| self.rooms.len(app_id)),
             memberships: sum(&|app_id| self.rooms.memberships(app_id)),

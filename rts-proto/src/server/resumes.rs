@@ -42,6 +42,11 @@ impl Resumes {
         self.reserved.iter().map(|(login, number)| (*login, *number)).collect()
     }
 
+    /// How many numbers are reserved.
+    pub(super) fn len(&self) -> usize {
+        self.reserved.len()
+    }
+
     /// A session is here.
     pub(super) fn arrived(&mut self, app_id: &AppId, uid: UserId, number: SessionNumber) {
         self.arrived.insert(app_id, uid, number);

@@ -101,7 +101,8 @@ impl Server {
     /// The number of sessions, also of those without a link.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.shared.sessions.len()
+        // Numbers are reserved for sessions that have yet to move here.
+        self.shared.sessions.len() - self.resumes.len()
     }
 
     /// Whether a user has logged in over this link.
@@ -117,7 +118,7 @@ impl fmt::Debug for Server {
         f.debug_struct("Server")
             .field("now", &self.shared.now())
             .field("links", &self.links.len())
-            .field("sessions", &self.shared.sessions.len())
+            .field("sessions", &self.sessions())
             .finish_non_exhaustive()
     }
 }

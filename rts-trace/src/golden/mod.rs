@@ -1,4 +1,4 @@
-//! Golden files: recordings of an engine, of a server, of a shard among others and of three in
+//! Golden files: recordings of an engine, of a server, of a shard among others and of four in
 //! clusters, with every kind of record. They make each change of the format, and of a core's
 //! behaviour, visible.
 //!
@@ -19,6 +19,7 @@ mod homes;
 mod kinds;
 mod owners;
 mod requests;
+mod resumes;
 mod server;
 mod shard;
 
@@ -48,7 +49,7 @@ struct Golden {
     text: String,
 }
 
-static FILES: LazyLock<[Golden; 6]> = LazyLock::new(|| {
+static FILES: LazyLock<[Golden; 7]> = LazyLock::new(|| {
     [
         golden("engine", Secrets::Scrubbed, engine::record),
         golden("server", Secrets::Kept, server::record),
@@ -56,6 +57,7 @@ static FILES: LazyLock<[Golden; 6]> = LazyLock::new(|| {
         golden("owners", Secrets::Scrubbed, owners::record),
         golden("homes", Secrets::Scrubbed, homes::record),
         golden("requests", Secrets::Scrubbed, requests::record),
+        golden("resumes", Secrets::Scrubbed, resumes::record),
     ]
 });
 

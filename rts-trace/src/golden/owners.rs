@@ -28,6 +28,11 @@ fn homes() -> HomeTable {
     HomeTable::new(1, [(node(0), 1), (node(1), 1)], |slot| node(slot % 2)).expect("two nodes")
 }
 
+/// The number of the node of a room's home.
+pub(super) fn home_of_room(room: &RoomId) -> usize {
+    homes().of_room(&placement(), &app(), room).node().number()
+}
+
 /// A user whose home is in this node.
 pub(super) fn user_of(number: usize, name: &str) -> UserId {
     let mut names = (0..).map(|count| user(&format!("{name}{count}")));

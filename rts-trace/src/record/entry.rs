@@ -200,12 +200,87 @@ fn scrub(frame: &mut Bytes, scrubber: &Scrubber) {
 
 #[cfg(test)]
 mod tests {
-    use rts_proto::server::SessionNumber;
+    use rts_proto::server::{
+        AskedLogin, AskedResume, LeftBehind, MovedOwner, MovedPost, MovedSession, ResumeAsked,
+        SessionNumber, SessionPart, ShardId, Tenure,
+    };
     use rts_proto::wire::Frame;
-    use rts_proto::{MessageConfig, MessageId, Payload};
+    use rts_proto::{LoginId, MessageConfig, MessageId};
 
     use super::*;
     use crate::Secrets;
+
+    /// The entries with the key of a session, and with what its posts contain.
+    fn of_moving_sessions(key: ResumeKey) -> Vec<Entry> {
+        let number = |number| SessionNumber::from_number(number).expect("not zero");
+        let uid = || UserId::new("alice").expect("well formed");
+        let asked = AskedLogin { engine: 0, attempt: 0, claim: 0, clock: 0 };
+        let resume = AskedResume { key, received: 0, next: number(2) };
+        let (shard, login) = (ShardId::FIRST, LoginId(1));
+        let resume = Some(Box::new(resume));
+        let candidate = || Candidate { shard, login, asked, resume: resume.clone() };
+        let ask = Ownership::Ask { uid: uid(), candidate: candidate() };
+        let tenure = Tenure(1);
+        let revoke = Ownership::Revoke { uid: uid(), tenure, login: asked, resume: resume.clone() };
+        let asked = ResumeAsked { uid: uid(), session: number(1), candidate: candidate() };
+        let owner = MovedOwner { shard, tenure, candidates: vec![candidate()] };
+        let left = LeftBehind::default();
+        let moved = Moved::User { uid: uid(), owner: Some(owner), left };
+        let params = ServerParams::new(b"canary", b"canary").expect("well formed");
+        let post = MovedPost {
+            id: MessageId(1),
+            params: MovedParams::Known(params.clone()),
+            payload: Payload::text("canary"),
+        };
+        let session = MovedSession {
+            uid: uid(),
+            session: number(1),
+            tenure,
+            key,
+            issued_at: 0,
+            claim: 0,
+            received: 0,
+            acked: 0,
+            frames_resent: 0,
+            rooms: Vec::new(),
+            welcomes: Vec::new(),
+            left: LeftBehind::default(),
+            params: Some(params.clone()),
+            undecided: vec![(1, params)],
+        };
+        let part = |content| SessionPart { next: number(2), content };
+        vec![
+            Entry::Ownership(ask),
+            Entry::Ownership(revoke),
+            Entry::Resume(Box::new(asked)),
+            Entry::Moved(Box::new(moved)),
+            Entry::SessionMoved(Box::new(part(SessionContent::Session(Box::new(session))))),
+            Entry::SessionMoved(Box::new(part(SessionContent::Post(Box::new(post))))),
+        ]
+    }
+
+    #[test]
+    fn keys_params_and_posts_of_moving_sessions_are_scrubbed() {
+        let key = ResumeKey(*b"canary of a key!");
+        let entries = of_moving_sessions(key);
+        for secrets in [Secrets::Scrubbed, Secrets::Kept] {
+            for mut entry in scrubbed(&entries, &Scrubber::new(secrets, [7; 32])) {
+                assert!(!keys(&mut entry).contains(&&mut ResumeKey(key.0)), "{entry:?}");
+                let is_kept = secrets == Secrets::Kept;
+                for params in params(&mut entry) {
+                    let is_canary = [params.url(), params.signature()].contains(&"canary");
+                    assert_eq!(is_canary, is_kept);
+                }
+                if let Some(payload) = payload(&mut entry) {
+                    assert_eq!(payload.as_text() == Some("canary"), is_kept);
+                }
+            }
+        }
+        let of_all = entries.into_iter().map(|mut entry| {
+            keys(&mut entry).len() + params(&mut entry).len() + payload(&mut entry).iter().len()
+        });
+        assert!(of_all.eq([1, 1, 1, 1, 3, 2]), "each has what it is tested for");
+    }
 
     #[test]
     fn messages_in_entries_of_all_kinds_are_scrubbed() {
