@@ -1,11 +1,17 @@
 //! In a cluster, a shard with a login asks the home of the user for the user, and releases the user
-//! when no session is left.
+//! when no session is left. A login that resumes a session of another shard asks that one before.
 
-use super::io::{Candidate, Entry, LeftBehind, Ownership};
+use alloc::boxed::Box;
+
+use super::io::{AskedLogin, AskedResume, Candidate, Entry, LeftBehind, Ownership, ResumeAsked};
+use super::keys::SessionNumber;
 use super::links::Pass;
+use super::placement::ShardId;
+use super::session::Begin;
+use super::session_moves::{Arriving, Moves};
 use super::shard::Server;
 use crate::limits::ASKS_PER_USER_MAX;
-use crate::wire::Login;
+use crate::wire::{Login, Resume};
 use crate::{AppId, LinkId, LoginId, UserId};
 
 impl Server {
@@ -34,6 +40,34 @@ impl Server {
         if let Some(first) = self.shared.grants.first_asking(app_id, uid) {
             self.ask_for(app_id, uid, first);
         }
+    }
+
+    /// A login resumes a session of another shard, which decides about that.
+    pub(super) fn ask_to_resume(
+        &mut self,
+        link: LinkId,
+        login: Login,
+        resume: &Resume,
+        (from, session): (ShardId, SessionNumber),
+    ) {
+        let Some(key) = self.links.key(link) else { return };
+        let (app_id, uid) = (login.app_id.clone(), login.uid.clone());
+        let asked = AskedLogin::new(&login, 0);
+        let shared = &mut self.shared;
+        let now = shared.now();
+        let grace_at = now + shared.config.session_grace;
+        let begin = Begin { login: login.clone(), key, claim: 0, issued_at: 0, allowance: None };
+        let next = shared.sessions.begin(begin, &mut shared.deadlines, now, grace_at);
+        let ticket = self.links.begin_resume(link, login);
+        let resume = AskedResume { key: resume.key, received: resume.received, next };
+        let shard = shared.config.placement.own();
+        let candidate = Candidate { shard, login: ticket, asked, resume: Some(Box::new(resume)) };
+        if let Some(reserved) = shared.session_mut(next) {
+            reserved.set_moves(Moves::Here(Arriving::new(from, session, candidate.clone())));
+        }
+        self.resumes.reserve(ticket, next);
+        let asked = Box::new(ResumeAsked { uid, session, candidate });
+        self.shared.send_to_any(from, &app_id, Entry::Resume(asked));
     }
 
     /// The user has no session in this shard any more. `displaced` is the claim of a session that

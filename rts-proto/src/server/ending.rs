@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::closing::reason_for;
 use super::deadlines::Due;
-use super::io::{Detail, Entry, MemberEnd, Notice, NoticeLevel, Report};
+use super::io::{Denial, Detail, Entry, MemberEnd, Notice, NoticeLevel, Ownership, Report};
 use super::keys::{Origin, SessionNumber};
 use super::placement::ShardId;
 use super::session::Remains;
@@ -116,6 +116,23 @@ impl Server {
                     tallies.count_orphan_in(shared, app_id, uid, room);
                 }
             }
+        }
+    }
+
+    /// A session ends. If it leaves, the login that resumes it is denied.
+    fn stop_leaving(&mut self, number: SessionNumber) {
+        let shared = &mut self.shared;
+        let Some(session) = shared.sessions.get_mut(number) else { return };
+        let (app_id, uid) = match session.is_leaving() {
+            true => session.user(),
+            false => return,
+        };
+        if let Some(until) = session.leaving().and_then(|leaving| leaving.until.take()) {
+            shared.deadlines.disarm(until, Due::Leaving(number));
+        }
+        if let Some(tenure) = shared.grants.of(&app_id, &uid) {
+            let denial = Denial::NotResumed;
+            self.send_to_home(&app_id, &uid, Ownership::Keep { uid: uid.clone(), tenure, denial });
         }
     }
 

@@ -352,23 +352,6 @@ impl Server {
         }
     }
 
-    /// A session ends. If it leaves, the login that resumes it is denied.
-    pub(super) fn stop_leaving(&mut self, number: SessionNumber) {
-        let shared = &mut self.shared;
-        let Some(session) = shared.sessions.get_mut(number) else { return };
-        let (app_id, uid) = match session.is_leaving() {
-            true => session.user(),
-            false => return,
-        };
-        if let Some(until) = session.leaving().and_then(|leaving| leaving.until.take()) {
-            shared.deadlines.disarm(until, Due::Leaving(number));
-        }
-        if let Some(tenure) = shared.grants.of(&app_id, &uid) {
-            let denial = Denial::NotResumed;
-            self.send_to_home(&app_id, &uid, Ownership::Keep { uid: uid.clone(), tenure, denial });
-        }
-    }
-
     /// It takes too long. The client logs in afresh.
     pub(super) fn give_up_leaving(&mut self, number: SessionNumber) {
         let Some(session) = self.shared.session(number).filter(|session| session.is_leaving())

@@ -11,48 +11,18 @@ use alloc::vec::Vec;
 use super::allowance::Allowance;
 use super::ending::End;
 use super::io::{
-    AskedLogin, AskedResume, Candidate, Denial, Entry, MemberEnd, MovedMember, MovedSession,
-    Ownership, ResumeAsked, Resumption, SessionContent, SessionPart,
+    Denial, Entry, MemberEnd, MovedMember, MovedSession, Ownership, ResumeAsked, Resumption,
+    SessionContent, SessionPart,
 };
 use super::keys::{Origin, SessionNumber};
 use super::login::Resumed;
 use super::outbox::Flow;
-use super::placement::ShardId;
-use super::session::Begin;
-use super::session_moves::{Arriving, Moves};
+use super::session_moves::Arriving;
 use super::shard::Server;
-use crate::wire::{Frame, Login, Resume};
+use crate::wire::{Frame, Login};
 use crate::{AppId, LinkId, LoginId, RoomState, UserId};
 
 impl Server {
-    /// A login resumes a session of another shard, which decides about that.
-    pub(super) fn ask_to_resume(
-        &mut self,
-        link: LinkId,
-        login: Login,
-        resume: &Resume,
-        (from, session): (ShardId, SessionNumber),
-    ) {
-        let Some(key) = self.links.key(link) else { return };
-        let (app_id, uid) = (login.app_id.clone(), login.uid.clone());
-        let asked = AskedLogin::new(&login, 0);
-        let shared = &mut self.shared;
-        let now = shared.now();
-        let grace_at = now + shared.config.session_grace;
-        let begin = Begin { login: login.clone(), key, claim: 0, issued_at: 0, allowance: None };
-        let next = shared.sessions.begin(begin, &mut shared.deadlines, now, grace_at);
-        let ticket = self.links.begin_resume(link, login);
-        let resume = AskedResume { key: resume.key, received: resume.received, next };
-        let shard = shared.config.placement.own();
-        let candidate = Candidate { shard, login: ticket, asked, resume: Some(Box::new(resume)) };
-        if let Some(reserved) = shared.session_mut(next) {
-            reserved.set_moves(Moves::Here(Arriving::new(from, session, candidate.clone())));
-        }
-        self.resumes.reserve(ticket, next);
-        let asked = Box::new(ResumeAsked { uid, session, candidate });
-        self.shared.send_to_any(from, &app_id, Entry::Resume(asked));
-    }
-
     /// A part of a session has come.
     pub(super) fn session_part_came(&mut self, app_id: &AppId, part: SessionPart) {
         let SessionPart { next, content } = part;

@@ -26,13 +26,12 @@ pub use detail::{Detail, JoinRefusal};
 pub use entry::{Entered, Entry, JoinPermit, MemberEnd, Names};
 pub use moved::{HomesStep, Moved, MovedMember, MovedOwner};
 pub use moved_session::{
-    AskedResume, MovedFrames, MovedParams, MovedPost, MovedSession, ResumeAsked, SessionContent,
-    SessionPart,
+    MovedFrames, MovedParams, MovedPost, MovedSession, ResumeAsked, SessionContent, SessionPart,
 };
 pub use notice::{Forbidden, Notice, NoticeLevel, Rate, Refusal, Resumption};
 pub use opened::Opened;
 pub use ownership::{
-    AskedLogin, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
+    AskedLogin, AskedResume, Candidate, Denial, LeftBehind, Ownership, PassedOn, Tenure, UsedRates,
 };
 pub use post::{Post, PostProgress};
 pub use report::Report;

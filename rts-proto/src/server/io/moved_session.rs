@@ -26,23 +26,12 @@ use core::fmt;
 
 use bytes::Bytes;
 
+#[cfg(feature = "serde")]
+use super::ownership::key;
 use super::ownership::{Candidate, LeftBehind, Tenure};
 use crate::server::keys::SessionNumber;
 use crate::wire::ResumeKey;
 use crate::{MessageId, Payload, RoomId, ServerParams, UserId};
-
-/// What a login shows of the session that it resumes.
-#[derive(Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct AskedResume {
-    /// The key.
-    #[cfg_attr(feature = "serde", serde(with = "key"))]
-    pub key: ResumeKey,
-    /// The number of frames that the client has.
-    pub received: u64,
-    /// The number that the session will have in the shard of the login.
-    pub next: SessionNumber,
-}
 
 /// A login asks to resume a session of another shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,16 +182,6 @@ impl SessionPart {
     }
 }
 
-/// Shows no key.
-impl fmt::Debug for AskedResume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AskedResume")
-            .field("received", &self.received)
-            .field("next", &self.next)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Shows no payload.
 impl fmt::Debug for MovedFrames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,21 +204,5 @@ impl fmt::Debug for MovedSession {
             .field("acked", &self.acked)
             .field("rooms", &self.rooms)
             .finish_non_exhaustive()
-    }
-}
-
-/// Keys as plain bytes.
-#[cfg(feature = "serde")]
-mod key {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use crate::wire::ResumeKey;
-
-    pub(super) fn serialize<S: Serializer>(key: &ResumeKey, to: S) -> Result<S::Ok, S::Error> {
-        key.0.serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ResumeKey, D::Error> {
-        Ok(ResumeKey(<[u8; 16]>::deserialize(from)?))
     }
 }

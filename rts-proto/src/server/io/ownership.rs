@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::deliveries::Deliveries;
-use super::moved_session::AskedResume;
 use super::request::RequestOnWay;
 use crate::server::keys::SessionNumber;
 use crate::server::placement::ShardId;
+use crate::wire::ResumeKey;
 use crate::{LoginId, RoomId, UserId};
 
 /// The number of a grant of a user. Of the grants of one user a later one is greater, also if the
@@ -119,6 +120,19 @@ pub struct AskedLogin {
     pub clock: u64,
 }
 
+/// What a login shows of the session that it resumes.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AskedResume {
+    /// The key.
+    #[cfg_attr(feature = "serde", serde(with = "key"))]
+    pub key: ResumeKey,
+    /// The number of frames that the client has.
+    pub received: u64,
+    /// The number that the session will have in the shard of the login.
+    pub next: SessionNumber,
+}
+
 /// Why a login is denied a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -184,6 +198,16 @@ pub enum PassedOn {
     Request(Box<RequestOnWay>),
 }
 
+/// Shows no key.
+impl fmt::Debug for AskedResume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskedResume")
+            .field("received", &self.received)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Ownership {
     /// The bytes of its names and lists.
     pub(super) fn more_bytes(&self) -> usize {
@@ -244,5 +268,26 @@ impl PassedOn {
             Self::Orphan { room, uid, .. } => room.as_str().len() + uid.as_str().len(),
             Self::Request(request) => request.more_bytes(),
         }
+    }
+}
+
+/// Keys as plain bytes.
+#[cfg(feature = "serde")]
+pub(super) mod key {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::wire::ResumeKey;
+
+    pub(in crate::server::io) fn serialize<S: Serializer>(
+        key: &ResumeKey,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        key.0.serialize(to)
+    }
+
+    pub(in crate::server::io) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<ResumeKey, D::Error> {
+        Ok(ResumeKey(<[u8; 16]>::deserialize(from)?))
     }
 }
