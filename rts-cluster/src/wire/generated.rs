@@ -836,8 +836,8 @@ pub struct Tenure {
     pub number: u64,
     #[prost(message, optional, tag = "3")]
     pub left: ::core::option::Option<LeftBehind>,
-    /// The login to which the session has moved, by its shard and number as in Candidate. Absent if it
-    /// has ended.
+    /// The login to which the session has moved, by its shard and number as in Candidate. Absent if
+    /// it has ended.
     #[prost(message, optional, tag = "4")]
     pub next: ::core::option::Option<Mover>,
 }

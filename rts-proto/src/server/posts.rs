@@ -220,8 +220,8 @@ impl Posts {
         }
     }
 
-    /// Takes the waiting messages of a session that leaves, in their order. Posts under way continue,
-    /// and their results follow it.
+    /// Takes the waiting messages of a session that leaves, in their order. Posts under way
+    /// continue, and their results follow it.
     pub(super) fn take_waiting(
         &mut self,
         shared: &mut Shared,

@@ -150,7 +150,8 @@ impl Welcomes {
         }
     }
 
-    /// Takes the answers of a session that leaves: the room, the ticket, and the bytes of the names.
+    /// Takes the answers of a session that leaves: the rooms, the tickets, and the bytes of the
+    /// names.
     pub(super) fn take_moved(
         &mut self,
         shared: &mut Shared,
