@@ -358,9 +358,9 @@ impl Server {
         else {
             return;
         };
-        let (app_id, uid) = session.user();
+        let ((app_id, uid), claim) = (session.user(), session.claim());
         self.end_session(number, End::Superseded);
-        self.release_user(&app_id, &uid, None);
+        self.release_user(&app_id, &uid, Some(claim));
     }
 
     /// Nodes were removed, to which sessions leave or have left.

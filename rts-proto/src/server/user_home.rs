@@ -2,7 +2,7 @@
 
 use super::directory::{Route, Step};
 use super::ending::End;
-use super::io::{Candidate, Denial, Entry, LeftBehind, Ownership, Tenure};
+use super::io::{Candidate, Denial, Entry, LeftBehind, Ownership, Report, Tenure};
 use super::placement::ShardId;
 use super::shard::Server;
 use super::shared::Shared;
@@ -27,6 +27,10 @@ impl Server {
         next: Option<(ShardId, LoginId)>,
     ) {
         if let Some(next) = next {
+            if self.shared.directory.route(app_id, uid.as_str()) == Route::Nobody {
+                // The node of its former owner was removed, and the user was reported offline.
+                self.shared.report(app_id, || Report::UserOnline { uid: uid.clone() });
+            }
             let Shared { directory, homes, .. } = &mut self.shared;
             for step in directory.moved(homes, app_id, uid, tenure, next) {
                 self.take_step(app_id, uid, step, None);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::limits::{LEAVING_MAX, SESSION_GRACE};
-use rts_proto::server::{Command, Config};
+use rts_proto::server::{Command, Config, Report};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
 use rts_proto::{CloseCode, LinkId, MessageId, OnlineStatus, RoomId, RoomState, SendCode, UserId};
 
@@ -97,6 +97,16 @@ impl Story {
     fn alice_says(&mut self, frame: Frame) {
         self.cluster.say(self.at_alice, frame);
         self.cluster.tick(0);
+    }
+
+    /// What the back end was told of Bob: whether he is online.
+    fn statuses_reported(&self) -> Vec<bool> {
+        let status = |report: &Report| match report {
+            Report::UserOnline { uid } => (*uid == self.bob).then_some(true),
+            Report::UserOffline { uid, .. } => (*uid == self.bob).then_some(false),
+            _ => None,
+        };
+        self.cluster.reports.iter().filter_map(status).collect()
     }
 
     fn alice_hears(&mut self) -> Vec<Frame> {
@@ -330,6 +340,7 @@ fn session_that_cannot_move_in_time_is_not_resumed() {
     story.let_all_arrive();
     let (has, _) = story.resumed_on(link);
     assert!(!has.resumed && has.claim == story.had.claim, "it is the same login");
+    assert_eq!(story.statuses_reported(), [true, false, true], "it was away for a moment");
     assert!(story.alice_hears().contains(&sent(SendCode::Timeout, &[1])));
     for (ticket, room) in (7..).zip(rooms()) {
         story.cluster.say(link, join(&room, ticket));
@@ -387,6 +398,12 @@ fn client_gets_in_and_nobody_stays_behind_if_the_former_node_crashes() {
         let is_in = |frame: &Frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_)));
         assert!(frames.iter().any(is_in), "{stop:?}: {frames:?}");
         assert_eq!(story.cluster.stats_of_all().sessions, 2, "{stop:?}");
+        let reported = story.statuses_reported();
+        assert!(
+            reported.chunks(2).all(|pair| pair[0] && pair.get(1) != Some(&true)),
+            "{reported:?}"
+        );
+        assert_eq!(reported.last(), Some(&true), "{stop:?}");
         story.cluster.say(link, Frame::Logout);
         // What waited for the two, and was not joined again, is over.
         for _ in 0..3 {
