@@ -241,10 +241,10 @@ impl Server {
     pub(super) fn grace_due(&mut self, number: SessionNumber) {
         let shared = &mut self.shared;
         let now = shared.now();
-        let Some(session) = shared.sessions.get_mut(number) else { return };
-        if session.is_arriving() {
+        if let Some(session) = shared.session_mut(number).filter(|session| session.is_arriving()) {
             session.heard(now);
         }
+        let Some(session) = shared.sessions.get_mut(number) else { return };
         let over_at = session.last_heard() + shared.config.session_grace;
         // Sessions end in the order of their grace deadlines, however late this runs. So a later
         // deadline is armed again even if it has passed too.
