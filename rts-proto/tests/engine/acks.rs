@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rts_proto::client::Input;
 use rts_proto::limits::STATUS_QUERIES_PER_SECOND;
-use rts_proto::wire::{Accepted, Frame};
+use rts_proto::wire::{Accepted, Frame, Login};
 use rts_proto::{Disconnect, MessageConfig, MessageId, Payload, ProtocolError, SendCode, UserId};
 
 use crate::support::{Stage, session};
@@ -108,6 +108,18 @@ fn acknowledged_frames_are_not_sent_again() {
     // The server had received one frame more than it last acknowledged.
     stage.welcomed(Accepted { resumed: true, received: 2, ..session(1) });
     assert_eq!(texts(&stage.sent_frames()), ["three", "four"]);
+}
+
+/// As at another node of a cluster.
+#[test]
+fn session_that_was_resumed_under_another_number_is_resumed_under_that_again() {
+    let mut stage = Stage::logged_in();
+    for (asked, answered) in [(1, 7), (7, 7), (7, 9), (9, 9)] {
+        let login = stage.cut();
+        let Frame::Login(Login { resume: Some(resume), .. }) = login else { panic!("{login:?}") };
+        assert_eq!(resume.session, asked);
+        stage.welcomed(Accepted { resumed: true, ..session(answered) });
+    }
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl Session {
     /// Returns the number of these.
     pub(super) fn resumed(&mut self, accepted: &Accepted) -> Result<u32, ProtocolError> {
         let frames_resent = self.channel.resume(accepted.received, drop)?;
-        self.key = accepted.key;
+        // It may have moved to another node, where it has another number.
+        (self.number, self.key) = (accepted.session, accepted.key);
         self.ack_due = None;
         self.hold_back();
         self.pace.nothing_waits();
