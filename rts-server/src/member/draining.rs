@@ -20,6 +20,9 @@ use crate::cluster::NodeStatus;
 const STEP: Duration = Duration::from_millis(100);
 /// The clients of one step come back spread over this time.
 const RETRY_AFTER_MAX: Duration = Duration::from_millis(200);
+/// The time after the end of the last session in which this node passes on what comes late for
+/// sessions that have moved, such as results. After it, senders no longer wait for results.
+const LATE: Duration = Duration::from_secs(10);
 /// The time between two lines in the log about what is left.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
@@ -53,11 +56,13 @@ pub(crate) enum Stage {
     Alone,
     /// The others take its homes. It still serves.
     HandsOver,
-    /// It closes links, and has these sessions.
+    /// It closes links, and has these sessions. Those that have moved may still get something here.
     Empties {
         /// Also those without a link.
         sessions: usize,
     },
+    /// It has nothing left to do.
+    Drained,
 }
 
 /// Why a node does not begin or cease to drain.
@@ -116,15 +121,14 @@ impl Draining {
         Ok(())
     }
 
-    /// Drains before the end of the process. Returns when no session is left, or no other node is
-    /// there for them. Cancel safe.
+    /// Drains before the end of the process. Returns when nothing is left to do, or no other node is
+    /// there for the sessions. Cancel safe.
     pub(super) async fn empty_before_end(&self) {
         if self.is_fixed || self.others().next().is_none() {
             return;
         }
         self.order.send_replace(Order::End);
-        let is_over =
-            |stage: &Stage| matches!(stage, Stage::Alone | Stage::Empties { sessions: 0 });
+        let is_over = |stage: &Stage| matches!(stage, Stage::Alone | Stage::Drained);
         // The sender is in `self`.
         let _ = self.stage.subscribe().wait_for(is_over).await;
     }
@@ -157,7 +161,7 @@ impl Draining {
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rate = Rate::new(self.links_per_second);
-        let (mut is_open, mut reported_at) = (true, None);
+        let (mut is_open, mut reported_at, mut last_session_at) = (true, None, None::<Instant>);
         loop {
             steps.tick().await;
             // Its clients would not hear a frozen node.
@@ -174,11 +178,18 @@ impl Draining {
             is_open = false;
             node.drain(rate.links_of_step(), RETRY_AFTER_MAX);
             let sessions = node.sessions();
+            if sessions > 0 {
+                last_session_at = Some(Instant::now());
+            }
+            if last_session_at.is_none_or(|at| at.elapsed() >= LATE) {
+                if self.reach(Stage::Drained) {
+                    tracing::info!("this node is drained: no session is left");
+                }
+                continue;
+            }
             let is_news = self.reach(Stage::Empties { sessions });
             let is_due = reported_at.is_none_or(|at: Instant| at.elapsed() >= REPORT_EVERY);
-            if is_news && sessions == 0 {
-                tracing::info!("this node is drained: no session is left");
-            } else if is_news && is_due {
+            if is_news && is_due {
                 tracing::info!(sessions, "draining: these sessions are left");
                 reported_at = Some(Instant::now());
             }

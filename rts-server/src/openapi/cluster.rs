@@ -63,8 +63,8 @@ fn describe_drain(stage: Stage) -> Value {
         Stage::Serves => return Value::Null,
         Stage::Alone => "alone",
         Stage::HandsOver => "hands_over",
-        Stage::Empties { sessions: 0 } => "drained",
         Stage::Empties { .. } => "empties",
+        Stage::Drained => "drained",
     })
 }
 
@@ -73,8 +73,8 @@ fn drain_in_words(stage: Stage) -> Option<String> {
         Stage::Serves => return None,
         Stage::Alone => "this node drains when another one is up".to_owned(),
         Stage::HandsOver => "this node drains: the others take its homes".to_owned(),
-        Stage::Empties { sessions: 0 } => "this node is drained".to_owned(),
         Stage::Empties { sessions } => format!("this node drains: sessions left: {sessions}"),
+        Stage::Drained => "this node is drained".to_owned(),
     })
 }
 
