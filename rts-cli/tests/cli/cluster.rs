@@ -12,6 +12,7 @@ mod starting;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -71,13 +72,17 @@ impl Crashed {
         // It prints its first line when it is a member.
         let server = Server::start_with(&["--config", config.to_str().expect("UTF-8")]);
         let openapi = server.openapi();
-        // Started again, it listens where its clients know it.
-        let address = server.url.strip_prefix("rts://").expect("plain TCP");
-        let text = std::fs::read_to_string(&config).expect("a file");
-        let text = text.replace("127.0.0.1:0\"\nshards", &format!("{address}\"\nshards"));
-        std::fs::write(&config, text).expect("a file");
+        keep_address(&config, &server);
         Node { name, folder, server, openapi }
     }
+}
+
+/// Started again, a node listens where its clients know it.
+fn keep_address(config: &Path, server: &Server) {
+    let address = server.url.strip_prefix("rts://").expect("plain TCP");
+    let text = std::fs::read_to_string(config).expect("a file");
+    let text = text.replace("127.0.0.1:0\"\nshards", &format!("{address}\"\nshards"));
+    std::fs::write(config, text).expect("a file");
 }
 
 fn three(nats: &NatsServer) -> [Node; 3] {

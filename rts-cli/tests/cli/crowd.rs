@@ -1,6 +1,7 @@
 //! Engines that all send to each other, and a record of every message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Condvar, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::support::Engine;
 const IN_FLIGHT_MAX: usize = 40;
 /// Only a fault delays all results for this long.
 const STANDSTILL_MAX: Duration = Duration::from_secs(60);
+/// The time between two messages of an engine that sends until it is told to stop.
+const PAUSE: Duration = Duration::from_millis(5);
 /// The text of the last message from one engine to another.
 const END: &str = "end";
 
@@ -38,6 +41,15 @@ impl Progress {
             results = waited.expect("not poisoned").0;
             assert!(*results > before, "only {before} of {wanted} results came");
         }
+    }
+}
+
+/// Tells talkers that it is over when it is dropped, also by a test that fails.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -99,6 +111,32 @@ pub(crate) fn talk(
     seed: u64,
     progress: &Progress,
 ) -> Account {
+    talk_while(engines, names, &|sent| sent < messages, seed, progress)
+}
+
+/// Like [`talk`], at a rate and until it is told to stop.
+pub(crate) fn talk_until(
+    engines: &mut [Engine],
+    names: &[String],
+    is_over: &AtomicBool,
+    seed: u64,
+    progress: &Progress,
+) -> Account {
+    let goes_on = |_| {
+        std::thread::sleep(PAUSE);
+        !is_over.load(Ordering::Relaxed)
+    };
+    talk_while(engines, names, &goes_on, seed, progress)
+}
+
+/// `goes_on` is asked before each message of an engine, with the number of those before.
+fn talk_while(
+    engines: &mut [Engine],
+    names: &[String],
+    goes_on: &(dyn Fn(usize) -> bool + Sync),
+    seed: u64,
+    progress: &Progress,
+) -> Account {
     let all_answered = Barrier::new(engines.len());
     let seen: Vec<Seen> = std::thread::scope(|scope| {
         let talking: Vec<_> = engines
@@ -108,7 +146,8 @@ pub(crate) fn talk(
                 let all_answered = &all_answered;
                 scope.spawn(move || {
                     let mut talker = Talker::new(own, engine, names, progress);
-                    talker.send_all(messages, &mut fastrand::Rng::with_seed(seed + own as u64));
+                    let seed = seed.wrapping_add(own as u64);
+                    talker.send_all(goes_on, &mut fastrand::Rng::with_seed(seed));
                     all_answered.wait();
                     talker.end_all();
                     talker.seen
@@ -164,8 +203,10 @@ impl<'a> Talker<'a> {
         }
     }
 
-    fn send_all(&mut self, messages: usize, random: &mut fastrand::Rng) {
-        for _ in 0..messages {
+    fn send_all(&mut self, goes_on: &dyn Fn(usize) -> bool, random: &mut fastrand::Rng) {
+        let mut sent = 0;
+        while goes_on(sent) {
+            sent += 1;
             while self.open.len() + self.called.len() >= IN_FLIGHT_MAX {
                 self.hear();
             }

@@ -2,12 +2,16 @@
 
 use std::fs::{self, File};
 use std::process::Output;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
 use super::nats_server::NatsServer;
-use super::{BEARER_KEY, Crashed, Node, cluster, get, three, until, until_received, until_whole};
-use crate::crowd::{Progress, talk};
+use super::{
+    BEARER_KEY, Crashed, Node, cluster, get, keep_address, three, until, until_received,
+    until_whole,
+};
+use crate::crowd::{Over, Progress, talk_until};
 use crate::support::{Engine, Server, rts};
 
 /// An engine that knows all these nodes.
@@ -62,15 +66,17 @@ fn state_of(node: &Node, by: &Node) -> (Value, Value) {
     (member["state"].clone(), member["homes"].clone())
 }
 
-/// A node whose log is in its folder.
+/// A node whose log is in its folder. It names each login.
 fn start_logged(node: Crashed, more: &str) -> Node {
     let (config, log) = (node.folder.path().join("rts.toml"), node.folder.path().join("log"));
     let text = fs::read_to_string(&config).expect("a file");
     fs::write(&config, text + more).expect("a file");
-    let config = config.to_str().expect("UTF-8").to_owned();
     let file = File::create(log).expect("a file");
-    let server = Server::start_in(&["--config", &config], &[("RTS_LOG", "info")], file.into());
+    let levels = [("RTS_LOG", "info,rts::users=debug")];
+    let args = ["--config", config.to_str().expect("UTF-8")];
+    let server = Server::start_in(&args, &levels, file.into());
     let openapi = server.openapi();
+    keep_address(&config, &server);
     let Crashed { name, folder } = node;
     Node { name, folder, server, openapi }
 }
@@ -125,34 +131,52 @@ fn node_that_is_told_to_stop_empties_itself_first() {
     all_reach_each_other(&names, &mut engines);
 }
 
-/// Each node once. What is sent meanwhile has the results of `docs/cluster.md`.
+/// Each node once. All sessions move along with their clients, so nobody notices it.
 #[test]
-fn messages_keep_their_promises_while_all_nodes_are_restarted() {
-    const EACH: usize = 400;
+fn rolling_restart_under_load_loses_no_message_and_no_session() {
     let nats = NatsServer::start();
-    let nodes = three(&nats);
+    let nodes = ["a", "b", "c"].map(|name| start_logged(Crashed::new(name, &on(&nats)), ""));
+    until_whole(&nodes.each_ref());
     let names = names(6);
     let mut engines = users(&names, &nodes.each_ref());
+    let members = ["ann", "ben", "cleo"].map(|name| {
+        let mut engine = engine_of(&nodes.each_ref());
+        engine.log_in(name);
+        engine.join("lobby");
+        engine
+    });
     let seed = fastrand::u64(..);
-    let (all, progress) = (names.len() * EACH, Progress::default());
-    let (account, _nodes) = std::thread::scope(|scope| {
-        let talking = scope.spawn(|| talk(&mut engines, &names, EACH, seed, &progress));
-        let mut nodes = Vec::from(nodes);
-        for number in 0..3 {
-            progress.wait_for((number + 1) * all / 5);
+    let (is_over, progress) = (AtomicBool::new(false), Progress::default());
+    let (account, logs) = std::thread::scope(|scope| {
+        let talking = scope.spawn(|| talk_until(&mut engines, &names, &is_over, seed, &progress));
+        let over = Over(&is_over);
+        let (mut nodes, mut logs) = (Vec::from(nodes), String::new());
+        for number in 1..=3 {
+            progress.wait_for(number * 300);
             let mut node = nodes.remove(0);
             node.server.terminate();
             assert!(node.server.has_ended_well());
-            nodes.push(node.crash().start());
+            logs += &log(&node);
+            nodes.push(start_logged(node.crash(), ""));
             let mut by_name: Vec<_> = nodes.iter().collect();
             by_name.sort_by_key(|node| node.name);
             until_whole(&by_name);
         }
-        (talking.join().expect("a talker fails by itself"), nodes)
+        drop(over);
+        let account = talking.join().expect("a talker fails by itself");
+        nodes.iter().for_each(|node| logs += &log(node));
+        (account, logs)
     });
-    println!("results {:?}", account.codes());
-    account.assert_true(&format!("seed {seed}"));
-    assert!(account.codes().get(&0).is_some_and(|delivered| *delivered > all / 2));
+    let told = format!("seed {seed}, logs of the nodes:\n{logs}");
+    account.assert_true(&told);
+    assert_eq!(account.codes().into_keys().collect::<Vec<_>>(), [0], "{told}");
+    let not_resumed = logs.lines().filter(|line| line.contains("resumed=false")).count();
+    assert_eq!(not_resumed, names.len() + members.len(), "only the first logins; {told}");
+    for member in members {
+        let of_others = member.end().into_iter().filter(|line| line["room"] == "lobby");
+        let other_than_joins = of_others.filter(|line| line["on"] != "onUserJoined");
+        assert_eq!(other_than_joins.collect::<Vec<_>>(), Vec::<Value>::new(), "{told}");
+    }
 }
 
 /// A client that knows no other node keeps its session.
