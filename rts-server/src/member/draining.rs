@@ -121,8 +121,8 @@ impl Draining {
         Ok(())
     }
 
-    /// Drains before the end of the process. Returns when nothing is left to do, or no other node is
-    /// there for the sessions. Cancel safe.
+    /// Drains before the end of the process. Returns when nothing is left to do, or no other node
+    /// is there for the sessions. Cancel safe.
     pub(super) async fn empty_before_end(&self) {
         if self.is_fixed || self.others().next().is_none() {
             return;
