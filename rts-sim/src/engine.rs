@@ -51,8 +51,8 @@ pub(crate) struct Engine {
     pub(crate) login: Login,
     /// The number of successful logins.
     pub(crate) epoch: u64,
-    /// When it last opened a link.
-    pub(crate) last_dial: Instant,
+    /// The number of its sessions.
+    pub(crate) sessions: u64,
     /// The number of calls of `login`. A login that continues with a fresh token is the same login.
     pub(crate) logins: u64,
     pub(crate) connection: Option<ConnectionState>,

@@ -68,11 +68,12 @@ impl Model {
         })
     }
 
-    /// Whether what an engine sent at this moment and later keeps its order. In a cluster, a sender
-    /// may get another link, to another node. What it has sent over the first node may then be
-    /// overtaken by what it sends over the second one.
-    pub(crate) fn keeps_order(&self, sender: EngineIndex, since: Instant) -> bool {
-        !self.is_cluster() || self.engines[sender].last_dial < since
+    /// Whether what an engine sent in its session `earlier` must not be overtaken by what arrived
+    /// while it had its session `later`. In a cluster, a sender may get another session in another
+    /// node. What it has sent in the first one may then be overtaken by what it sends in the second
+    /// one. A session that moves keeps the order.
+    pub(crate) fn keeps_order(&self, earlier: u64, later: u64) -> bool {
+        !self.is_cluster() || earlier == later
     }
 
     /// Whether the time to heal is over, so that everything must be in order.
@@ -167,7 +168,7 @@ impl Model {
             Entry::Call { who, call, returned } => {
                 self.engines[*who].called(line.at, call, *returned);
             }
-            Entry::Dialled { who } => self.engines[*who].last_dial = line.at,
+            Entry::SessionBegan { who } => self.engines[*who].sessions += 1,
             Entry::Returned { who } => self.engines[*who].returned(),
             Entry::Event { who, event } => self.engines[*who].event(event),
             Entry::Frozen { who, on } => {
@@ -220,6 +221,7 @@ impl Model {
             Entry::Gauges { homes_move, .. } => self.loss_is_new &= homes_move,
             Entry::Phase(phase) => self.phase = Some(*phase),
             Entry::Judged { .. }
+            | Entry::Dialled { .. }
             | Entry::NodeServes { .. }
             | Entry::Requested { .. }
             | Entry::Commanded { .. }

@@ -72,10 +72,13 @@ pub(crate) enum PeerEntry {
     Names,
     StatusAsked,
     Orphan,
-    /// A login asks the home of its user.
+    /// A login asks the home of its user. If it resumes a session, the shard of the session asks.
     UserAsked {
         app: usize,
         uid: String,
+        /// The shard of the login.
+        shard: usize,
+        login: u64,
     },
     /// A home grants a user.
     UserGranted {
@@ -83,21 +86,26 @@ pub(crate) enum PeerEntry {
         uid: String,
         tenure: u64,
     },
-    /// A home grants no user, because another login has the user.
+    /// A login does not get its user, because another one has the user.
     UserDenied {
         app: usize,
         uid: String,
+        login: u64,
     },
-    /// The owner of a user has released it.
+    /// The owner of a user has released it. Or its session has moved, and the next owner says so.
     UserReleased {
         app: usize,
         uid: String,
+        tenure: u64,
+        /// The shard and the login that has the session.
+        next: Option<(usize, u64)>,
     },
     /// The next home of a user learns which shard owns it.
     UserMoved {
         app: usize,
         uid: String,
         owner: usize,
+        tenure: u64,
     },
     /// Something else about the owner of a user.
     Ownership,
@@ -141,6 +149,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
                 app: *app,
                 uid: uid.as_str().to_owned(),
                 owner: number(owner.shard),
+                tenure: owner.tenure.0,
             },
             Moved::User { owner: None, .. } | Moved::Members { .. } => PeerEntry::Homes,
         },
@@ -202,12 +211,24 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
 fn ownership(app: usize, entry: &Ownership) -> PeerEntry {
     let name = |uid: &UserId| uid.as_str().to_owned();
     match entry {
-        Ownership::Ask { uid, .. } => PeerEntry::UserAsked { app, uid: name(uid) },
+        Ownership::Ask { uid, candidate } => PeerEntry::UserAsked {
+            app,
+            uid: name(uid),
+            shard: number(candidate.shard),
+            login: candidate.login.0,
+        },
         Ownership::Grant { uid, tenure, .. } => {
             PeerEntry::UserGranted { app, uid: name(uid), tenure: tenure.0 }
         }
-        Ownership::Deny { uid, .. } => PeerEntry::UserDenied { app, uid: name(uid) },
-        Ownership::Release { uid, .. } => PeerEntry::UserReleased { app, uid: name(uid) },
+        Ownership::Deny { uid, login, .. } => {
+            PeerEntry::UserDenied { app, uid: name(uid), login: login.0 }
+        }
+        Ownership::Release { uid, tenure, next, .. } => PeerEntry::UserReleased {
+            app,
+            uid: name(uid),
+            tenure: tenure.0,
+            next: next.map(|(shard, login)| (number(shard), login.0)),
+        },
         Ownership::Revoke { .. } | Ownership::Keep { .. } => PeerEntry::Ownership,
     }
 }

@@ -198,6 +198,10 @@ pub(crate) enum Entry {
     Dialled {
         who: EngineIndex,
     },
+    /// An engine has a new session.
+    SessionBegan {
+        who: EngineIndex,
+    },
     Frozen {
         who: EngineIndex,
         on: bool,

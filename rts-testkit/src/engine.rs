@@ -27,6 +27,8 @@ pub(crate) struct SimulatedEngine {
     pub(crate) connects_blocked: bool,
     /// The engine reads its links.
     pub(crate) reads: bool,
+    /// The number of sessions that the engine has had, as the log says.
+    pub(crate) sessions_begun: u64,
 }
 
 impl SimulatedEngine {
@@ -39,6 +41,7 @@ impl SimulatedEngine {
             is_stalled: false,
             connects_blocked: false,
             reads: true,
+            sessions_begun: 0,
         }
     }
 
@@ -71,6 +74,14 @@ impl Core {
         match self {
             Self::Called(_) => true,
             Self::Held(driver) => driver.wants_read(),
+        }
+    }
+
+    /// The number of its sessions; 0 for handles, whose tests do not ask.
+    pub(crate) fn sessions_begun(&self) -> u64 {
+        match self {
+            Self::Called(client) => client.sessions_begun(),
+            Self::Held(_) => 0,
         }
     }
 

@@ -26,6 +26,8 @@ struct Sent {
     from: Option<String>,
     to: String,
     id: u64,
+    /// The number of the sender's session.
+    session: u64,
     at: Instant,
     timeout: Duration,
     bytes: usize,
@@ -46,8 +48,9 @@ pub(super) struct Sends {
     /// Sends without a result, by engine and id.
     open: BTreeMap<(EngineIndex, u64), u64>,
     last_id: BTreeMap<EngineIndex, u64>,
-    /// The newest received id, by receiver and its login, sender, and kind of message.
-    newest: BTreeMap<(EngineIndex, u64, EngineIndex, MessageConfig), u64>,
+    /// The newest received id, by receiver and its login, sender, and kind of message. And the
+    /// sender's session at that moment.
+    newest: BTreeMap<(EngineIndex, u64, EngineIndex, MessageConfig), (u64, u64)>,
     unmarked: Unmarked,
 }
 
@@ -91,6 +94,7 @@ impl Oracle for Sends {
                         from,
                         to: to.clone(),
                         id,
+                        session: engine.sessions,
                         at: line.at,
                         timeout: Duration::from_millis(engine.send_timeout_ms),
                         bytes: *bytes,
@@ -218,11 +222,13 @@ impl Sends {
             return Ok(());
         }
         let key = (who, engine.epoch, sent.who, sent.config);
-        let newest = self.newest.entry(key).or_default();
-        ensure(sent.id > *newest || !model.keeps_order(sent.who, sent.at), || {
+        let (newest, session) = self.newest.entry(key).or_default();
+        ensure(sent.id > *newest || !model.keeps_order(sent.session, *session), || {
             format!("I17: #{who} received message {} of #{} after {newest}", sent.id, sent.who)
         })?;
-        *newest = sent.id.max(*newest);
+        if sent.id > *newest {
+            (*newest, *session) = (sent.id, model.engines[sent.who].sessions);
+        }
         Ok(())
     }
 

@@ -215,7 +215,11 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 // Attempts of these engines are not paced by the law, and not in the trace.
-                Happening::Dialled(who) if self.harmed.is_one(who) => continue,
+                Happening::Dialled(who) | Happening::SessionBegan(who)
+                    if self.harmed.is_one(who) =>
+                {
+                    continue;
+                }
                 Happening::Closed(who, code) if self.harmed.is_one(who) => {
                     self.spotter.harmed_closed(code);
                     continue;
@@ -229,6 +233,7 @@ impl<'a> Run<'a> {
                 Happening::Congested(who, on) => Entry::Congested { who, on },
                 Happening::Event(who, event) => Entry::Event { who, event },
                 Happening::Dialled(who) => Entry::Dialled { who },
+                Happening::SessionBegan(who) => Entry::SessionBegan { who },
                 Happening::Reported(app, report) => {
                     Entry::Reported { app: app_number(&app), report }
                 }

@@ -131,6 +131,7 @@ impl Spotter {
             | Entry::Closed { code: None, .. }
             | Entry::Fault(_)
             | Entry::Phase(_)
+            | Entry::SessionBegan { .. }
             | Entry::Gauges { .. } => {}
         }
     }

@@ -110,6 +110,11 @@ impl World {
             return;
         }
         let now = self.now();
+        let engine = &mut self.engines[who];
+        let sessions_begun = engine.core.sessions_begun();
+        if std::mem::replace(&mut engine.sessions_begun, sessions_begun) != sessions_begun {
+            self.log.push((now, Happening::SessionBegan(who)));
+        }
         let deadline = loop {
             match self.engines[who].core.next_output() {
                 client::Output::Connect(own) => self.open_link(who, own),

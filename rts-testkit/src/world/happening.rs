@@ -27,6 +27,9 @@ pub enum Happening {
     Congested(EngineIndex, bool),
     /// An engine tried to open a link.
     Dialled(EngineIndex),
+    /// An engine has a new session, not one that it resumes. Only engines that are called through
+    /// [`World::call`](crate::World::call) log theirs.
+    SessionBegan(EngineIndex),
     /// The server's driver decided whether messages may be posted to this target.
     TargetChecked(Target, bool),
     /// The server posted a message to the app server.

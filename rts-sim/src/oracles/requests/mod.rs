@@ -192,7 +192,7 @@ impl Requests {
     /// While a user moves, it has no session for a moment. If the next login is gone as well, the
     /// report of that comes later.
     fn user_moves(&mut self, entry: &PeerEntry) {
-        if let PeerEntry::UserGranted { app, uid, .. } | PeerEntry::UserReleased { app, uid } =
+        if let PeerEntry::UserGranted { app, uid, .. } | PeerEntry::UserReleased { app, uid, .. } =
             entry
         {
             let of_app = self.open.values_mut().filter(|open| open.app == *app);

@@ -28,6 +28,8 @@ pub(super) struct Broadcast {
     pub(super) from: Option<String>,
     pub(super) room: String,
     pub(super) id: u64,
+    /// The number of the sender's session.
+    pub(super) session: u64,
     pub(super) at: Instant,
     pub(super) timeout: Duration,
     pub(super) is_binary: bool,
@@ -79,6 +81,7 @@ impl Rooms {
             from: uid.map(str::to_owned),
             room: room.id.clone(),
             id,
+            session: engine.sessions,
             at: now,
             timeout: Duration::from_millis(engine.send_timeout_ms),
             is_binary,
@@ -126,6 +129,7 @@ impl Rooms {
             from: Some(BACK_END.to_owned()),
             room: id,
             id: serial,
+            session: 0,
             at: now,
             timeout: Duration::ZERO,
             is_binary,
@@ -239,16 +243,19 @@ impl Rooms {
         let received = self.received.entry(handle).or_default();
         let by = broadcast.by;
         let id = broadcast.id;
-        let newest = self.newest.entry((handle, by)).or_default();
+        let (newest, session) = self.newest.entry((handle, by)).or_default();
         // What a back end asks of different nodes has no order.
         let keeps_order = match by.0 {
             NO_ENGINE => !model.is_cluster(),
-            who => model.keeps_order(who, broadcast.at),
+            _ => model.keeps_order(broadcast.session, *session),
         };
         ensure(*newest < id || !keeps_order, || {
             format!("I26: #{who} received broadcast {id} of #{} after {newest}", by.0)
         })?;
-        *newest = id.max(*newest);
+        if id > *newest {
+            *newest = id;
+            *session = model.engines.get(by.0).map_or(0, |engine| engine.sessions);
+        }
         received.push(serial);
         if let Some(expected) = self.expected.get_mut(&handle) {
             expected.remove(&serial);

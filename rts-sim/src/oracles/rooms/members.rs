@@ -1,10 +1,11 @@
 //! Memberships, as the members know them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rts_proto::Instant;
 
-use super::{Rooms, Violation, ensure};
+use super::{Handle, Rooms, Violation, ensure};
 use crate::model::Model;
 use crate::trace::Removed;
 
@@ -18,11 +19,15 @@ pub(super) struct Members {
     /// Users that may be in the room without a notice, for the same reason.
     pub(super) hidden: BTreeSet<String>,
     pub(super) notices_stopped: bool,
+    /// The moment of the join, if the home of the room was lost while its answer was under way. The
+    /// names that come with the answer may be of that home.
+    pub(super) of_lost_home: Option<Instant>,
 }
 
 impl Rooms {
     /// Nodes were removed, and with them the homes of rooms.
     pub(super) fn homes_lost(&mut self, model: &Model, now: Instant, removed: &Removed) {
+        self.homes_lost.extend(removed.rooms.iter().map(|room| (room.clone(), now)));
         for ((who, key), members) in &mut self.members {
             let engine = &model.engines[*who];
             let Some(room) = engine.rooms.get(key) else { continue };
@@ -33,6 +38,27 @@ impl Rooms {
                 members.doubtful = members.uids.union(&members.hidden).cloned().collect();
             }
         }
+    }
+
+    /// The members that a join does not name. It has taken this time.
+    pub(super) fn members_at_join(
+        &self,
+        model: &Model,
+        now: Instant,
+        (who, key): Handle,
+        elapsed: Duration,
+    ) -> Members {
+        let engine = &model.engines[who];
+        let Some(room) = engine.rooms.get(&key) else { return Members::default() };
+        let lost = self.homes_lost.get(&(engine.app, room.id.clone()));
+        if lost.is_none_or(|lost| now.since(*lost) > elapsed) {
+            return Members::default();
+        }
+        let lately = model.lately_in_rooms(now, engine.app);
+        let lately = lately.filter(|(id, _)| *id == room.id);
+        let hidden: BTreeSet<String> = lately.map(|(_, uid)| uid.to_owned()).collect();
+        let doubtful = hidden.clone();
+        Members { hidden, doubtful, of_lost_home: Some(now), ..Members::default() }
     }
 
     /// I27: each member knows the true members of its room.

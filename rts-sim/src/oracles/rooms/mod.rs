@@ -27,11 +27,14 @@ pub(super) struct Rooms {
     last_id: BTreeMap<Handle, u64>,
     /// The broadcasts that each handle received, in order.
     received: BTreeMap<Handle, Vec<u64>>,
-    /// The newest broadcast that a handle received of another.
-    newest: BTreeMap<(Handle, Handle), u64>,
+    /// The newest broadcast that a handle received of another, and the sender's session at that
+    /// moment.
+    newest: BTreeMap<(Handle, Handle), (u64, u64)>,
     /// The broadcasts that a handle must still receive, unless its membership breaks.
     expected: BTreeMap<Handle, BTreeSet<u64>>,
     members: BTreeMap<Handle, Members>,
+    /// When the home of a room of an app was lost.
+    homes_lost: BTreeMap<(usize, String), Instant>,
 }
 
 impl Oracle for Rooms {
@@ -137,7 +140,7 @@ impl Rooms {
         let is_in =
             matches!(phase, RoomPhase::Joined | RoomPhase::Leaving { was_joined: true, .. });
         match event {
-            RoomEvent::Joined { uid, how, .. } => {
+            RoomEvent::Joined { uid, how, elapsed } => {
                 let own = model.engines[who].login.live();
                 ensure(own == Some(uid.as_str()), || format!("#{who} joined as {uid}"))?;
                 let wanted = match how {
@@ -150,7 +153,8 @@ impl Rooms {
                 // I28: a resumed session misses no broadcast and no change of members.
                 if *how != JoinType::Resumed {
                     self.broken(handle);
-                    self.members.insert(handle, Members::default());
+                    let members = self.members_at_join(model, now, handle, *elapsed);
+                    self.members.insert(handle, members);
                 }
                 Ok(())
             }
@@ -186,6 +190,9 @@ impl Rooms {
                 let members = self.members.entry(handle).or_default();
                 members.hidden.remove(uid.as_str());
                 let is_new = members.uids.insert(uid.as_str().to_owned());
+                if members.of_lost_home == Some(now) && is_new {
+                    members.doubtful.insert(uid.as_str().to_owned());
+                }
                 ensure(is_new || members.doubtful.remove(uid.as_str()), || {
                     format!("I27: #{who} got two events that {uid} is in the room")
                 })
