@@ -113,7 +113,10 @@ pub(crate) enum PeerEntry {
     /// About homes that move.
     Homes,
     /// A login asks for the session that it resumes.
-    Resume,
+    Resume {
+        app: usize,
+        uid: String,
+    },
     /// A session comes to the shard where its client comes back.
     SessionMoved,
     /// About a session that moves.
@@ -154,7 +157,7 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
             Moved::User { owner: None, .. } | Moved::Members { .. } => PeerEntry::Homes,
         },
         Entry::HomesReached { .. } => PeerEntry::Homes,
-        Entry::Resume(_) => PeerEntry::Resume,
+        Entry::Resume(asked) => PeerEntry::Resume { app: *app, uid: asked.uid.as_str().to_owned() },
         Entry::SessionMoved(part) => match &part.content {
             SessionContent::Session(_) => PeerEntry::SessionMoved,
             _ => PeerEntry::Move,

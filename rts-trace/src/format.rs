@@ -32,7 +32,7 @@ const MAGIC: [u8; 8] = *b"RTSTRACE";
 /// The magic and the version.
 pub(crate) const HEAD_BYTES: usize = MAGIC.len() + 2;
 /// Grows with each change of the bytes; see above.
-pub(crate) const VERSION: u16 = 11;
+pub(crate) const VERSION: u16 = 12;
 /// The length of a part with its check, before the part.
 const LENGTH_BYTES: usize = 4;
 /// The checksum, after the part.

@@ -178,6 +178,7 @@ fn part_in_words(part: &SessionPart) -> String {
             let (former, uid) = (session.session.number(), &session.uid);
             format!("{next} of {uid}, which was {former}, grant {}", session.tenure.0)
         }
+        SessionContent::Revoked => format!("the credentials of {next} were revoked"),
     }
 }
 

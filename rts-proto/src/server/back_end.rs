@@ -166,7 +166,8 @@ impl Server {
         interval: Duration,
     ) -> Result<usize, CommandError> {
         let command = Command::Ban { app_id, ban, interval };
-        self.begin(now, &command).act(|server| server.ban_here(app_id, ban, interval))
+        let length = ban.length_for(interval);
+        self.begin(now, &command).act(|server| server.ban_here(app_id, ban, length))
     }
 
     /// The error that [`ban`](Self::ban) would return for this ban, without any effect. For callers

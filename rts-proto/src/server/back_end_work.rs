@@ -15,7 +15,7 @@ use super::links::Pass;
 use super::shard::Server;
 use crate::limits::REVOKED_RETURN_SPREAD;
 use crate::planted::{Bug, planted};
-use crate::{AppId, CloseCode, RoomId, RoomState, UserId};
+use crate::{AppId, CloseCode, LinkId, RoomId, RoomState, UserId};
 
 impl Server {
     pub(super) fn unicast_here(&mut self, app_id: &AppId, to: &UserId, frame: Bytes) -> usize {
@@ -118,6 +118,7 @@ impl Server {
         issued_before: u32,
     ) -> usize {
         self.turn_waiting_away(app_id, uid, issued_before);
+        self.revoke_departed(app_id, uid, issued_before);
         self.end_sessions_issued_before(app_id, uid, issued_before)
     }
 
@@ -152,11 +153,21 @@ impl Server {
         };
         let sessions: Vec<_> = uids.iter().filter_map(meant).collect();
         for &(number, link) in &sessions {
-            if let Some(link) = link {
-                self.turn_away(link, CloseCode::LoginAgain, spread);
-            }
-            self.end_session(number, End::Dropped);
+            self.end_revoked(number, link, spread);
         }
         sessions.len()
+    }
+
+    /// Ends a session whose credentials are revoked. Its client may log in with newer ones.
+    pub(super) fn end_revoked(
+        &mut self,
+        number: SessionNumber,
+        link: Option<LinkId>,
+        spread: Duration,
+    ) {
+        if let Some(link) = link {
+            self.turn_away(link, CloseCode::LoginAgain, spread);
+        }
+        self.end_session(number, End::Dropped);
     }
 }

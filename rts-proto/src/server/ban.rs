@@ -21,15 +21,15 @@ pub enum Ban {
 }
 
 impl Ban {
-    /// The length of a ban that is set for this time, which is not zero. For bans from rooms it is
-    /// at least 10 s and at most 7 days.
+    /// The length of a ban that a back end sets for this time. For bans from rooms it is at least
+    /// 10 s and at most 7 days, or zero.
     #[must_use]
-    pub fn clamp(&self, interval: Duration) -> Duration {
+    pub fn length_for(&self, interval: Duration) -> Duration {
         match self {
-            Self::Room(_) | Self::UserInRoom(..) | Self::User(_) => {
+            Self::Room(_) | Self::UserInRoom(..) | Self::User(_) if !interval.is_zero() => {
                 interval.clamp(BAN_MIN, BAN_MAX)
             }
-            Self::Login(_) => interval,
+            Self::Room(_) | Self::UserInRoom(..) | Self::User(_) | Self::Login(_) => interval,
         }
     }
 }

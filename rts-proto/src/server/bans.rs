@@ -65,7 +65,7 @@ impl Bans {
         if let Some(former) = bans.remove(ban) {
             former.stop_waiting(deadlines, app_id, ban);
         }
-        let until = now + ban.clamp(interval);
+        let until = now + interval;
         let until = if planted(Bug::BanForEver) { until + 4 * BAN_MAX } else { until };
         let until = if until < FOR_EVER {
             Until::Deadline(deadlines.arm(until, Due::ban_expiry(app_id, ban)))

@@ -268,7 +268,8 @@ impl Server {
         let Some(remains) = shared.sessions.end(number, &mut shared.deadlines) else { return };
         self.users.remove(app_id, &uid);
         let until = now + shared.config.session_grace;
-        let departed = Departed { next, app_id: app_id.clone(), uid: uid.clone(), tenure };
+        let (app, user) = (app_id.clone(), uid.clone());
+        let departed = Departed { next, app_id: app, uid: user, issued_at, tenure };
         shared.sessions.depart(number, departed, &mut shared.deadlines, until);
         if let Some(Moves::Away(Leaving { until: Some(until), .. })) = remains.moves.map(|of| *of) {
             shared.deadlines.disarm(until, Due::Leaving(number));
@@ -300,7 +301,7 @@ impl Server {
         self.send_part(to, app_id, next, SessionContent::Session(Box::new(session)));
     }
 
-    fn send_part(
+    pub(super) fn send_part(
         &mut self,
         to: ShardId,
         app_id: &AppId,
@@ -309,6 +310,26 @@ impl Server {
     ) {
         let part = Box::new(SessionPart { next, content });
         self.shared.send_to_any(to, app_id, Entry::SessionMoved(part));
+    }
+
+    /// Credentials are revoked: tells the next shards of sessions that have left, which may not
+    /// have had them when they were told themselves.
+    pub(super) fn revoke_departed(
+        &mut self,
+        app_id: &AppId,
+        uid: Option<&UserId>,
+        issued_before: u32,
+    ) {
+        let is_meant = |gone: &&Departed| {
+            gone.app_id == *app_id
+                && uid.is_none_or(|uid| *uid == gone.uid)
+                && gone.issued_at < issued_before
+        };
+        let next: Vec<SessionNumber> =
+            self.shared.sessions.all_departed().filter(is_meant).map(|gone| gone.next).collect();
+        for next in next {
+            self.send_part(ShardId::of_session(next), app_id, next, SessionContent::Revoked);
+        }
     }
 
     /// The member's session is another one from now on.

@@ -22,6 +22,7 @@ impl Server {
         if self.pending.has(id) {
             return;
         }
+        let request = request.clamped();
         let limit = request.limit();
         let origin = self.shared.config.placement.own();
         let on_way = RequestOnWay { origin, id, request, is_charged: false };

@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::allowance::Allowance;
 use super::ending::End;
@@ -26,9 +27,13 @@ impl Server {
     /// A part of a session has come.
     pub(super) fn session_part_came(&mut self, app_id: &AppId, part: SessionPart) {
         let SessionPart { next, content } = part;
+        if let SessionContent::Revoked = content {
+            return self.revoke_arrived(app_id, next);
+        }
         let session = self.shared.session_mut(next);
         let Some(arriving) = session.and_then(|session| session.arriving()) else { return };
         match content {
+            SessionContent::Revoked => {}
             SessionContent::Rooms(rooms) => arriving.rooms = rooms,
             SessionContent::Frames(frames) => arriving.frames.extend(frames),
             SessionContent::Post(post) => arriving.posts.push(*post),
@@ -58,18 +63,40 @@ impl Server {
         let Some((arriving, former)) = self.fill_session(app_id, number) else { return };
         self.users.insert(app_id, uid.clone(), number);
         self.shared.answer_session(former, Entry::Taken(former));
+        let Arriving { candidate, content, is_revoked, .. } = arriving;
+        let login = self.links.end_resume(candidate.login);
         if self.bans.forbid_login(self.shared.now(), app_id, uid) {
+            if let Some((link, asked)) = login {
+                self.deny(link, &asked, Denial::PutOut);
+            }
             self.end_login(app_id, uid);
             return;
         }
-        let Arriving { candidate, content, .. } = arriving;
-        if let Some((link, _)) = self.links.end_resume(candidate.login) {
+        if is_revoked {
+            return self.end_revoked(number, login.map(|(link, _)| link), Duration::ZERO);
+        }
+        if let Some((link, _)) = login {
             let frames_resent = content.map_or(0, |content| content.frames_resent);
             self.answer_accepted(link, number, Resumption::Resumed { frames_resent });
             self.links.attach(&mut self.shared, link, number);
         }
         self.shared.make_ready(number);
         self.window_emptied(number);
+    }
+
+    /// The credentials of a session that has come here, or passed, were revoked.
+    fn revoke_arrived(&mut self, app_id: &AppId, number: SessionNumber) {
+        if let Some((shard, next)) = self.shared.sessions.elsewhere(number) {
+            return self.send_part(shard, app_id, next, SessionContent::Revoked);
+        }
+        let Some(session) = self.shared.session_mut(number) else { return };
+        match session.arriving() {
+            Some(arriving) => arriving.is_revoked = true,
+            None => {
+                let link = session.link();
+                self.end_revoked(number, link, Duration::ZERO);
+            }
+        }
     }
 
     /// Makes a session of all that has come for its number. Returns its number in its former shard.

@@ -48,8 +48,10 @@ pub(super) struct Arriving {
     pub(super) removed: BTreeSet<RoomId>,
     pub(super) frames: Vec<MovedFrames>,
     pub(super) posts: Vec<MovedPost>,
-    /// The last part. The session is here, and waits for the grant of its user.
+    /// The rest of it. The session is here, and waits for the grant of its user.
     pub(super) content: Option<Box<MovedSession>>,
+    /// The credentials of its login were revoked meanwhile.
+    pub(super) is_revoked: bool,
 }
 
 impl Moves {
@@ -80,6 +82,7 @@ impl Arriving {
             frames: Vec::new(),
             posts: Vec::new(),
             content: None,
+            is_revoked: false,
         }
     }
 }

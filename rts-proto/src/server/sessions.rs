@@ -30,6 +30,8 @@ pub(super) struct Departed {
     pub(super) next: SessionNumber,
     pub(super) app_id: AppId,
     pub(super) uid: UserId,
+    /// When the credentials of its login were issued.
+    pub(super) issued_at: u32,
     /// The grant of its user, until the other shard has got one.
     pub(super) tenure: Tenure,
 }

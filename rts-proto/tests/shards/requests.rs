@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rts_proto::limits::{NOTICE_MEMBERS_MAX, REQUEST_TIMEOUT};
-use rts_proto::server::{CommandError, Config, Request, RequestId, Response};
+use rts_proto::limits::{BAN_MIN, NOTICE_MEMBERS_MAX, REQUEST_TIMEOUT};
+use rts_proto::server::{Ban, CommandError, Config, Request, RequestId, Response};
 use rts_proto::wire::Frame;
 use rts_proto::{CloseCode, OnlineStatus, Payload, UserId};
 
@@ -52,6 +52,28 @@ fn user_is_put_out_wherever_its_session_is() {
     assert_eq!(cluster.ask(0, Request::PutOut { uid: bob.clone() }), Some(Response::Done(1)));
     assert_eq!(cluster.closed(link), Some(Some(CloseCode::PutOut)));
     assert_eq!(cluster.ask(0, Request::PutOut { uid: bob }), Some(Response::Done(0)));
+}
+
+#[test]
+fn ban_of_which_a_shard_is_told_lasts_for_the_time_that_is_left() {
+    let ban = Ban::User(user("b"));
+    for (is_told, lasts) in [(false, BAN_MIN), (true, TICK)] {
+        let mut cluster = three();
+        let request = Request::Ban { ban: ban.clone(), interval: TICK };
+        if is_told {
+            cluster.tell(0, 1, request);
+        } else {
+            cluster.ask(0, request);
+        }
+        let bans = |cluster: &mut Node| match cluster.ask(1, Request::Stats) {
+            Some(Response::Stats(stats)) => stats.bans,
+            other => panic!("{other:?}"),
+        };
+        cluster.wait(lasts - TICK);
+        assert_eq!(bans(&mut cluster), 1, "told: {is_told}");
+        cluster.wait(TICK);
+        assert_eq!(bans(&mut cluster), 0, "told: {is_told}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rts_proto::limits::{LEAVING_MAX, SESSION_GRACE};
-use rts_proto::server::{Command, Config, Report};
+use rts_proto::server::{Ban, Command, Config, Report};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
 use rts_proto::{CloseCode, LinkId, MessageId, OnlineStatus, RoomId, RoomState, SendCode, UserId};
 
@@ -322,6 +322,52 @@ fn user_that_is_put_out_while_its_session_moves_is_out() {
         assert_eq!(story.cluster.stats_of_all().sessions, 1, "by {by}");
         for room in rooms() {
             assert_eq!(story.cluster.members_of_all(&room), Some(vec![story.alice.clone()]));
+        }
+    }
+}
+
+/// Stories in which the session has left node 0. It is under way, or waits for its grant.
+fn with_session_between() -> [(Story, LinkId, [(usize, usize); 1]); 2] {
+    let begin = |rooms: &[RoomId], held| {
+        let mut story = Story::begin(rooms);
+        let link = story.come_back(3);
+        story.settle_without(&[held]);
+        (story, link, [held])
+    };
+    // A session that has done nothing needs no fence.
+    [begin(&[], (0, 3)), begin(&rooms(), (1, 3))]
+}
+
+#[test]
+fn user_whose_token_is_revoked_while_its_session_moves_is_out() {
+    for by in 0..4 {
+        for (mut story, link, held) in with_session_between() {
+            let (app_id, bob) = (&app(), story.bob.clone());
+            let (uid, issued_before) = (Some(&bob), u32::MAX);
+            story.cluster.command_by(by, Command::Revoke { app_id, uid, issued_before });
+            story.settle_without(&held);
+            story.let_all_arrive();
+            let context = format!("by {by}, held {held:?}");
+            assert_eq!(story.cluster.closed(link), Some(Some(CloseCode::LoginAgain)), "{context}");
+            assert_eq!(story.cluster.stats_of_all().sessions, 1, "{context}");
+            assert_eq!(story.statuses_reported(), [true, false], "{context}");
+        }
+    }
+}
+
+#[test]
+fn user_whose_logins_are_banned_while_its_session_moves_is_out() {
+    for by in 0..4 {
+        for (mut story, link, held) in with_session_between() {
+            let (app_id, ban) = (&app(), Ban::Login(story.bob.clone()));
+            let command = Command::Ban { app_id, ban: &ban, interval: SESSION_GRACE };
+            story.cluster.command_by(by, command);
+            story.settle_without(&held);
+            story.let_all_arrive();
+            let context = format!("by {by}, held {held:?}");
+            assert_eq!(story.cluster.closed(link), Some(Some(CloseCode::PutOut)), "{context}");
+            assert_eq!(story.cluster.stats_of_all().sessions, 1, "{context}");
+            assert_eq!(story.statuses_reported(), [true, false], "{context}");
         }
     }
 }

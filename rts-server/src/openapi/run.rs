@@ -114,7 +114,7 @@ impl Core<'_> {
     /// Sets a ban. Returns the number of sessions or memberships that it ended.
     fn ban(&mut self, ban: &Ban, interval: Duration) -> Result<usize, Error> {
         let ended = self.run(CoreCommand::Ban { app_id: self.app_id, ban, interval })?;
-        self.state.ban(self.app_id, ban, interval);
+        self.state.ban(self.app_id, ban, ban.length_for(interval));
         Ok(ended)
     }
 

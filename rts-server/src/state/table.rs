@@ -64,7 +64,7 @@ impl Table {
         let former = match interval {
             Duration::ZERO => self.bans.remove(&key),
             // A ban whose end does not fit into Unix time lasts until it is lifted.
-            interval => match unix_now.checked_add(ban.clamp(interval).as_secs()) {
+            interval => match unix_now.checked_add(interval.as_secs()) {
                 Some(second) => self.bans.insert(key, Until::Second(second)),
                 None => self.bans.insert(key, Until::Lifted),
             },

@@ -182,7 +182,7 @@ impl Spotter {
             | PeerEntry::Ownership
             | PeerEntry::Request
             | PeerEntry::Homes
-            | PeerEntry::Resume
+            | PeerEntry::Resume { .. }
             | PeerEntry::Move => {}
         }
     }

@@ -31,8 +31,7 @@ impl Cluster {
                 life.bans.remove(&(app_id.clone(), ban.clone()));
             }
             Request::Ban { ban, interval } => {
-                let until = now + ban.clamp(*interval);
-                life.bans.insert((app_id.clone(), ban.clone()), until);
+                life.bans.insert((app_id.clone(), ban.clone()), now + *interval);
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ impl World {
     /// A request of a back end comes to a shard, which may be any one. The response is in the log
     /// as [`Happening::Responded`]. If the shard may not act, the request waits.
     pub fn request(&mut self, shard: ShardId, app_id: &AppId, request: Request) -> RequestId {
+        let request = request.clamped();
         self.last_request += 1;
         let id = RequestId(self.last_request);
         self.requests.insert(id, shard);

@@ -66,7 +66,7 @@ kinds! {
     }
     Ownership { Ask Grant Deny Revoke Release Keep }
     Denial { Overtaken Displaced NoGreaterClaim NotResumed PutOut }
-    SessionContent { Rooms Frames Post Session }
+    SessionContent { Rooms Frames Post Session Revoked }
     MovedParams { Asked Known }
     PassedOn { Deliver QueryStatus Orphan Request }
     Request {

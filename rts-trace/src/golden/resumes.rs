@@ -124,6 +124,7 @@ fn arrives(shard: &mut Shard, carol: &UserId) {
     ]);
     let left = LeftBehind::default();
     shard.hear(ownership(Ownership::Grant { uid: uid(), tenure: Tenure(10), left }));
+    shard.hear([part(SessionContent::Revoked)]);
 }
 
 fn moved(carol: &UserId, waits: RoomId) -> MovedSession {

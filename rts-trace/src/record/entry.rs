@@ -93,7 +93,9 @@ fn params(entry: &mut Entry) -> Vec<&mut ServerParams> {
             MovedParams::Known(params) => vec![params],
             MovedParams::Asked(_) => Vec::new(),
         },
-        SessionContent::Rooms(_) | SessionContent::Frames(_) => Vec::new(),
+        SessionContent::Rooms(_) | SessionContent::Frames(_) | SessionContent::Revoked => {
+            Vec::new()
+        }
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn part(part: SessionPart) -> Kind {
         }
         SessionContent::Post(post) => Kind::ArrivingPost(to_post(next, *post)),
         SessionContent::Session(session) => Kind::ArrivingSession(to_session(next, *session)),
+        SessionContent::Revoked => Kind::ArrivingRevoked(next),
     }
 }
 
@@ -101,6 +102,10 @@ fn to_session(next: u64, session: MovedSession) -> proto::ArrivingSession {
 
 fn moved(next: u64, content: SessionContent) -> Result<Entry, WireError> {
     Ok(Entry::SessionMoved(Box::new(SessionPart { next: session(next)?, content })))
+}
+
+pub(super) fn revoked(next: u64) -> Result<Entry, WireError> {
+    moved(next, SessionContent::Revoked)
 }
 
 pub(super) fn rooms(part: &proto::ArrivingRooms) -> Result<Entry, WireError> {

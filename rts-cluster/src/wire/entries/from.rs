@@ -38,6 +38,7 @@ pub(super) fn entry(kind: Kind, now: Instant) -> Result<Entry, WireError> {
         Kind::ArrivingFrames(part) => arriving_session::frames(part)?,
         Kind::ArrivingPost(part) => arriving_session::post(part)?,
         Kind::ArrivingSession(part) => arriving_session::session_of(part)?,
+        Kind::ArrivingRevoked(next) => arriving_session::revoked(next)?,
         Kind::Taken(session) => Entry::Taken(self::session(session)?),
         Kind::Fence(fence) => Entry::Fence(fence),
         Kind::Fenced(fence) => Entry::Fenced(fence),

@@ -79,7 +79,7 @@ pub(super) fn weight(entry: &Entry) -> usize {
         Entry::SessionMoved(part) => match &part.content {
             SessionContent::Rooms(rooms) => rooms.len(),
             SessionContent::Frames(frames) => frames.len(),
-            SessionContent::Post(_) => 0,
+            SessionContent::Post(_) | SessionContent::Revoked => 0,
             SessionContent::Session(session) => session.rooms.len() + session.welcomes.len(),
         },
         Entry::InApp(_)

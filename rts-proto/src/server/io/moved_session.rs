@@ -45,7 +45,7 @@ pub struct ResumeAsked {
     pub candidate: Candidate,
 }
 
-/// A part of a session that moves. [`SessionContent::Session`] is the last one.
+/// A part of a session that moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionPart {
@@ -69,6 +69,8 @@ pub enum SessionContent {
     Post(Box<MovedPost>),
     /// Everything else.
     Session(Box<MovedSession>),
+    /// Behind everything else: the credentials of its login were revoked meanwhile.
+    Revoked,
 }
 
 /// Consecutive frames of a window.
@@ -177,6 +179,7 @@ impl SessionPart {
                     + session.left.bytes()
                     + params.chain(&session.params).map(ServerParams::len).sum::<usize>()
             }
+            SessionContent::Revoked => 0,
         };
         size_of::<Self>() + content
     }

@@ -77,7 +77,8 @@ pub enum Request {
         /// The user.
         uid: UserId,
     },
-    /// As [`Server::revoke`](super::super::Server::revoke).
+    /// As [`Server::revoke`](super::super::Server::revoke). A session that moves to
+    /// another shard at that moment ends where it arrives, and is not counted.
     Revoke {
         /// The user, or all of the app.
         uid: Option<UserId>,
@@ -212,6 +213,17 @@ impl Request {
         check_receivers(to.len())?;
         let frame = Frame::RoomUnicast { from, room: room.clone(), payload }.encode();
         Ok(Self::UnicastInRoom { room, to, frame })
+    }
+
+    /// A request as a back end may make it: the length of a ban is in its bounds
+    /// ([`Ban::length_for`]). Shards that are told of a request do not change it: a node that
+    /// joins is told of bans with the time that is left.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        match self {
+            Self::Ban { ban, interval } => Self::Ban { interval: ban.length_for(interval), ban },
+            request => request,
+        }
     }
 
     pub(in crate::server) fn concerns(&self) -> Concerns<'_> {

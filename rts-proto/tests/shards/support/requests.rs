@@ -1,7 +1,8 @@
 //! The back end of a cluster asks any shard.
 
 use rts_proto::server::{
-    Command, CommandError, Input, Request, RequestId, Response, Returned, ShardId,
+    Command, CommandError, Entry, Input, Request, RequestId, RequestOnWay, Response, Returned,
+    ShardId,
 };
 
 use super::{Node, app};
@@ -14,6 +15,15 @@ impl Node {
         self.input(own, Input::Request(id, app(), Box::new(request)));
         self.end_burst();
         self.response(shard, id)
+    }
+
+    /// A node tells the shard of another one of a request. Nobody awaits the response.
+    pub(crate) fn tell(&mut self, by: usize, shard: usize, request: Request) {
+        let (origin, own) = (self.ids[by], self.ids[shard]);
+        let on_way = RequestOnWay { origin, id: RequestId(0), request, is_charged: true };
+        let entries = vec![Entry::InApp(app()), Entry::Request(Box::new(on_way))];
+        self.input(own, Input::Peer(origin, entries));
+        self.end_burst();
     }
 
     /// The response to an earlier request at a shard, once.

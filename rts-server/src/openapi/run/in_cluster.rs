@@ -110,7 +110,7 @@ impl Cluster<'_> {
     /// shard that does not answer may have it as well.
     async fn ban(&self, ban: Ban, interval: Duration) -> Result<usize, Error> {
         self.node.commands().check_ban(self.app_id, &ban)?;
-        self.state.ban(self.app_id, &ban, interval);
+        self.state.ban(self.app_id, &ban, ban.length_for(interval));
         self.count(Request::Ban { ban, interval }).await
     }
 

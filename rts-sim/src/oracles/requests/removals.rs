@@ -14,12 +14,16 @@ use super::User;
 use crate::model::Model;
 use crate::names::{BACK_END, number_in};
 use crate::payload;
+use crate::peer_entry::PeerEntry;
 use crate::plan::{Banned, Command};
 use crate::swarm::APPS_REPORTED;
 use crate::trace::{Answer, Call, Entry, Line, Phase};
 
 /// A command without an answer may be carried out as late as this.
 const LATE: Duration = Duration::from_secs(60);
+
+/// A session that is asked for has moved by then, with all delays of the bus.
+const MOVES: Duration = Duration::from_secs(3);
 
 /// A command that removes users, and the time in which it does.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(super) struct Removals {
     joins: BTreeMap<(EngineIndex, RoomKey), Instant>,
     /// The latest possible time of issue of the token of a user's session.
     issued: BTreeMap<User, u32>,
+    /// When a login last asked for a user's session, which may move then.
+    moving: BTreeMap<User, Instant>,
     /// Messages of users that are banned everywhere, by serial.
     gagged: BTreeMap<u64, User>,
 }
@@ -64,6 +70,13 @@ impl Removals {
                 self.answered(model, now, *app, *serial, *command, answer)?;
             }
             Entry::Reported { app, report } => self.reported(model, now, *app, report)?,
+            Entry::EntriesArrived { entries, .. } => {
+                for entry in entries {
+                    if let PeerEntry::Resume { app, uid } = entry {
+                        self.moving.insert((*app, uid.clone()), now);
+                    }
+                }
+            }
             Entry::Judged { app, uid, facts: Some(facts), code: LoginCode::Ok, .. } => {
                 let issued = self.issued.entry((*app, uid.clone())).or_default();
                 *issued = (*issued).max(facts.issued_at);
@@ -132,16 +145,18 @@ impl Removals {
                 Ok(())
             }
             (Command::Revoke { .. }, Answer::Revoked { issued_before, .. }) => {
-                self.revoked(model, app, command, *issued_before)
+                self.revoked(model, now, app, command, *issued_before)
             }
             _ => Ok(()),
         }
     }
 
-    /// Users with a token that is certainly older are out.
+    /// Users with a token that is certainly older are out. A session that moves at that moment ends
+    /// where it arrives.
     fn revoked(
         &self,
         model: &Model,
+        now: Instant,
         app: usize,
         command: Command,
         issued_before: u32,
@@ -150,8 +165,10 @@ impl Removals {
         let online = known.into_iter().flat_map(|known| &known.online);
         let still_there = online.filter(|whose| {
             let is_meant = number_in(whose).is_some_and(|user| command.revokes(user));
-            let issued = self.issued.get(&(app, (*whose).clone()));
-            let is_sure = known.is_some_and(|known| known.is_surely_online(whose));
+            let user = (app, (*whose).clone());
+            let issued = self.issued.get(&user);
+            let moves = self.moving.get(&user).is_some_and(|asked| now < *asked + MOVES);
+            let is_sure = !moves && known.is_some_and(|known| known.is_surely_online(whose));
             is_meant && is_sure && issued.is_some_and(|issued| *issued < issued_before)
         });
         let still_there: Vec<&String> = still_there.collect();

@@ -144,6 +144,7 @@ fn parts() -> impl Strategy<Value = Entry> {
         vec(window, 0..2).prop_map(SessionContent::Frames),
         post.prop_map(SessionContent::Post),
         session.prop_map(SessionContent::Session),
+        Just(SessionContent::Revoked),
     ];
     (sessions(), content)
         .prop_map(|(next, content)| Entry::SessionMoved(Box::new(SessionPart { next, content })))
