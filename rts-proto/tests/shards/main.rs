@@ -3,6 +3,7 @@
 mod cluster;
 mod equal;
 mod events;
+mod exhaustive;
 mod fixture;
 mod full;
 mod joins;

@@ -326,6 +326,12 @@ impl Node {
         self.mailboxes.get(&pair).into_iter().flatten().map(Vec::len).sum()
     }
 
+    /// The oldest entries from one shard to another, as text.
+    pub(crate) fn oldest(&self, from: usize, to: usize) -> String {
+        let mailbox = self.mailboxes.get(&(self.ids[from], self.ids[to]));
+        format!("{:?}", mailbox.and_then(VecDeque::front))
+    }
+
     /// Reports to a shard whether the mailbox to another one is congested.
     pub(crate) fn congest(&mut self, from: usize, to: usize, is_congested: bool) {
         let (from, to) = (self.ids[from], self.ids[to]);

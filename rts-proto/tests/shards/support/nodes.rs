@@ -95,6 +95,11 @@ impl Node {
         }
     }
 
+    /// Whether a shard has yet to get a table.
+    pub(crate) fn has_homes_coming(&self, shard: usize) -> bool {
+        self.coming.contains_key(&self.ids[shard])
+    }
+
     /// Gives a shard the next table of homes. False if it has all of them.
     pub(crate) fn give_homes(&mut self, shard: usize) -> bool {
         let id = self.ids[shard];
