@@ -1,7 +1,9 @@
 //! `rts bench`
 
+mod forwarder;
 mod promises;
 mod seconds;
+mod started_cluster;
 mod started_server;
 
 use std::net::SocketAddr;
@@ -41,7 +43,7 @@ pub(crate) enum Work {
     Storm(StormArgs),
     /// Check every promise: one result for each send, nothing lost, doubled or reordered. A server
     /// of its own is killed, drained and restarted, users are displaced, and all join one room.
-    /// Prints a line for each phase; exits with 1 if a law is broken
+    /// With --nodes, a cluster. Prints a line for each phase; exits with 1 if a law is broken
     Promises(PromisesArgs),
     /// Run a bare relay that shows the limit of the sockets; measure it as floor://ADDRESS
     Floor(FloorArgs),

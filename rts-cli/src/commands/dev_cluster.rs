@@ -1,9 +1,8 @@
 //! `rts serve --dev --nodes N`: a cluster of processes on this machine, with a nats-server of its
 //! own.
 
-mod nats_server;
+mod nats;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -20,8 +19,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::folder::Folder;
 use crate::out::say;
-use nats_server::NatsServer;
+use nats::NatsServer;
 
 /// The ports of the next node are this much higher.
 const PORTS_OF_NODE: u16 = 10;
@@ -70,7 +70,7 @@ pub(super) async fn run(
         bail!("--nodes is for this machine only: --listen {listen} is no loopback address");
     }
     let mut stop = pin!(stop);
-    let folder = Folder::new()?;
+    let folder = Folder::new("dev")?;
     let nats = NatsServer::start(&folder.0).await?;
     let mut running = Vec::new();
     for number in 0..nodes {
@@ -204,23 +204,5 @@ impl Node {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         }
-    }
-}
-
-/// A folder for temporary files, which is removed when this is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("rts-dev-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| format!("the folder {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left lies where the system cleans up.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

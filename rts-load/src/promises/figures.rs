@@ -62,13 +62,22 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// The numbers of results by code: of messages, and of broadcasts.
+    pub(crate) fn results(&self) -> (String, String) {
+        (listed(&self.message_results), listed(&self.broadcast_results))
+    }
+}
+
+fn listed(results: &BTreeMap<u32, u64>) -> String {
+    let each = results.iter().map(|(code, count)| format!("{code}: {count}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Only what there was.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let results = |results: &BTreeMap<u32, u64>| -> String {
-            let each = results.iter().map(|(code, count)| format!("{code}: {count}"));
-            each.collect::<Vec<_>>().join(", ")
-        };
+        let (messages, broadcasts) = self.results();
         let mut parts = Vec::new();
         let mut count = |count: u64, what: &str| {
             if count > 0 {
@@ -77,9 +86,9 @@ impl fmt::Display for Figures {
         };
         count(self.logins, "logins");
         count(self.displaced, "displaced");
-        count(self.messages, &format!("messages ({})", results(&self.message_results)));
+        count(self.messages, &format!("messages ({messages})"));
         count(self.received, "received");
-        count(self.broadcasts, &format!("broadcasts ({})", results(&self.broadcast_results)));
+        count(self.broadcasts, &format!("broadcasts ({broadcasts})"));
         count(self.broadcasts_received, "received in rooms");
         count(self.joins, "joins");
         count(self.joined, "joined");

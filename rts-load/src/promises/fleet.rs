@@ -14,6 +14,8 @@ use crate::target::Target;
 
 /// Users of one standing room.
 const ROOM_USERS: u32 = 50;
+/// The time until a user tries again to reach another one.
+const REACH_AGAIN: Duration = Duration::from_millis(250);
 
 /// One client, which logs in once.
 pub(crate) struct Player {
@@ -35,6 +37,7 @@ pub(crate) struct Fleet {
     /// The newest client of each user.
     newest: Mutex<BTreeMap<User, Arc<Player>>>,
     outages: Mutex<Vec<Range<u64>>>,
+    faults: Mutex<Vec<Range<u64>>>,
 }
 
 impl Fleet {
@@ -45,6 +48,7 @@ impl Fleet {
             players: Mutex::default(),
             newest: Mutex::default(),
             outages: Mutex::default(),
+            faults: Mutex::default(),
         }
     }
 
@@ -55,6 +59,10 @@ impl Fleet {
 
     pub(crate) fn outage(&self, outage: Range<u64>) {
         locked(&self.outages).push(outage);
+    }
+
+    pub(crate) fn fault(&self, fault: Range<u64>) {
+        locked(&self.faults).push(fault);
     }
 
     /// Makes a client of a user. Call it within the runtime.
@@ -105,7 +113,8 @@ impl Fleet {
             records: &log.records,
             links,
         });
-        look(&History { clients: clients.collect(), outages: &locked(&self.outages) })
+        let (outages, faults) = (&locked(&self.outages), &locked(&self.faults));
+        look(&History { clients: clients.collect(), outages, faults })
     }
 
     /// Closes all engines.
@@ -137,15 +146,29 @@ impl Player {
         }
     }
 
-    pub(crate) fn send(&self, to: User, bytes: usize) {
+    /// Returns the id of the message. `None` if the call was refused.
+    pub(crate) fn send(&self, to: User, bytes: usize) -> Option<u32> {
+        let mut id = None;
         self.log.call(|entries| {
             let number = entries.next_number();
             let text = Message { client: self.index, number }.text(bytes);
             let engine = self.engine.contract();
             let sent = engine.send_message(&to.uid(), text, MessageConfig::ReliableOrdered);
-            let id = sent.ok().map(|sent| short(sent.id()));
+            id = sent.ok().map(|sent| short(sent.id()));
             What::Sent { to: To::User(to), number, id }
         });
+        id
+    }
+
+    /// Sends to a user again and again until one message has result 0.
+    pub(crate) async fn reach(&self, to: User) {
+        let mut ids = Vec::new();
+        loop {
+            ids.extend(self.send(to, 0));
+            if self.log.one_arrives(&ids, REACH_AGAIN).await {
+                return;
+            }
+        }
     }
 
     pub(crate) fn broadcast(&self, room: Room, bytes: usize) {

@@ -94,6 +94,8 @@ pub(crate) struct History<'a> {
     pub(crate) clients: Vec<Client<'a>>,
     /// From before a server ended until all clients were back on the next one.
     pub(crate) outages: &'a [Range<u64>],
+    /// From before a part of a cluster failed until all nodes and clients were back.
+    pub(crate) faults: &'a [Range<u64>],
 }
 
 /// What a result means.
@@ -105,6 +107,13 @@ pub(crate) enum Outcome {
     Unknown,
     /// It never arrives.
     NotDelivered,
+}
+
+impl History<'_> {
+    /// Whether a part of a cluster failed between these moments.
+    pub(crate) fn has_fault(&self, from: u64, to: u64) -> bool {
+        self.faults.iter().any(|fault| fault.start < to && fault.end > from)
+    }
 }
 
 impl Outcome {

@@ -1,8 +1,11 @@
-//! Whether a server keeps its promises: real clients, a server that is killed and drained, users
-//! who are displaced, a room that all join. Every law is checked over everything that happened.
+//! Whether a server or a cluster keeps its promises: real clients, servers that are killed and
+//! drained, users who are displaced, a room that all join. Every law is checked over everything
+//! that happened.
 //!
 //! ```text
-//! run        the phases, one after the other
+//! faults     the phases of a run against a cluster, whose parts fail
+//! restarts   the phases of a run against one server, which is killed and drained
+//! run        what both do
 //! traffic    what the clients do
 //! fleet      the clients
 //! figures    what happened in a phase, in numbers
@@ -11,6 +14,7 @@
 //! names  phase  history
 //! ```
 
+mod faults;
 mod figures;
 mod fleet;
 mod history;
@@ -18,8 +22,11 @@ mod laws;
 mod names;
 mod phase;
 mod record;
+mod restarts;
 mod run;
 mod traffic;
 
+pub use faults::{Cluster, Fault, check_cluster};
 pub use laws::{Law, Violation};
-pub use run::{Promises, PromisesError, Restart, check_promises};
+pub use restarts::{Restart, check_promises};
+pub use run::{Promises, PromisesError};

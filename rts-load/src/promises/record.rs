@@ -1,6 +1,6 @@
 //! Records of a client's calls and events, while they happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,6 +75,8 @@ pub(crate) struct Entries {
     last_number: u32,
     sends: u64,
     results: u64,
+    /// The results of messages to users, by id.
+    codes: HashMap<u32, u32>,
     is_logged_out: bool,
 }
 
@@ -101,7 +103,7 @@ impl Log {
         let at = self.moments.next();
         entries.push(Record { at, what });
         drop(entries);
-        if what.membership_of().is_some() {
+        if what.membership_of().is_some() || matches!(what, What::Result { .. }) {
             self.changed.notify_waiters();
         }
     }
@@ -121,13 +123,32 @@ impl Log {
         };
         tokio::time::timeout(patience, answered).await.ok()
     }
+
+    /// Waits this long until one of these messages to users has result 0.
+    pub(crate) async fn one_arrives(&self, ids: &[u32], patience: Duration) -> bool {
+        let arrives = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.lock().has_arrived(ids) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(patience, arrives).await.is_ok()
+    }
 }
 
 impl Entries {
     fn push(&mut self, record: Record) {
         match record.what {
             What::Sent { id: Some(_), .. } => self.sends += 1,
-            What::Result { .. } => self.results += 1,
+            What::Result { room, id, code } => {
+                self.results += 1;
+                if room.is_none() {
+                    self.codes.insert(id, code);
+                }
+            }
             What::LoggedOut(_) => {
                 self.is_logged_out = true;
                 self.phases.clear();
@@ -150,6 +171,11 @@ impl Entries {
 
     pub(crate) fn has_all_results(&self) -> bool {
         self.results >= self.sends
+    }
+
+    /// Whether one of these messages to users has result 0.
+    fn has_arrived(&self, ids: &[u32]) -> bool {
+        ids.iter().any(|id| self.codes.get(id) == Some(&0))
     }
 
     pub(crate) fn is_logged_out(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The phases of a run.
+//! A run: clients with their load, and the verdict.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,7 @@ use super::figures::Figures;
 use super::fleet::{Fleet, Player};
 use super::history::{Room, User};
 use super::laws::{self, Law, Violation};
-use super::traffic::{Crowd, Traffic, flood};
+use super::traffic::{Crowd, Traffic};
 use crate::target::Target;
 
 /// Logins in progress at once.
@@ -26,12 +26,10 @@ const USERS_PER_DISPLACED: u32 = 10;
 const CROWDED: Room = Room(1_000_000);
 /// Members of the room while every join and leave is announced.
 const ANNOUNCED_MAX: u32 = 200;
-/// The time without a server after a crash.
-const DOWN: Duration = Duration::from_millis(500);
 /// Only a fault takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// The time between two looks at something that is awaited.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -46,30 +44,6 @@ pub struct Promises {
     pub joins: u32,
     /// Repeats the random choices, but not the timing.
     pub seed: u64,
-}
-
-/// A server that can be ended and started again at the same address.
-pub trait Restart {
-    /// Kills it, as in a crash.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses.
-    fn kill(&mut self) -> io::Result<()>;
-
-    /// Asks it to stop, and waits for its end.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses, or the server does not end.
-    fn stop(&mut self) -> io::Result<()>;
-
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// It does not start.
-    fn start(&mut self) -> io::Result<()>;
 }
 
 /// Why a run has no verdict.
@@ -90,72 +64,49 @@ pub enum PromisesError {
     Client(#[from] BuildError),
 }
 
-/// Puts load on a server, ends and restarts it, and checks all laws. Calls `say` with a line for
-/// each phase. Returns the violations.
-///
-/// # Errors
-///
-/// Fails if the server or a client cannot be started.
-pub fn check_promises(
-    job: &Promises,
-    target: &Target,
-    server: &mut dyn Restart,
-    say: &mut dyn FnMut(&str),
-) -> Result<Vec<Violation>, PromisesError> {
-    if job.users < 2 {
-        return Err(PromisesError::TooFewUsers);
-    }
-    let runtime = Runtime::new().map_err(PromisesError::Runtime)?;
-    let fleet = Arc::new(Fleet::new(target));
-    let random = Rng::with_seed(job.seed);
-    let mut run = Run { job, fleet, runtime, random, server, say, stuck: Vec::new() };
-    let violations = run.phases().map(|()| run.verdict());
-    run.fleet.close();
-    violations
+/// A run against a server, or against something else that fails.
+pub(super) struct Run<'a, S: ?Sized> {
+    pub(super) job: &'a Promises,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) runtime: Runtime,
+    pub(super) random: Rng,
+    pub(super) server: &'a mut S,
+    pub(super) say: &'a mut dyn FnMut(&str),
+    /// What did not happen in time, or was noticed although it must not be.
+    found: Vec<Violation>,
 }
 
-struct Run<'a> {
-    job: &'a Promises,
-    fleet: Arc<Fleet>,
-    runtime: Runtime,
-    random: Rng,
-    server: &'a mut dyn Restart,
-    say: &'a mut dyn FnMut(&str),
-    /// What did not happen in time.
-    stuck: Vec<Violation>,
-}
-
-impl Run<'_> {
-    fn phases(&mut self) -> Result<(), PromisesError> {
-        self.phase("login", Self::log_in)?;
-        self.phase("steady", |run| run.talk(|_| Ok(String::new())))?;
-        self.phase("kill -9", |run| {
-            run.talk(|run| {
-                run.outage(|server| {
-                    server.kill()?;
-                    std::thread::sleep(DOWN);
-                    server.start()
-                })
-            })
-        })?;
-        self.phase("drain", |run| {
-            run.talk(|run| {
-                run.outage(|server| {
-                    server.stop()?;
-                    server.start()
-                })
-            })
-        })?;
-        self.phase("displacement", |run| run.talk(Self::displace))?;
-        self.phase("joins", Self::crowd)
+impl<'a, S: ?Sized> Run<'a, S> {
+    pub(super) fn new(
+        job: &'a Promises,
+        target: &Target,
+        server: &'a mut S,
+        say: &'a mut dyn FnMut(&str),
+    ) -> Result<Self, PromisesError> {
+        if job.users < 2 {
+            return Err(PromisesError::TooFewUsers);
+        }
+        let runtime = Runtime::new().map_err(PromisesError::Runtime)?;
+        let (fleet, random) = (Arc::new(Fleet::new(target)), Rng::with_seed(job.seed));
+        Ok(Self { job, fleet, runtime, random, server, say, found: Vec::new() })
     }
 
-    /// Does a phase, waits for all results, and prints its line.
-    fn phase(
+    /// Does these phases. Returns the violations.
+    pub(super) fn judge(
+        mut self,
+        phases: impl FnOnce(&mut Self) -> Result<(), PromisesError>,
+    ) -> Result<Vec<Violation>, PromisesError> {
+        let violations = phases(&mut self).map(|()| self.verdict());
+        self.fleet.close();
+        violations
+    }
+
+    /// Does a phase, waits for all results, and prints its line. Returns what happened.
+    pub(super) fn phase(
         &mut self,
         name: &str,
         work: impl FnOnce(&mut Self) -> Result<String, PromisesError>,
-    ) -> Result<(), PromisesError> {
+    ) -> Result<Figures, PromisesError> {
         let (from, begun) = (self.fleet.now(), Instant::now());
         let more = work(self)?;
         let fleet = Arc::clone(&self.fleet);
@@ -163,10 +114,10 @@ impl Run<'_> {
         let figures = self.fleet.look(|history| Figures::since(history, from));
         let seconds = begun.elapsed().as_secs_f64();
         (self.say)(&format!("{name:>12}: {seconds:.1} s, {more}{figures}"));
-        Ok(())
+        Ok(figures)
     }
 
-    fn log_in(&mut self) -> Result<String, PromisesError> {
+    pub(super) fn log_in(&mut self) -> Result<String, PromisesError> {
         let players = self.make((0..self.job.users).map(User))?;
         self.enter(players);
         Ok(String::new())
@@ -199,7 +150,7 @@ impl Run<'_> {
     }
 
     /// Messages and broadcasts, and something else in their middle.
-    fn talk(
+    pub(super) fn talk(
         &mut self,
         meanwhile: impl FnOnce(&mut Self) -> Result<String, PromisesError>,
     ) -> Result<String, PromisesError> {
@@ -213,30 +164,8 @@ impl Run<'_> {
         more
     }
 
-    /// Ends the server and starts another one. Waits until all clients are back.
-    fn outage(
-        &mut self,
-        restart: impl FnOnce(&mut dyn Restart) -> io::Result<()>,
-    ) -> Result<String, PromisesError> {
-        let players = self.fleet.newest();
-        let sessions: Vec<u64> = players.iter().map(|player| player.sessions()).collect();
-        let (begun, from) = (Instant::now(), self.fleet.now());
-        for player in &players {
-            flood(player, self.job.users, &mut self.random);
-        }
-        restart(self.server).map_err(PromisesError::Server)?;
-        let up = begun.elapsed().as_secs_f64();
-        self.wait_for("the return of all clients", move || {
-            let mut players = players.iter().zip(&sessions);
-            players.all(|(player, before)| player.sessions() > *before && player.is_back())
-        });
-        self.fleet.outage(from..self.fleet.now());
-        let back = begun.elapsed().as_secs_f64();
-        Ok(format!("server up again after {up:.1} s, all clients after {back:.1} s, "))
-    }
-
     /// Other clients of some users log in.
-    fn displace(&mut self) -> Result<String, PromisesError> {
+    pub(super) fn displace(&mut self) -> Result<String, PromisesError> {
         let mut users: Vec<User> = (0..self.job.users).map(User).collect();
         self.random.shuffle(&mut users);
         users.truncate(self.job.users.div_ceil(USERS_PER_DISPLACED) as usize);
@@ -250,7 +179,7 @@ impl Run<'_> {
     }
 
     /// Half of the joins while every join is announced, and half with all users.
-    fn crowd(&mut self) -> Result<String, PromisesError> {
+    pub(super) fn crowd(&mut self) -> Result<String, PromisesError> {
         let Promises { users, joins, .. } = *self.job;
         let per_user = joins.div_ceil(users);
         for (joins_per_user, members_max) in
@@ -271,13 +200,13 @@ impl Run<'_> {
                 matches!(violation.law, Law::NotLost | Law::BroadcastNotLost)
             };
             if !found.iter().any(is_late) || Instant::now() > until {
-                return self.stuck.drain(..).chain(found).collect();
+                return self.found.drain(..).chain(found).collect();
             }
             std::thread::sleep(LOOK_AGAIN * 10);
         }
     }
 
-    fn wait_for(&mut self, what: impl fmt::Display, is_done: impl Fn() -> bool) {
+    pub(super) fn wait_for(&mut self, what: impl fmt::Display, is_done: impl Fn() -> bool) {
         let until = Instant::now() + PATIENCE;
         while !is_done() {
             if Instant::now() > until {
@@ -287,8 +216,12 @@ impl Run<'_> {
         }
     }
 
-    fn report_stuck(&mut self, what: impl fmt::Display) {
+    pub(super) fn report_stuck(&mut self, what: impl fmt::Display) {
         let what = format!("{what} did not come within {} s", PATIENCE.as_secs());
-        self.stuck.push(Violation { law: Law::Progress, what });
+        self.report(Law::Progress, what);
+    }
+
+    pub(super) fn report(&mut self, law: Law, what: String) {
+        self.found.push(Violation { law, what });
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use rts_load::{Promises, Target, check_promises};
+use rts_load::{Promises, Target, check_cluster, check_promises};
 use rts_server::{DEV_APP_ID, DEV_APP_KEY, ShardCount};
 
 use super::seconds::seconds;
+use super::started_cluster::StartedCluster;
 use super::started_server::{Settings, StartedServer};
 use crate::dev_token::unix_now;
 use crate::out::say;
@@ -20,7 +21,11 @@ pub(crate) struct PromisesArgs {
     /// Number of users
     #[arg(long, default_value_t = 1_000)]
     users: u32,
-    /// The number of shards of the server [default: one for each processor that it may use]
+    /// Check a cluster of this number of nodes, which needs nats-server. Nodes and NATS are killed,
+    /// stopped and cut off, and all nodes are restarted. Prints a table of the faults
+    #[arg(long, value_parser = clap::value_parser!(u8).range(2..=8))]
+    nodes: Option<u8>,
+    /// The number of shards of a server [default: one for each processor that it may use]
     #[arg(long)]
     shards: Option<ShardCount>,
     /// Repeats the random choices of a run, but not its timing [default: a random number]
@@ -37,6 +42,11 @@ pub(crate) struct PromisesArgs {
     joins: u32,
 }
 
+enum Servers {
+    One(StartedServer),
+    Cluster(StartedCluster),
+}
+
 pub(super) fn run(args: &PromisesArgs) -> anyhow::Result<()> {
     let PromisesArgs { users, seconds, rate, joins, .. } = *args;
     // Each client needs a file descriptor. If the limit cannot be raised, the logins do not come.
@@ -45,28 +55,42 @@ pub(super) fn run(args: &PromisesArgs) -> anyhow::Result<()> {
         Some(seed) => seed,
         None => u64::from(getrandom::u32()?),
     };
-    let settings = Settings {
-        app_id: DEV_APP_ID.to_owned(),
-        app_key: DEV_APP_KEY.to_owned(),
-        shards: args.shards,
-        cpu: None,
+    let mut server = match args.nodes {
+        Some(nodes) => {
+            let cluster = StartedCluster::start(nodes, args.shards, DEV_APP_ID, DEV_APP_KEY)?;
+            Servers::Cluster(cluster)
+        }
+        None => Servers::One(StartedServer::start(Settings {
+            app_id: DEV_APP_ID.to_owned(),
+            app_key: DEV_APP_KEY.to_owned(),
+            shards: args.shards,
+            cpu: None,
+        })?),
     };
-    let mut server = StartedServer::start(settings)?;
+    let url = match &server {
+        Servers::Cluster(cluster) => cluster.urls(),
+        Servers::One(server) => server.url().to_owned(),
+    };
     let now = u32::try_from(unix_now())?;
-    let target = Target::new(server.url(), DEV_APP_ID, DEV_APP_KEY, now, false)?;
+    let target = Target::new(&url, DEV_APP_ID, DEV_APP_KEY, now, false)?;
     let duration = Duration::from_secs_f64(seconds);
     let job = Promises { users, rate, duration, joins, seed };
     let shards = args
         .shards
         .map_or("as many shards as processors".to_owned(), |shards| format!("{shards} shards"));
-    say(format_args!("{users} users, {shards}, seed {seed}"))?;
+    let nodes = args.nodes.map_or(String::new(), |nodes| format!("{nodes} nodes of "));
+    say(format_args!("{users} users, {nodes}{shards}, seed {seed}"))?;
     let mut unread = Ok(());
-    let violations = check_promises(&job, &target, &mut server, &mut |line| {
+    let mut print = |line: &str| {
         let said = say(line);
         if unread.is_ok() {
             unread = said;
         }
-    })?;
+    };
+    let violations = match &mut server {
+        Servers::Cluster(cluster) => check_cluster(&job, &target, cluster, &mut print),
+        Servers::One(server) => check_promises(&job, &target, server, &mut print),
+    }?;
     unread?;
     for same_law in violations.chunk_by(|first, second| first.law == second.law) {
         for violation in same_law.iter().take(PRINTED_MAX) {

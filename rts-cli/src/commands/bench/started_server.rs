@@ -84,22 +84,30 @@ impl Settings {
     fn configuration(&self, listen: &str) -> String {
         let Self { app_id, app_key, .. } = self;
         [
-            &format!("listen = {listen:?}"),
-            &format!("[apps.{app_id}]"),
-            &format!("keys = [{app_key:?}]"),
-            "[limits]",
-            "sends_per_second = 0",
-            "broadcasts_per_second = 0",
-            "status_queries_per_second = 0",
-            "joins_per_second = 0",
-            "logins_per_second = 0",
-            "room_broadcasts_per_second = 0",
-            "large_room_broadcasts_per_second = 0",
-            "exempt_networks = [\"127.0.0.0/8\"]",
-            "",
+            format!("listen = {listen:?}"),
+            format!("[apps.{app_id}]"),
+            format!("keys = [{app_key:?}]"),
+            limits_without_rates(),
         ]
         .join("\n")
     }
+}
+
+/// The section of a configuration with the limits on and the rates off.
+pub(super) fn limits_without_rates() -> String {
+    [
+        "[limits]",
+        "sends_per_second = 0",
+        "broadcasts_per_second = 0",
+        "status_queries_per_second = 0",
+        "joins_per_second = 0",
+        "logins_per_second = 0",
+        "room_broadcasts_per_second = 0",
+        "large_room_broadcasts_per_second = 0",
+        "exempt_networks = [\"127.0.0.0/8\"]",
+        "",
+    ]
+    .join("\n")
 }
 
 impl Restart for StartedServer {
@@ -109,15 +117,7 @@ impl Restart for StartedServer {
     }
 
     fn stop(&mut self) -> io::Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let until = Instant::now() + STOP_PATIENCE;
-        while self.child.try_wait()?.is_none() {
-            if Instant::now() > until {
-                return Err(io::Error::other("it does not stop"));
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+        stop(&mut self.child, STOP_PATIENCE)
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -133,7 +133,21 @@ impl Drop for StartedServer {
     }
 }
 
-fn end(child: &mut Child) {
+/// Asks a process to stop, and waits for its end.
+pub(super) fn stop(child: &mut Child, patience: Duration) -> io::Result<()> {
+    kill_process(Pid::from_child(child), Signal::TERM)?;
+    let until = Instant::now() + patience;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > until {
+            return Err(io::Error::other("it does not stop"));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+/// Kills a process.
+pub(super) fn end(child: &mut Child) {
     // Both calls may fail if the process has ended already.
     let _ = child.kill();
     let _ = child.wait();

@@ -170,3 +170,31 @@ fn nodes_of_a_fixed_set_form_a_cluster_once() {
     let (a, b) = (a.start(), b.start());
     until_whole(&[&a, &b]);
 }
+
+/// Its set is another one, whose other nodes are not there.
+#[test]
+fn node_of_a_fixed_set_with_a_wrong_secret_serves_nobody() {
+    let nats = NatsServer::with("");
+    let cluster = |secret| {
+        format!(
+            "name = \"test\"\nnats = {:?}\narbiter = \"static\"\n[cluster.set]\n\
+             secret = \"{secret} of this test\"\ngeneration = 1\n\
+             nodes = {{ a = 2, b = 2 }}\n",
+            nats.url()
+        )
+    };
+    let (a, b) =
+        (Node::start_with("a", &cluster("a secret")), Node::start_with("b", &cluster("a secret")));
+    let node = Crashed::new("b", &cluster("another secret"));
+    let openapi = node.give_port();
+    let other = Starting::new(&node);
+    let (mut alice, _bob) = (a.server.user("alice"), b.server.user("bob"));
+    until_received(&mut alice, "bob");
+    until("it says that nobody hears it", || {
+        get(&openapi, "/ready").is_some_and(|(status, ready)| {
+            let problem = ready["problems"][0].as_str().unwrap_or_default();
+            status == 503 && problem.starts_with("no majority of the cluster hears this node")
+        })
+    });
+    assert!(other.ends_when_told());
+}

@@ -1,6 +1,6 @@
 //! Answers to joins and leaves, and the notices of the joins and leaves of others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::violation::{Law, Violation, report};
 use crate::promises::history::{Client, Entry, History, Room, User, What};
@@ -12,7 +12,7 @@ const OTHERS_WITHOUT_NOTICES: usize = 500;
 pub(super) fn check(history: &History<'_>, found: &mut Vec<Violation>) {
     for (index, client) in history.clients.iter().enumerate() {
         answers(index, client, found);
-        notices(index, client, found);
+        notices(index, client, history, found);
     }
 }
 
@@ -38,20 +38,22 @@ fn answers(index: usize, client: &Client<'_>, found: &mut Vec<Violation>) {
 }
 
 /// Follows the others in each room that a client knows of. A room without notices is missing until
-/// the client joins it again.
-fn notices(index: usize, client: &Client<'_>, found: &mut Vec<Violation>) {
-    let mut rooms: HashMap<Room, HashSet<User>> = HashMap::new();
+/// the client joins it again. What a node had yet to report when it failed is missing.
+fn notices(index: usize, client: &Client<'_>, history: &History<'_>, found: &mut Vec<Violation>) {
+    // With the moments at which they joined.
+    let mut rooms: HashMap<Room, HashMap<User, u64>> = HashMap::new();
     for record in client.records {
         match record.what {
             What::Joined(room, Entry::First | Entry::Anew) => {
-                rooms.insert(room, HashSet::new());
+                rooms.insert(room, HashMap::new());
             }
             What::State(room, NOTICES_STOP) => {
                 rooms.remove(&room);
             }
             What::UserJoined(room, user) => {
                 let Some(others) = rooms.get_mut(&room) else { continue };
-                if !others.insert(user) {
+                let before = others.insert(user, record.at);
+                if before.is_some_and(|before| !history.has_fault(before, record.at)) {
                     let what = format!("client {index}: {user:?} joined {room:?} a second time");
                     report(found, Law::NoticesAlternate, what);
                 }
@@ -61,7 +63,7 @@ fn notices(index: usize, client: &Client<'_>, found: &mut Vec<Violation>) {
             }
             What::UserLeft(room, user) => {
                 let Some(others) = rooms.get_mut(&room) else { continue };
-                if !others.remove(&user) {
+                if others.remove(&user).is_none() {
                     let what = format!("client {index}: {user:?} left {room:?} and was not there");
                     report(found, Law::NoticesAlternate, what);
                 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::sends::{Send, Sends};
 use super::violation::{Law, Violation, report};
-use crate::promises::history::{Client, History, Message, Outcome, Room, To, User, What};
+use crate::promises::history::{History, Message, Outcome, Room, To, User, What};
 
 pub(super) fn check(history: &History<'_>, sends: &Sends, found: &mut Vec<Violation>) {
     // A message to a user arrives at one client of this user only.
@@ -13,7 +13,7 @@ pub(super) fn check(history: &History<'_>, sends: &Sends, found: &mut Vec<Violat
         let mut reader = Reader {
             index,
             user: client.user,
-            senders: &history.clients,
+            history,
             sends,
             last: HashMap::new(),
             broadcasts: HashSet::new(),
@@ -30,7 +30,7 @@ pub(super) fn check(history: &History<'_>, sends: &Sends, found: &mut Vec<Violat
 struct Reader<'a> {
     index: u32,
     user: User,
-    senders: &'a [Client<'a>],
+    history: &'a History<'a>,
     sends: &'a Sends,
     /// The last number of each sender, beside the room.
     last: HashMap<(Option<Room>, u32), u32>,
@@ -60,22 +60,31 @@ impl Reader<'_> {
             let what = format!("client {index}: {:?} arrived twice", send.message);
             return report(found, Law::NotDoubled, what);
         }
-        let Message { client, number } = send.message;
-        let last = self.last.insert((room, client), number);
-        if let Some(last) = last.filter(|last| *last > number) {
-            let what = format!("client {index}: {number} of client {client} came after {last}");
-            report(found, Law::NotReordered, what);
-        }
+        self.check_order(room, send, found);
         if send.outcome() == Outcome::NotDelivered {
             let what = format!("client {index}: received {send:?}");
             report(found, Law::RefusedNotReceived, what);
         }
     }
 
+    fn check_order(&mut self, room: Option<Room>, send: &Send, found: &mut Vec<Violation>) {
+        let Message { client, number } = send.message;
+        if send.outcome() == Outcome::Unknown && send.meets_fault(self.history) {
+            // It may have been under way at a node that was cut off.
+            return;
+        }
+        let last = self.last.insert((room, client), number);
+        if let Some(last) = last.filter(|last| *last > number) {
+            let index = self.index;
+            let what = format!("client {index}: {number} of client {client} came after {last}");
+            report(found, Law::NotReordered, what);
+        }
+    }
+
     /// Whether this is what was sent, and for this client. A sender does not get its own broadcast.
     fn fits(&self, send: &Send, room: Option<Room>, from: User) -> bool {
         let sender = usize::try_from(send.message.client).ok();
-        let is_from = sender.is_some_and(|sender| self.senders[sender].user == from);
+        let is_from = sender.is_some_and(|sender| self.history.clients[sender].user == from);
         is_from
             && match send.to {
                 To::User(user) => room.is_none() && user == self.user,

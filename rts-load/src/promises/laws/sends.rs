@@ -30,6 +30,11 @@ impl Send {
             None => Outcome::Unknown,
         }
     }
+
+    /// Whether a part of a cluster failed while it was under way.
+    pub(super) fn meets_fault(&self, history: &History<'_>) -> bool {
+        history.has_fault(self.at, self.result.map_or(u64::MAX, |(at, _)| at))
+    }
 }
 
 impl Sends {

@@ -12,6 +12,7 @@ struct Story {
     records: Vec<(usize, What)>,
     /// Places in `records`, as moments.
     outages: Vec<std::ops::Range<u64>>,
+    faults: Vec<std::ops::Range<u64>>,
     /// When the links of all clients came up or went down.
     links: Vec<u64>,
 }
@@ -28,7 +29,7 @@ impl Story {
         let clients = users
             .map(|(user, records)| Client { user: *user, records, links: &self.links })
             .collect();
-        let found = violations(&History { clients, outages: &self.outages });
+        let found = violations(&History { clients, outages: &self.outages, faults: &self.faults });
         found.into_iter().map(|violation| violation.law).collect()
     }
 
@@ -153,6 +154,7 @@ fn right() -> Story {
         users: vec![User(0), User(1), User(2), User(1)],
         records,
         outages: Vec::new(),
+        faults: Vec::new(),
         links: Vec::new(),
     }
 }
@@ -263,6 +265,34 @@ fn members_are_notified_of_broadcasts_that_they_lost_with_the_server() {
     breaks(restarted(Vec::new()), Law::GapReported);
 }
 
+/// What is forgiven then, and what is not.
+#[test]
+fn part_of_a_cluster_may_fail() {
+    let during = |story: Story, from: What, to: What| {
+        let mut failed = story.clone();
+        failed.faults = vec![story.place(0, from) as u64..story.place(0, to) as u64 + 1];
+        failed
+    };
+    // A broadcast whose result came from a node that failed then.
+    let lost = right().remove(2, broadcast(0, 6));
+    let (last, its_result) = (sent(ALL, 6, 2), broadcast_result(2));
+    assert_eq!(during(lost.clone(), last, its_result).laws(), []);
+    breaks(during(lost, sent(ALL, 5, 1), sent(ALL, 5, 1)), Law::BroadcastNotLost);
+    // A message with an unknown result comes late. One with result 0 never does.
+    let late = |number| right().swap((1, message(0, 2)), (1, message(0, number)));
+    let unknown = late(4).replace(0, result(2, 0), result(2, 1));
+    breaks(unknown.clone(), Law::NotReordered);
+    assert_eq!(during(unknown, sent(BOB, 2, 2), result(2, 1)).laws(), []);
+    breaks(during(late(1), sent(BOB, 1, 1), result(2, 0)), Law::NotReordered);
+    breaks(during(right().remove(1, message(0, 2)), sent(BOB, 1, 1), result(2, 0)), Law::NotLost);
+    // A member whose end the failed node had yet to report.
+    let (joined, left) = (What::UserJoined(LOBBY, User(2)), What::UserLeft(LOBBY, User(2)));
+    let unreported = right().remove(0, left);
+    breaks(unreported.clone(), Law::NoticesAlternate);
+    assert_eq!(during(unreported, last, its_result).laws(), []);
+    breaks(during(right().remove(0, joined), last, its_result), Law::NoticesAlternate);
+}
+
 #[test]
 fn members_see_broadcasts_in_one_order() {
     // A fourth user, in the room from the beginning on.
@@ -299,7 +329,7 @@ fn order_is_one_for_all_members_together() {
         let clients =
             members.iter().map(|records| Client { user: User(1), records, links: &[] }).collect();
         let mut found = Vec::new();
-        super::order::check(&History { clients, outages: &[] }, &mut found);
+        super::order::check(&History { clients, outages: &[], faults: &[] }, &mut found);
         found
     };
     assert_eq!(of(&members[..2]), []);

@@ -37,6 +37,8 @@ pub enum Law {
     OneAnswer,
     /// In a room, a user's joins and leaves alternate.
     NoticesAlternate,
+    /// Nobody notices that all nodes of a cluster are restarted, one after the other.
+    NotNoticed,
 }
 
 /// A law that a history breaks, and how.
