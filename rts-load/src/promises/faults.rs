@@ -246,17 +246,14 @@ impl Fault {
 /// In Markdown.
 fn table(rows: &[Row]) -> String {
     let mut lines = vec![
-        "| fault | half of the users back | all | new sessions | messages | broadcasts |"
-            .to_owned(),
-        "|---|---|---|---|---|---|".to_owned(),
+        "| fault | half of the users back | all | new sessions | messages |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
     ];
     for Row { name, back, new_sessions, figures } in rows {
         let seconds = |at: Option<&Duration>| at.map_or("–".to_owned(), |at| tenths(*at) + " s");
         let (half, all) = (seconds(back.get(back.len() / 2)), seconds(back.last()));
-        let (messages, broadcasts) = figures.results();
-        lines.push(format!(
-            "| {name} | {half} | {all} | {new_sessions} | {messages} | {broadcasts} |"
-        ));
+        let messages = figures.message_results();
+        lines.push(format!("| {name} | {half} | {all} | {new_sessions} | {messages} |"));
     }
     lines.join("\n")
 }

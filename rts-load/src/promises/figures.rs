@@ -60,12 +60,10 @@ impl Figures {
             What::LoginCalled | What::LeaveCalled(_) | What::Joined(..) | What::State(..) => {}
         }
     }
-}
 
-impl Figures {
-    /// The numbers of results by code: of messages, and of broadcasts.
-    pub(crate) fn results(&self) -> (String, String) {
-        (listed(&self.message_results), listed(&self.broadcast_results))
+    /// The numbers of the results of messages, by code.
+    pub(crate) fn message_results(&self) -> String {
+        listed(&self.message_results)
     }
 }
 
@@ -77,7 +75,7 @@ fn listed(results: &BTreeMap<u32, u64>) -> String {
 /// Only what there was.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (messages, broadcasts) = self.results();
+        let (messages, broadcasts) = (self.message_results(), listed(&self.broadcast_results));
         let mut parts = Vec::new();
         let mut count = |count: u64, what: &str| {
             if count > 0 {
