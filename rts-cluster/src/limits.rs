@@ -35,7 +35,8 @@ pub const FOUNDING_SILENCE: Duration = Duration::from_millis(1_500);
 /// Members propose a decided change one after the other, with this time between them.
 pub const PROPOSAL_STEP: Duration = Duration::from_millis(250);
 /// The time without an answer to a beat after which a node wants another connection to the bus.
-/// Three beats are then lost, and its lease goes on for long enough.
+/// Three beats are then lost, and its lease goes on for long enough. Also the time for which a node
+/// counts as heard, when that shows that the bus works.
 pub const UNHEARD: Duration = Duration::from_millis(1_500);
 /// The longest such time. It doubles while another connection does not help.
 pub const UNHEARD_MAX: Duration = Duration::from_secs(30);
@@ -85,6 +86,8 @@ const _: () = assert!(SLOTS == rts_proto::server::SLOTS);
 const _: () = assert!(3 * MEMBERS_MAX <= BEAT_LIST_MAX);
 const _: () = assert!(4 * BEAT.as_millis() < LEASE.as_millis());
 const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
+// When the bus goes away from all nodes, none of them hears others for so long that it votes.
+const _: () = assert!(BEAT.as_millis() + UNHEARD.as_millis() < SUSPECT.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
 const _: () = assert!(

@@ -41,6 +41,9 @@ pub enum Input {
     },
     /// A member that stalled does so no longer.
     Moved(Incarnation),
+    /// Whether the bus works. At first it does not. Of two members, one votes to remove the other
+    /// one for its silence only while the bus works.
+    Bus(bool),
     /// The answer to [`Output::Read`]; `None` for a register that was never set. It is the latest
     /// value: a stale one would count as a register that went back.
     Read(Question, Option<(Revision, View)>),

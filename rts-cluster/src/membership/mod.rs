@@ -8,6 +8,9 @@
 //! present view. Who votes to remove a node no longer grants it anything in this view. So when a
 //! node is removed, its lease has ended.
 //!
+//! A node votes to remove a silent one only while it hears a majority of the view. Otherwise the
+//! fault may be its own.
+//!
 //! Of two members, one alone is no majority. So in a view of two members, the arbiter votes too.
 //! It votes once: when one of them is lost, or when they do not hear each other, it votes to remove
 //! the one that it is first asked to remove.
@@ -23,6 +26,7 @@
 //! nobody knows of a lost first view, and of that of a node alone after all others have ended.
 
 mod beat;
+mod contact;
 mod held;
 mod io;
 mod joining;
@@ -38,6 +42,7 @@ use fastrand::Rng;
 use rts_proto::Instant;
 
 pub use beat::{Beat, Change, Echo, Wish};
+use contact::Contact;
 use held::Held;
 pub use io::{CasResult, Ended, Input, Output, Revision};
 use joining::Joining;
@@ -62,6 +67,7 @@ pub struct Membership {
     /// Before this moment, a member that was removed may still act in an older view.
     serve_after: Instant,
     peers: Peers,
+    contact: Contact,
     lease: Lease,
     votes: Votes,
     /// The latest view whose homes all shards of this node have.
@@ -90,6 +96,7 @@ impl Membership {
             joining: Joining::default(),
             serve_after: Instant::ORIGIN,
             peers: Peers::default(),
+            contact: Contact::default(),
             lease: Lease::default(),
             votes: Votes::default(),
             served: None,
@@ -122,6 +129,7 @@ impl Membership {
             Input::Moved(node) => self.peers.moved(node),
             Input::Read(question, found) => {
                 if self.register.answered(self.now, question) {
+                    self.contact.arbiter_answered(self.now);
                     self.read(found);
                 }
             }
@@ -150,6 +158,7 @@ impl Membership {
                 self.wish = wish;
                 self.leaves_in = (wish == Wish::Leave).then(|| self.view_ref());
             }
+            Input::Bus(is_up) => self.contact.bus_changed(is_up),
             Input::Tick => {}
         }
         self.act();
@@ -374,7 +383,12 @@ impl Membership {
 
     fn vote(&mut self) {
         let Some(held) = &self.held else { return };
-        if self.votes.update(self.now, &held.view, &self.own, self.wish, &self.peers) {
+        let Self { now, own, wish, peers, contact, votes, .. } = self;
+        contact.update(*now, &held.view, |node| match node == own.incarnation {
+            true => Some(*now),
+            false => peers.heard_at(node),
+        });
+        if votes.update(*now, &held.view, own, *wish, peers, contact) {
             self.next_beat = self.now;
         }
     }
@@ -459,7 +473,8 @@ impl Membership {
             }
         });
         let thawed = self.frozen_since.map(|since| since + FROZEN_MAX);
-        let silence = self.view().and_then(|view| self.peers.next_silence(self.now, view));
+        let silence =
+            self.view().and_then(|view| self.peers.next_silence(self.now, view, &self.contact));
         let all = [register, lease, thawed, silence, self.votes.deadline(self.now)];
         all.into_iter().flatten().fold(self.next_beat, Instant::min)
     }

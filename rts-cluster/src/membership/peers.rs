@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rts_proto::Instant;
 
 use super::beat::{Beat, Change, Echo};
+use super::contact::Contact;
 use crate::limits::{BEAT_LIST_MAX, LEASE, SUSPECT};
 use crate::view::{Incarnation, View, ViewRef};
 
@@ -108,15 +109,15 @@ impl Peers {
 
     /// Whether a member may be voted out: it is dead, or has got no grants for so long that its
     /// lease has ended, because it was silent or stalled.
-    pub(super) fn may_go(&self, now: Instant, node: Incarnation) -> bool {
-        let is_stalled = self.stalled.get(&node).is_some_and(|since| *since + SUSPECT <= now);
-        now >= self.silent_at(node) || is_stalled || self.is_dead(node)
+    pub(super) fn may_go(&self, now: Instant, node: Incarnation, contact: &Contact) -> bool {
+        let is_stalled =
+            self.stalled.get(&node).is_some_and(|since| contact.shows_stall(now, *since));
+        is_stalled || self.is_dead(node) || contact.shows_silence(now, self.silent_since(node))
     }
 
-    /// The moment at which a member that stays silent may be voted out.
-    pub(super) fn silent_at(&self, node: Incarnation) -> Instant {
-        let last = self.heard.get(&node).map_or(self.listening_since, |heard| heard.at);
-        last + SUSPECT
+    /// The moment since which a member was not heard.
+    fn silent_since(&self, node: Incarnation) -> Instant {
+        self.heard_at(node).unwrap_or(self.listening_since)
     }
 
     /// The last beat of a node, if it is not silent or dead.
@@ -141,8 +142,14 @@ impl Peers {
     }
 
     /// The next moment at which a member may be voted out, if none of them beats.
-    pub(super) fn next_silence(&self, now: Instant, view: &View) -> Option<Instant> {
-        let at = view.members().iter().map(|member| self.silent_at(member.incarnation));
+    pub(super) fn next_silence(
+        &self,
+        now: Instant,
+        view: &View,
+        contact: &Contact,
+    ) -> Option<Instant> {
+        let silent_since = |node| contact.counts_from(self.silent_since(node));
+        let at = view.members().iter().map(|member| silent_since(member.incarnation) + SUSPECT);
         at.filter(|at| *at > now).min()
     }
 

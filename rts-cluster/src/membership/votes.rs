@@ -3,6 +3,7 @@
 use rts_proto::Instant;
 
 use super::beat::{Beat, Change, Wish};
+use super::contact::Contact;
 use super::peers::Peers;
 use crate::limits::{MEMBERS_MAX, PROPOSAL_STEP};
 use crate::view::{Incarnation, Member, MemberState, View};
@@ -38,6 +39,7 @@ impl Votes {
         own: &Member,
         wish: Wish,
         peers: &Peers,
+        contact: &Contact,
     ) -> bool {
         let mut votes = self.own.clone();
         votes.retain(|vote| matches!(vote, Change::Remove(_)));
@@ -52,7 +54,7 @@ impl Votes {
                 true => (Some(wish), false),
                 false => {
                     let beat = peers.beat(now, node);
-                    (beat.map(|beat| beat.wish), peers.may_go(now, node))
+                    (beat.map(|beat| beat.wish), peers.may_go(now, node, contact))
                 }
             };
             match wish {

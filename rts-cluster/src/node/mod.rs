@@ -89,13 +89,13 @@ impl Node {
             Input::Entries { to, pieces } => return self.send_entries(to, pieces),
             Input::BusDown => {
                 self.is_bus_up = false;
-                return;
+                membership::Input::Bus(false)
             }
             Input::BusUp => {
                 self.is_bus_up = true;
                 self.peers.values_mut().for_each(|peer| peer.bus_is_up(self.now));
                 self.echoes.connected(self.now);
-                membership::Input::Tick
+                membership::Input::Bus(true)
             }
             Input::Read(question, found) => membership::Input::Read(question, found),
             Input::ReadFailed(question) => membership::Input::ReadFailed(question),

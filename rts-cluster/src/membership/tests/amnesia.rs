@@ -141,8 +141,8 @@ fn beat_of_second(view: Option<ViewRef>, echoes: Vec<Echo>, votes: Vec<Change>) 
 /// one, which grants it something and votes to remove the third one. What does the first one do?
 fn after_beat(in_view: impl Fn(ViewRef) -> ViewRef) -> Vec<Output> {
     let mut world = cluster(3);
-    (world.one_side, world.partition_until) = ([2].into(), world.now + ms(60_000));
-    world.pass_until_frozen(2);
+    world.apart = Some([0, 2]);
+    world.pass(6_000);
     world.break_it(Fault::Pause { node: 1, ms: 60_000 });
     world.pass(6_000);
     let now = world.now;

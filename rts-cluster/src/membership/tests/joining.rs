@@ -54,7 +54,7 @@ fn beat_has_room_for_members_beside_many_strangers() {
     let mut world = cluster(1);
     let last = Incarnation(1 << 40);
     world.add(1, member("z", last.0));
-    world.input(1, Input::BusUp);
+    world.connect(1);
     world.pass(10_000);
     assert_eq!(world.acting(), [0, 1], "{}", world.summary());
     let now = world.now;

@@ -1,6 +1,7 @@
 //! Stories and the law of the membership, in a world of nodes.
 
 mod amnesia;
+mod bus_away;
 mod joining;
 mod two;
 pub(crate) mod world;
@@ -219,13 +220,12 @@ fn members_act_again_soon_after_a_view_change() {
 #[test]
 fn nobody_joins_while_a_removed_node_may_act_in_an_older_view() {
     let mut world = cluster(3);
-    // The first node does not hear the second one for so long that it votes to remove it soon.
-    (world.one_side, world.partition_until) = ([0].into(), world.now + ms(60_000));
-    world.pass(4_300);
-    world.one_side = [1].into();
-    world.pass(1_900);
-    // The third one leaves. It grants the second one something, which does not hear of the change,
-    // and starts again at once.
+    // The first node does not hear the second one for so long that it votes to remove it.
+    world.apart = Some([0, 1]);
+    world.pass(6_000);
+    // The third one leaves. It has granted the second one something, which does not hear of the
+    // change, and starts again at once.
+    (world.one_side, world.partition_until) = ([1].into(), world.now + ms(60_000));
     world.input(2, Input::Wish(Wish::Leave));
     while world.nodes[&2].incarnation() == Incarnation(3) {
         world.pass(10);

@@ -1,5 +1,6 @@
 //! Nodes with a simulated bus and register, and faults of all of them.
 
+mod bus;
 mod faults;
 mod register;
 
@@ -10,10 +11,11 @@ use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::Instant;
 
-use crate::membership::{Membership, Question, Revision};
+use crate::membership::{CasResult, Membership, Question, Revision};
 use crate::node::{self, Input, Output};
 use crate::testing::{cluster_name, member};
 use crate::view::{Incarnation, Member, MemberState, View, ViewId, ViewRef};
+use bus::Connections;
 pub(crate) use faults::Fault;
 
 /// The time of a packet on the bus.
@@ -29,6 +31,7 @@ pub(crate) struct Node {
     /// The views that its shards have served.
     served: BTreeSet<ViewId>,
     pub(crate) paused_until: Instant,
+    is_connected: bool,
     wait: Instant,
     pub(crate) is_foreign: bool,
 }
@@ -67,6 +70,10 @@ enum Due {
         incarnation: Incarnation,
         view: ViewRef,
     },
+    /// The bus goes away from a node, which notices it.
+    Disconnected(u64),
+    /// A node gets a connection to the bus.
+    Connected(u64),
 }
 
 pub(crate) struct World {
@@ -85,6 +92,9 @@ pub(crate) struct World {
     /// Nodes of one side of a partition.
     pub(crate) one_side: BTreeSet<u64>,
     pub(crate) partition_until: Instant,
+    connections: Connections,
+    /// Two nodes that do not hear each other.
+    pub(crate) apart: Option<[u64; 2]>,
     lose_of_10: u64,
     /// A node that gets no packets but those for all.
     closed: Option<(u64, Instant)>,
@@ -125,6 +135,8 @@ impl World {
             due: Vec::new(),
             one_side: BTreeSet::new(),
             partition_until: Instant::ORIGIN,
+            connections: Connections::default(),
+            apart: None,
             lose_of_10: 0,
             closed: None,
             disturb_of_10: 0,
@@ -150,7 +162,7 @@ impl World {
         self.add(name, own);
         // The lock of its state directory shows that its predecessors have ended.
         before.into_iter().for_each(|before| self.input(name, Input::Dead(before)));
-        self.input(name, Input::BusUp);
+        self.connect(name);
     }
 
     /// Adds a node, which knows nothing.
@@ -160,6 +172,7 @@ impl World {
             views: Vec::new(),
             served: BTreeSet::new(),
             paused_until: Instant::ORIGIN,
+            is_connected: false,
             wait: self.now,
             is_foreign: false,
         };
@@ -183,7 +196,7 @@ impl World {
     pub(crate) fn input(&mut self, name: u64, input: Input) {
         let Some(node) = self.nodes.get_mut(&name) else { return };
         node.node.handle(self.now, input);
-        let mut ended = false;
+        let (mut ended, mut is_unheard) = (false, false);
         let mut packets = Vec::new();
         loop {
             match node.node.poll() {
@@ -207,7 +220,8 @@ impl World {
                 }
                 Output::Lease(_) => {}
                 Output::Ended(_) => ended = true,
-                Output::Unheard | Output::Namesake(_) => {}
+                Output::Unheard => is_unheard = true,
+                Output::Namesake(_) => {}
                 Output::RegisterIsForeign => node.is_foreign = true,
                 Output::Wait(until) => {
                     node.wait = until;
@@ -224,6 +238,8 @@ impl World {
             // Its sessions have ended. The process starts anew.
             self.crash(name);
             self.start(name);
+        } else if is_unheard {
+            self.disconnect(name);
         }
     }
 
@@ -253,7 +269,10 @@ impl World {
 
     fn is_cut(&self, one: u64, other: u64) -> bool {
         let side = |name| self.one_side.contains(&name);
-        self.now < self.partition_until && side(one) != side(other)
+        let is_between = self.now < self.partition_until && side(one) != side(other);
+        let are_apart =
+            self.apart.is_some_and(|apart| apart.contains(&one) && apart.contains(&other));
+        is_between || are_apart || self.is_off(one) || self.is_off(other)
     }
 
     /// Handles the next event before `end`. Returns whether there was one.
@@ -283,12 +302,18 @@ impl World {
                 Due::Answer { to, .. } => *to,
                 Due::Read { by, .. } | Due::Cas { by, .. } => *by,
                 Due::Vote { by, .. } | Due::Serve { by, .. } => *by,
+                Due::Disconnected(name) | Due::Connected(name) => *name,
             },
         );
+        let is_off = self.is_off(to);
         let Some(node) = self.nodes.get_mut(&to) else { return };
         match due {
             // What comes to a node that is paused waits for it.
-            Due::Packet { .. } | Due::Answer { .. } | Due::Serve { .. }
+            Due::Packet { .. }
+            | Due::Answer { .. }
+            | Due::Serve { .. }
+            | Due::Disconnected(_)
+            | Due::Connected(_)
                 if now < node.paused_until =>
             {
                 self.due.push((node.paused_until, due));
@@ -299,6 +324,8 @@ impl World {
                 }
             }
             Due::Answer { input, .. } => self.input(to, input),
+            Due::Disconnected(name) => self.disconnect(name),
+            Due::Connected(name) => self.connect(name),
             Due::Serve { incarnation, view, .. } => {
                 if incarnation == node.incarnation() {
                     node.served.insert(view.id);
@@ -306,18 +333,22 @@ impl World {
                 }
             }
             Due::Read { by, question } => {
-                let input = match now < self.register_down_until {
+                let input = match is_off || now < self.register_down_until {
                     true => Input::ReadFailed(question),
                     false => Input::Read(question, self.register.clone()),
                 };
                 self.due.push((now + ms(1), Due::Answer { to: by, input }));
             }
             Due::Vote { by, question, view, remove } => {
-                let input = Input::Voted(question, self.vote(view, remove));
+                let vote = if is_off { None } else { self.vote(view, remove) };
+                let input = Input::Voted(question, vote);
                 self.due.push((now + ms(1), Due::Answer { to: by, input }));
             }
             Due::Cas { by, question, expected, view } => {
-                let result = self.set(expected, view);
+                let result = match is_off {
+                    true => CasResult::Unknown,
+                    false => self.set(expected, view),
+                };
                 self.due.push((
                     now + ms(1),
                     Due::Answer { to: by, input: Input::Cas(question, result) },
@@ -380,6 +411,7 @@ impl World {
         for node in self.nodes.values_mut() {
             node.paused_until = node.paused_until.min(self.now);
         }
+        self.bus_is_back();
         let names: Vec<u64> = self.of_name.keys().copied().collect();
         names.into_iter().for_each(|name| self.start(name));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rts_cluster::limits::{BEAT, SUSPECT};
 use rts_cluster::view::Incarnation;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,6 +23,8 @@ const EVENTS_MAX: usize = 4_096;
 /// is drawn between its half and its whole.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3);
+// After an outage, nodes wait for those that connect later.
+const _: () = assert!(RETRY_AFTER_MAX.as_millis() + 2 * BEAT.as_millis() < SUSPECT.as_millis());
 
 /// The bus of one node over NATS. Dropping it closes the connection.
 #[derive(Debug)]
