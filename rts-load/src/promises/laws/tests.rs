@@ -270,7 +270,7 @@ fn members_are_notified_of_broadcasts_that_they_lost_with_the_server() {
 fn part_of_a_cluster_may_fail() {
     let during = |story: Story, from: What, to: What| {
         let mut failed = story.clone();
-        failed.faults = vec![story.place(0, from) as u64..story.place(0, to) as u64 + 1];
+        failed.faults.push(story.place(0, from) as u64..story.place(0, to) as u64 + 1);
         failed
     };
     // A broadcast whose result came from a node that failed then.
