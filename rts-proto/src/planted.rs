@@ -234,6 +234,20 @@ bugs! {
     RequestOfOneNode,
     /// The response to a request is lost.
     ResponseForgotten,
+    /// A session moves before all that it has sent has arrived.
+    MoveBeforeFence,
+    /// A session moves before its rooms have said that they send nothing more to its shard.
+    MoveBeforeSwitch,
+    /// The rooms of a session that moves are not told its next number.
+    RoomsNotSwitched,
+    /// A session moves without the frames that its client has not acknowledged.
+    WindowLeftBehind,
+    /// What rooms send to the next number of a session overtakes the frames that move.
+    EarlyFramesFirst,
+    /// A user that is removed from a room while its session moves stays in the room.
+    RemovedWhileMovingStays,
+    /// The former shard of a session never learns that the session has moved.
+    TakenForgotten,
     /// A trunk takes entries behind a gap.
     TrunkTakesGap,
     /// A trunk takes repeated entries again.

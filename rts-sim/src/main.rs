@@ -59,6 +59,10 @@ struct Args {
     /// rts_planted"`
     #[arg(long, conflicts_with_all = ["seed", "situations"])]
     planted: bool,
+    /// Plant only the bugs whose names contain this text
+    #[cfg(rts_planted)]
+    #[arg(long, value_name = "TEXT", requires = "planted")]
+    bug: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -97,7 +101,10 @@ fn planted(_: &Args) -> anyhow::Result<ExitCode> {
 fn planted(args: &Args) -> anyhow::Result<ExitCode> {
     let mut missed = Vec::new();
     let mut hunts = Vec::new();
-    for bug in rts_sim::Bug::ALL {
+    let is_meant = |bug: &&rts_sim::Bug| {
+        args.bug.as_ref().is_none_or(|text| format!("{bug:?}").contains(text))
+    };
+    for bug in rts_sim::Bug::ALL.iter().filter(is_meant) {
         let hunt = rts_sim::hunt(*bug, size(args), threads(args), args.seeds);
         let seconds = hunt.elapsed.as_secs_f64();
         match &hunt.found {

@@ -24,6 +24,7 @@ use super::session_moves::{Leaving, Moves};
 use super::sessions::Departed;
 use super::shard::Server;
 use crate::limits::{FRAME_BYTES_MAX, LEAVING_MAX};
+use crate::planted::{Bug, planted};
 use crate::wire::frames_len;
 use crate::{AppId, CloseCode, RoomId, UserId};
 
@@ -146,7 +147,7 @@ impl Server {
         session.set_moves(Moves::Away(Leaving {
             resume,
             frames_resent,
-            is_fenced: !has_acted,
+            is_fenced: !has_acted || planted(Bug::MoveBeforeFence),
             told: BTreeSet::new(),
             awaited: BTreeSet::new(),
             until: Some(until),
@@ -215,13 +216,14 @@ impl Server {
         let mut switches = Vec::new();
         for room in rooms {
             if let Some(home) = self.shared.homes.other_of_room(&app_id, &room)
+                && !planted(Bug::RoomsNotSwitched)
                 && leaving.told.insert(room.clone())
             {
                 leaving.awaited.insert(room.clone());
                 switches.push((home, room));
             }
         }
-        let is_over = leaving.awaited.is_empty();
+        let is_over = leaving.awaited.is_empty() || planted(Bug::MoveBeforeSwitch);
         for (home, room) in switches {
             let entry = Entry::Switch { room, session: number, uid: uid.clone(), next };
             self.shared.send_in_app(home, &app_id, entry);
@@ -269,14 +271,16 @@ impl Server {
         self.users.remove(app_id, &uid);
         let until = now + shared.config.session_grace;
         let (app, user) = (app_id.clone(), uid.clone());
-        let departed = Departed { next, app_id: app, uid: user, issued_at, tenure };
+        let departed = Departed { next, app_id: app, uid: user, issued_at, claim, tenure };
         shared.sessions.depart(number, departed, &mut shared.deadlines, until);
         if let Some(Moves::Away(Leaving { until: Some(until), .. })) = remains.moves.map(|of| *of) {
             shared.deadlines.disarm(until, Due::Leaving(number));
         }
         let used = remains.allowance.and_then(|allowance| allowance.used(now));
         let left = LeftBehind { used: used.or(left.used), ..left };
-        for frames in parts_of(remains.flow) {
+        let parts =
+            if planted(Bug::WindowLeftBehind) { Vec::new() } else { parts_of(remains.flow) };
+        for frames in parts {
             self.send_part(to, app_id, next, SessionContent::Frames(frames));
         }
         for post in posts {
@@ -364,6 +368,9 @@ impl Server {
 
     /// The shard of the login has the session, and owns the user.
     pub(super) fn session_taken(&mut self, number: SessionNumber) {
+        if planted(Bug::TakenForgotten) {
+            return;
+        }
         let Some(departed) = self.shared.sessions.departed(number).cloned() else { return };
         let Departed { app_id, uid, tenure, .. } = departed;
         let is_gone = self.users.find(&app_id, uid.as_str()).is_none();
@@ -402,10 +409,11 @@ impl Server {
         for number in lost {
             self.give_up_leaving(number);
         }
-        for Departed { app_id, uid, tenure, .. } in gone {
+        for Departed { app_id, uid, tenure, claim, .. } in gone {
             let has_session = self.users.find(&app_id, uid.as_str()).is_some();
             if !has_session && self.shared.grants.of(&app_id, &uid) == Some(tenure) {
-                self.release_user(&app_id, &uid, None);
+                // The home reports the user offline, unless it knows that the session has arrived.
+                self.release_user(&app_id, &uid, Some(claim));
             }
         }
     }

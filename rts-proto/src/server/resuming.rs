@@ -20,6 +20,7 @@ use super::login::Resumed;
 use super::outbox::Flow;
 use super::session_moves::Arriving;
 use super::shard::Server;
+use crate::planted::{Bug, planted};
 use crate::wire::{Frame, Login};
 use crate::{AppId, LinkId, LoginId, RoomState, UserId};
 
@@ -116,6 +117,13 @@ impl Server {
         session.heard(now);
         let mut flow = Flow::resumed(now, received, acked);
         let mut has_space = true;
+        let early_first = planted(Bug::EarlyFramesFirst);
+        if early_first {
+            let early = core::mem::replace(&mut session.flow, Flow::resumed(now, 0, 0));
+            for (bytes, frames, origin) in early.into_window() {
+                has_space &= flow.push_run(bytes, frames, origin);
+            }
+        }
         for frames in core::mem::take(&mut arriving.frames) {
             let origin = frames.origin.map(|(session, id)| Origin { session, id });
             has_space &= flow.push_run(frames.bytes, frames.frames, origin);

@@ -32,6 +32,7 @@ pub(super) struct Departed {
     pub(super) uid: UserId,
     /// When the credentials of its login were issued.
     pub(super) issued_at: u32,
+    pub(super) claim: u64,
     /// The grant of its user, until the other shard has got one.
     pub(super) tenure: Tenure,
 }

@@ -470,6 +470,9 @@ fn user_is_free_again_if_the_next_node_crashes() {
         let (has, _) = story.resumed_on(link);
         let was_there = matches!(stop, [(0, 3) | (3, 1)]);
         assert!(!has.resumed || !was_there, "{stop:?}");
+        let reported = story.statuses_reported();
+        let alternates = reported.chunks(2).all(|pair| pair[0] && pair.get(1) != Some(&true));
+        assert!(alternates && reported.last() == Some(&true), "{stop:?}: {reported:?}");
         assert_eq!(story.cluster.stats_of_all().sessions, 2, "{stop:?}");
         let bob = story.bob.clone();
         story.alice_says(message(9, &bob, "there?"));

@@ -31,6 +31,7 @@ impl Oracle for Resume {
                 self.is_harsh |= !matches!(
                     step,
                     Step::Cut { .. }
+                        | Step::Hop { .. }
                         | Step::BreakOff { .. }
                         | Step::CutAll
                         | Step::WallJump { .. }

@@ -5,6 +5,7 @@ mod cluster;
 mod command;
 mod draw;
 mod harm;
+mod journeys;
 mod kinds;
 mod removal;
 mod storm;
@@ -47,6 +48,7 @@ pub(crate) enum Step {
     NetworkChanged { who: Slot },
     Nonsense { who: Slot, what: Nonsense },
     Cut { who: Slot },
+    Hop { who: Slot, node: usize },
     BreakOff { who: Slot, to: Side, bytes: u64, how: Break },
     CutAll,
     HalfOpen { who: Slot, to: Side },
@@ -85,6 +87,7 @@ impl Step {
             && !matches!(
                 self,
                 Self::Cut { .. }
+                    | Self::Hop { .. }
                     | Self::BreakOff { .. }
                     | Self::HalfOpen { .. }
                     | Self::Stall { .. }
@@ -113,6 +116,7 @@ impl Step {
             | Self::NetworkChanged { who }
             | Self::Nonsense { who, .. }
             | Self::Cut { who }
+            | Self::Hop { who, .. }
             | Self::BreakOff { who, .. }
             | Self::HalfOpen { who, .. }
             | Self::Stall { who, .. }
@@ -177,6 +181,7 @@ impl Plan {
         if swarm.shape.is_cluster() {
             steps.retain(|(_, step)| !cluster::is_missing(step));
             steps.extend(cluster::steps(seed, &swarm));
+            steps.extend(journeys::steps(seed, &swarm));
         }
         // The sort is stable, so simultaneous steps stay in the order in which they were drawn.
         steps.sort_by_key(|(at, _)| *at);

@@ -15,6 +15,11 @@ impl Run<'_> {
     pub(super) fn fault(&mut self, step: Step) -> Result<(), Violation> {
         match step {
             Step::Cut { who } => self.world.cut(self.places[who].engine),
+            Step::Hop { who, node } => {
+                let who = self.places[who].engine;
+                self.world.prefer_node(who, node);
+                self.world.cut(who);
+            }
             Step::BreakOff { who, to, bytes, how } => {
                 self.world.break_after(self.places[who].engine, to, bytes, how);
             }

@@ -39,6 +39,8 @@ pub struct Cluster {
     /// The number of links of a hundred that go to any node. Each other link of an engine goes to
     /// the engine's own node, if that one is there.
     pub roaming_of_100: u32,
+    /// The own nodes of engines, if they are other ones than at first.
+    preferred: BTreeMap<EngineIndex, NodeIndex>,
     shards: u8,
     /// By node, its present life.
     lives: Vec<Option<Life>>,
@@ -72,6 +74,7 @@ impl Cluster {
             bus: Bus::new(seed),
             register: Register::new(seed),
             roaming_of_100: 0,
+            preferred: BTreeMap::new(),
             shards,
             lives: Vec::new(),
             founders: nodes,
@@ -155,12 +158,17 @@ impl Cluster {
     pub(crate) fn node_for(&mut self, who: EngineIndex) -> Option<NodeIndex> {
         let has_shards = |node: &NodeIndex| self.number(*node).is_some();
         let nodes: Vec<NodeIndex> = (0..self.lives.len()).filter(has_shards).collect();
-        let own = who % self.founders;
+        let own = self.preferred.get(&who).copied().unwrap_or(who % self.founders);
         let roams = self.random.u32(0..100) < self.roaming_of_100;
         match nodes.contains(&own) && !roams {
             true => Some(own),
             false => self.random.choice(nodes),
         }
+    }
+
+    /// From now on, the links of an engine go to this node, if it is there.
+    pub(crate) fn prefer(&mut self, who: EngineIndex, node: NodeIndex) {
+        self.preferred.insert(who, node);
     }
 
     /// The next moment at which something happens.

@@ -128,6 +128,30 @@ impl World {
         }
     }
 
+    /// From now on, the links of an engine go to this node of a cluster, if it is there. A client
+    /// whose link breaks resumes its session there: the session moves.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rts_testkit::World;
+    ///
+    /// let mut world = World::new(Default::default(), 2, 42).cluster(2, 1);
+    /// world.run_for(Duration::from_secs(1));
+    /// world.log_in(0, "alice");
+    /// world.log_in(1, "bob");
+    /// world.prefer_node(0, 1);
+    /// world.cut(0);
+    /// world.send(1, "alice", "are you there?");
+    /// world.run_for(Duration::from_secs(2));
+    /// assert_eq!(world.texts(0), ["are you there?"]);
+    /// assert_eq!(world.call(0, |engine, _| engine.sessions_begun()), 1);
+    /// ```
+    pub fn prefer_node(&mut self, who: EngineIndex, node: NodeIndex) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.prefer(who, node);
+        }
+    }
+
     /// Connects a node to the bus, or cuts its connection.
     pub fn set_bus(&mut self, node: NodeIndex, is_up: bool) {
         let now = self.now();

@@ -53,7 +53,7 @@ pub(super) struct Removals {
     joins: BTreeMap<(EngineIndex, RoomKey), Instant>,
     /// The latest possible time of issue of the token of a user's session.
     issued: BTreeMap<User, u32>,
-    /// When a login last asked for a user's session, which may move then.
+    /// When a login last asked for a user. The user's session may move then, or end for that login.
     moving: BTreeMap<User, Instant>,
     /// Messages of users that are banned everywhere, by serial.
     gagged: BTreeMap<u64, User>,
@@ -72,7 +72,9 @@ impl Removals {
             Entry::Reported { app, report } => self.reported(model, now, *app, report)?,
             Entry::EntriesArrived { entries, .. } => {
                 for entry in entries {
-                    if let PeerEntry::Resume { app, uid } = entry {
+                    if let PeerEntry::Resume { app, uid } | PeerEntry::UserAsked { app, uid, .. } =
+                        entry
+                    {
                         self.moving.insert((*app, uid.clone()), now);
                     }
                 }
