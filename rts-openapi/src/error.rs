@@ -101,6 +101,9 @@ error_codes! {
     InternalError = "InternalError", 500, 0;
     /// The server is a node of a cluster, and may not act at the moment. It has done nothing.
     Unavailable = "ServiceUnavailable", 503, 0;
+    /// Another node of the cluster has not answered. Nobody knows whether the command was carried
+    /// out, or will be.
+    ResultUnknown = "ResultUnknown", 504, 0;
 }
 
 impl From<rts_proto::server::CommandError> for Error {

@@ -359,6 +359,7 @@ fn codes_have_distinct_names_statuses_and_numbers() {
             "FlowLimitExceeded.QPSOverLimit" => 429,
             "InternalError" => 500,
             "ServiceUnavailable" => 503,
+            "ResultUnknown" => 504,
             _ => 401,
         };
         assert_eq!(code.status(), expected, "{code:?}");

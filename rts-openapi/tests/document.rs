@@ -142,7 +142,7 @@ fn every_action_occurs_once_under_its_name() {
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
         assert_eq!(
             statuses,
-            ["200", "400", "401", "403", "404", "415", "429", "500", "501", "503"]
+            ["200", "400", "401", "403", "404", "415", "429", "500", "501", "503", "504"]
         );
     }
     let send = &document["components"]["schemas"]["SendUnicast"];

@@ -91,7 +91,7 @@ impl Cluster<'_> {
                 Ok(Ok(Response::Unanswered) | Err(_)) | Err(_) => {
                     let message = "a node of the cluster did not answer in time: a command may have \
                                    been carried out, or may be later; ask again";
-                    Err(Error::new(ErrorCode::Unavailable, message))
+                    Err(Error::new(ErrorCode::ResultUnknown, message))
                 }
                 Ok(Ok(response)) => Ok(response),
             }

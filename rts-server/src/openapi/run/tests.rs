@@ -163,6 +163,21 @@ async fn frozen_node_carries_out_nothing() {
     assert!(state.ban(&app_id(), &ban, Duration::ZERO), "the state has it");
 }
 
+/// The other node never answers. It may have the ban, and this one has it.
+#[tokio::test]
+async fn command_without_an_answer_of_another_node_has_an_unknown_result() {
+    let (node, _) = node_of_cluster(2).await;
+    thaw(&node);
+    let (state, ban) = (Arc::new(State::default()), Ban::Login(uid("alice")));
+    let command = Command::Ban { ban: ban.clone(), interval: Duration::MAX };
+    // Time passes when nothing else is left to do.
+    tokio::time::pause();
+    let answer = run(&node, &state, Call { app_id: app_id(), command }).await;
+    let unknown = answer.map(drop).expect_err("nobody answers");
+    assert_eq!(unknown.code, ErrorCode::ResultUnknown, "{unknown}");
+    assert!(state.ban(&app_id(), &ban, Duration::ZERO), "the state has it");
+}
+
 /// A revocation of all users holds for alice when her own one is withdrawn. The others are told of
 /// the withdrawal, and not of the moment that holds.
 #[tokio::test]
