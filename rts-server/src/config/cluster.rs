@@ -57,7 +57,7 @@ pub struct Cluster {
     #[serde(default)]
     pub arbiter: ArbiterKind,
     /// What a node does that a majority does not hear.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "isolation")]
     pub isolation: Isolation,
     /// At a drain, the links that the node closes in a second.
     #[serde(default = "drain_links_per_second")]
@@ -82,8 +82,7 @@ pub enum ArbiterKind {
 }
 
 /// What a node does that a majority of its cluster does not hear.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isolation {
     /// It does nothing until it is heard again, and ends its sessions after 25 s.
@@ -285,6 +284,17 @@ fn cluster_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClusterNam
 
 fn node_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeName, D::Error> {
     NodeName::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+fn isolation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Isolation, D::Error> {
+    match &*String::deserialize(deserializer)? {
+        "freeze" => Ok(Isolation::Freeze),
+        "serve" => Err(D::Error::custom(
+            "\"serve\" is not there, because two parts of a cluster would decide about one user: \
+             only \"freeze\" is allowed",
+        )),
+        other => Err(D::Error::unknown_variant(other, &["freeze"])),
+    }
 }
 
 fn nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NodeName, u8>, D::Error> {

@@ -103,7 +103,8 @@ fn replicas_arbiter_and_isolation_have_few_values() {
     }
     assert!(parsed(STATE, &format!("{LEAST}\nisolation = \"freeze\"")).is_ok());
     for (line, what) in [
-        ("isolation = \"serve\"", "cluster.isolation: unknown value, expected `freeze`"),
+        ("isolation = \"thaw\"", "cluster.isolation: unknown value, expected `freeze`"),
+        ("isolation = \"serve\"", "two parts of a cluster would decide about one user"),
         ("arbiter = \"etcd\"", "cluster.arbiter: unknown value, expected `nats` or `static`"),
     ] {
         assert!(refused(line).contains(what), "{}", refused(line));
