@@ -12,6 +12,7 @@ use rts_transport_tokio::Address;
 use rts_transport_tokio::server::Node;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::app_server::AppServers;
 use crate::certificates::Certificates;
@@ -143,8 +144,10 @@ impl Server {
         if let Some(watcher) = webhooks.watcher() {
             node.watch(watcher);
         }
-        if let Some(member) = &member {
-            member.attach(node.clone(), state.clone());
+        match &member {
+            Some(member) => member.attach(node.clone(), state.clone(), webhooks.queues()),
+            // Users of an earlier run are no longer logged in.
+            None => webhooks.queues().server_started(),
         }
         let listeners =
             bound.into_iter().map(BoundListener::listen).collect::<Result<Vec<_>, _>>()?;
@@ -226,6 +229,7 @@ impl Server {
             tracing::info!(address = %format_args!("http://{}", openapi.address()), "listening");
             tasks.spawn("the OpenAPI's listener", openapi.serve());
         }
+        let events = self.webhooks.queues();
         tasks.spawn("the task of webhooks", self.webhooks.run());
         let certificates = self.certificates;
         tasks.spawn("the task of certificates", async move {
@@ -233,32 +237,36 @@ impl Server {
         });
         if let Some(member) = &self.member {
             tasks.spawn("the task of draining", member.drains(self.node.clone()));
+            let takes_over = member.takes_over(self.node.clone(), self.state.clone());
+            tasks.spawn("the task of bans", takes_over);
         }
         let mut member = self.member;
         let drained = member.as_ref().map(Member::empty_before_end);
         let stop = async {
             stop.await;
+            let stopped = Instant::now();
             if let Some(drained) = drained {
                 drained.await;
             }
+            stopped
         };
         let mut outcome = tokio::select! {
             ended = tasks.ended() => Err(ended.into()),
             shard = self.node.failed() => Err(shard_ended(shard)),
             ended = ended(&mut member) => Err(ended.into()),
-            () = stop => Ok(()),
+            stopped = stop => Ok(stopped),
         };
         match &outcome {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(ServerError::MembershipEnded(why)) => {
                 tracing::warn!("{why}: all sessions of this node end");
             }
             Err(ended) => tracing::error!(error = %ended, "a task ended: stopping"),
         }
         self.node.shutdown(SHUTDOWN_SPREAD);
-        if outcome.is_ok() {
+        if let Ok(stopped) = outcome {
             outcome = tokio::select! {
-                () = self.node.closed() => Ok(()),
+                () = self.node.closed() => Ok(stopped),
                 shard = self.node.failed() => Err(shard_ended(shard)),
             };
         }
@@ -268,8 +276,11 @@ impl Server {
         {
             tracing::error!(links = self.node.open_links(), "links are left open");
         }
+        if let (Ok(stopped), Some(member)) = (&outcome, &member) {
+            member.posts_events(&events, *stopped).await;
+        }
         tasks.stop().await;
-        if let Ok(()) = outcome
+        if outcome.is_ok()
             && let Some(member) = member
         {
             member.leave().await;
@@ -277,7 +288,7 @@ impl Server {
         // A link that nobody closes keeps the shards, and they keep the state.
         self.state.close();
         tracing::info!("stopped");
-        outcome
+        outcome.map(drop)
     }
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod draining;
 mod faults;
 mod starting;
+mod webhooks;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -219,6 +219,12 @@ impl Draining {
         })
     }
 
+    /// Whether it is the only node.
+    pub(super) fn is_alone(&self) -> bool {
+        let status = self.status.borrow();
+        status.view.as_ref().is_none_or(|view| view.members().len() == 1)
+    }
+
     /// The states of other nodes that are, or are about to be, there for users.
     fn others(&self) -> impl Iterator<Item = MemberState> {
         let status = self.status.borrow();

@@ -10,10 +10,10 @@ use rts_cluster::wire::VERSION;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Member;
 use super::draining::Draining;
 use super::end::MembershipEnded;
 use super::shards::Shards;
+use super::{Member, Origin};
 use crate::ServerError;
 use crate::cluster::{
     Arbiter, ClusterClock, ClusterNode, Life, LifeError, NatsBus, NatsConfig, NatsError,
@@ -86,6 +86,11 @@ pub(crate) async fn join(
         (why, _) = node.ended() => return Err(MembershipEnded(why).into()),
         never = report(config, &mut status, waits_for) => match never {},
     };
+    let origin = match (config.arbiter, first.members().len()) {
+        (ArbiterKind::Static, _) => Origin::InSet,
+        (ArbiterKind::Nats, 1) => Origin::Founds,
+        (ArbiterKind::Nats, _) => Origin::Joins,
+    };
     let first = ShardMap::of(&first, own).expect("a node gets only views that it is in");
     let draining = Draining::new(
         own,
@@ -99,6 +104,7 @@ pub(crate) async fn join(
         node,
         shards: shards_of_node,
         first,
+        origin,
         draining: Arc::new(draining),
         drain_patience: Duration::from_secs(config.drain_seconds_max.into()),
     })

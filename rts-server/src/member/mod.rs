@@ -13,10 +13,11 @@ use rts_cluster::membership::{Ended, Wish};
 use rts_cluster::shards::ShardMap;
 use rts_cluster::view::NodeName;
 use rts_transport_tokio::server::{Node, SendToNodes};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::cluster::ClusterNode;
 use crate::state::State;
+use crate::webhooks::{NodeChange, Queues};
 use draining::Draining;
 pub(crate) use draining::Stage;
 pub use end::MembershipEnded;
@@ -35,9 +36,21 @@ pub(crate) struct Member {
     shards: Arc<Shards>,
     /// The shards of the view in which it became a member.
     first: ShardMap,
+    origin: Origin,
     draining: Arc<Draining>,
     /// The time to drain before the end of the process.
     drain_patience: Duration,
+}
+
+/// How a node became a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is alone: the first one, or the next one after all others have ended.
+    Founds,
+    /// It is one of a fixed set, whose nodes start together.
+    InSet,
+    /// Others serve.
+    Joins,
 }
 
 impl Member {
@@ -53,9 +66,44 @@ impl Member {
 
     /// From now on, these shards get what happens in the cluster, also what has happened since the
     /// node became a member. `state` gets the bans and revocations of back ends that ask other
-    /// nodes.
-    pub(crate) fn attach(&self, node: Node, state: Arc<State>) {
-        self.shards.attach(node, state);
+    /// nodes, and `webhooks` what becomes of nodes.
+    pub(crate) fn attach(&self, node: Node, state: Arc<State>, webhooks: Queues) {
+        match self.origin {
+            Origin::Founds => webhooks.server_started(),
+            Origin::InSet => webhooks.cluster_changed(self.name.clone(), NodeChange::Started),
+            Origin::Joins => state.hear_others(),
+        }
+        self.shards.attach(node, state, webhooks);
+    }
+
+    /// Takes over the bans and revocations of the others when this node serves. Then never ends.
+    pub(crate) fn takes_over(
+        &self,
+        node: Node,
+        state: Arc<State>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (joins, standing) = (self.origin == Origin::Joins, self.standing());
+        let own = self.node.incarnation();
+        async move {
+            if joins {
+                standing.until_up(own).await;
+                state.take_over(&node).await;
+            }
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until the back ends have all events of this node, if other nodes go on, but not beyond
+    /// the time to drain. Cancel safe.
+    pub(crate) async fn posts_events(&self, webhooks: &Queues, draining_since: Instant) {
+        if self.draining.is_alone() {
+            return;
+        }
+        let until = draining_since + self.drain_patience;
+        if timeout_at(until, webhooks.emptied()).await.is_err() {
+            let events = webhooks.waiting();
+            tracing::warn!(events, "the webhooks did not accept the last events: they are lost");
+        }
     }
 
     /// What the node knows, at any moment.

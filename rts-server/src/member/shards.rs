@@ -1,20 +1,20 @@
 //! Carries entries between the shards of this node and the cluster.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rts_cluster::membership::Wish;
 use rts_cluster::shards::ShardMap;
-use rts_cluster::view::{Epoch, Incarnation, Member, View};
+use rts_cluster::view::{Epoch, Incarnation, Member, MemberState, View};
 use rts_proto::server::{Entry, Input, Request, RequestId, RequestOnWay, ShardId};
 use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::cluster::{NodeEvent, NodeSender, TrunkFigures};
 use crate::state::State;
+use crate::webhooks::{NodeChange, Queues};
 
 /// The nodes that tell a new one what is in force.
 const TELLERS: usize = 2;
@@ -28,7 +28,7 @@ pub(super) struct Shards {
     map: RwLock<Option<Arc<ShardMap>>>,
     inbound: Mutex<Inbound>,
     /// The epoch of the latest view that all shards of this node serve; 0 for none.
-    served: AtomicU64,
+    served: watch::Sender<u64>,
 }
 
 /// Takes what happens in the cluster.
@@ -37,9 +37,19 @@ enum Inbound {
     /// There are no shards yet, and this has happened. The first view is passed on.
     Waiting { first: Option<oneshot::Sender<View>>, events: Vec<NodeEvent> },
     /// They get it.
-    Attached(Node, Arc<State>),
+    Attached(Box<Attached>),
     /// Nobody wants it.
     Detached,
+}
+
+/// The parts of this node that get what happens.
+#[derive(Debug)]
+struct Attached {
+    node: Node,
+    state: Arc<State>,
+    webhooks: Queues,
+    /// The latest view that they got.
+    view: Option<View>,
 }
 
 impl Shards {
@@ -50,7 +60,7 @@ impl Shards {
             sender: OnceLock::new(),
             map: RwLock::new(None),
             inbound: Mutex::new(Inbound::Waiting { first: Some(first), events: Vec::new() }),
-            served: AtomicU64::new(0),
+            served: watch::Sender::new(0),
         }
     }
 
@@ -76,7 +86,13 @@ impl Shards {
 
     /// The epoch of the latest view that all shards of this node serve.
     pub(super) fn served(&self) -> Option<Epoch> {
-        Some(self.served.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0).map(Epoch)
+        Some(*self.served.borrow()).filter(|epoch| *epoch > 0).map(Epoch)
+    }
+
+    /// Waits until this is so of the epoch of the latest view that all shards serve. Cancel safe.
+    pub(super) async fn until_served(&self, is_so: impl FnMut(&u64) -> bool) {
+        // The sender is in `self`.
+        let _ = self.served.subscribe().wait_for(is_so).await;
     }
 
     /// By the number of a member, of how many slots it is the home.
@@ -91,7 +107,7 @@ impl Shards {
     /// Takes an event of the node. Never blocks for long.
     pub(super) fn on_event(&self, event: NodeEvent) {
         match &mut *self.inbound() {
-            Inbound::Attached(node, state) => self.pass(node, state, event),
+            Inbound::Attached(attached) => self.pass(attached, event),
             Inbound::Detached => {}
             Inbound::Waiting { first, events } => {
                 if let NodeEvent::View { view, .. } = &event
@@ -108,30 +124,36 @@ impl Shards {
     /// Whether the shards keep up with what comes from other nodes.
     pub(super) fn keep_up(&self) -> bool {
         match &*self.inbound() {
-            Inbound::Attached(node, _) => node.keeps_up(),
+            Inbound::Attached(attached) => attached.node.keeps_up(),
             Inbound::Waiting { .. } | Inbound::Detached => true,
         }
     }
 
-    pub(super) fn attach(&self, node: Node, state: Arc<State>) {
+    pub(super) fn attach(&self, node: Node, state: Arc<State>, webhooks: Queues) {
         let mut inbound = self.inbound();
-        if let Inbound::Waiting { events, .. } =
-            std::mem::replace(&mut *inbound, Inbound::Attached(node.clone(), state.clone()))
+        let mut attached = Attached { node, state, webhooks, view: None };
+        if let Inbound::Waiting { events, .. } = std::mem::replace(&mut *inbound, Inbound::Detached)
         {
             // Shards that have the first view do not take it again.
-            events.into_iter().for_each(|event| self.pass(&node, &state, event));
+            events.into_iter().for_each(|event| self.pass(&mut attached, event));
         }
+        *inbound = Inbound::Attached(Box::new(attached));
     }
 
     pub(super) fn detach(&self) {
         *self.inbound() = Inbound::Detached;
     }
 
-    fn pass(&self, node: &Node, state: &Arc<State>, event: NodeEvent) {
+    fn pass(&self, attached: &mut Attached, event: NodeEvent) {
+        let Attached { node, state, .. } = attached;
         match event {
             NodeEvent::View { view, serve_after } => {
-                let former = self.view_changed(node, &view, node.moment(serve_after));
-                self.tell_new_nodes(node, state, &view, former.as_deref());
+                let serve_after = node.moment(serve_after);
+                self.view_changed(node, &view, serve_after);
+                if let Some(former) = attached.view.replace(view.clone()) {
+                    self.tell_new_nodes(attached, &view, &former);
+                    self.report_removed(&attached.webhooks, &view, &former);
+                }
             }
             NodeEvent::Entries { from, route, piece } => {
                 let Some(map) = self.map() else { return };
@@ -167,40 +189,51 @@ impl Shards {
         }
     }
 
-    /// Returns the former shards.
-    fn view_changed(
-        &self,
-        node: &Node,
-        view: &View,
-        serve_after: Instant,
-    ) -> Option<Arc<ShardMap>> {
+    fn view_changed(&self, node: &Node, view: &View, serve_after: Instant) {
         // A node gets only views that it is in.
-        let map = ShardMap::of(view, self.own).map(Arc::new)?;
+        let Some(map) = ShardMap::of(view, self.own).map(Arc::new) else { return };
         let mut present = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        let former = present.replace(Arc::clone(&map));
+        *present = Some(Arc::clone(&map));
         drop(present);
         to_all(node, &map, &map.homes_changed(serve_after));
-        former
     }
 
-    /// Two of the other nodes tell a new one of the bans and revocations in force: the first ones
-    /// of the former view, in case one of them ends now. The new one keeps its own ones too.
-    fn tell_new_nodes(&self, node: &Node, state: &State, view: &View, former: Option<&ShardMap>) {
-        let (Some(former), Some(map)) = (former, self.map()) else { return };
-        let is_former = |member: &&Member| {
-            let node = member.incarnation;
-            node == self.own || former.shards_of(node).next().is_some()
+    /// Two of the nodes that serve tell a new one of the bans and revocations in force: the first
+    /// ones of the former view, in case one of them ends now. They tell it when it is added, so
+    /// that it refuses users early, and when it is up. By then all shards of all nodes know it: it
+    /// has got by itself what they have not.
+    fn tell_new_nodes(&self, attached: &Attached, view: &View, former: &View) {
+        let Some(map) = self.map() else { return };
+        let is_new = |member: &&Member| {
+            let before = former.member(member.incarnation);
+            before.is_none_or(|before| before.state == MemberState::Joining)
         };
-        let mut tellers = view.members().iter().filter(is_former).take(TELLERS);
+        let mut tellers = view.members().iter().filter(|member| !is_new(member)).take(TELLERS);
         if tellers.all(|member| member.incarnation != self.own) {
             return;
         }
-        let new = view.members().iter().filter(|member| !is_former(member));
+        let new = view.members().iter().filter(is_new);
         let new: Vec<_> = new.flat_map(|member| map.shards_of(member.incarnation)).collect();
         let Some(own) = own_shards(&map).next().filter(|_| !new.is_empty()) else { return };
-        let entries = in_force(state, own);
+        let entries = in_force(&attached.state, own);
         if !entries.is_empty() {
-            new.into_iter().for_each(|to| self.send(own, to, entries.clone(), node.now()));
+            new.into_iter().for_each(|to| self.send(own, to, entries.clone(), attached.node.now()));
+        }
+    }
+
+    /// Of the nodes that are left, the first one reports which ones are gone. If it is gone as
+    /// well, the next one reports that.
+    fn report_removed(&self, webhooks: &Queues, view: &View, former: &View) {
+        let is_left = |member: &&Member| former.member(member.incarnation).is_some();
+        if view.members().iter().find(is_left).is_none_or(|first| first.incarnation != self.own) {
+            return;
+        }
+        for gone in former.members().iter().filter(|gone| view.member(gone.incarnation).is_none()) {
+            let change = match gone.state {
+                MemberState::Draining => NodeChange::Drained,
+                MemberState::Up | MemberState::Joining => NodeChange::Removed,
+            };
+            webhooks.cluster_changed(gone.name.clone(), change);
         }
     }
 
@@ -287,7 +320,7 @@ impl SendToNodes for Shards {
     }
 
     fn all_serve(&self, epoch: u64) {
-        self.served.store(epoch, Ordering::Relaxed);
+        self.served.send_replace(epoch);
         if let Some(sender) = self.sender.get() {
             sender.served(Epoch(epoch));
         }

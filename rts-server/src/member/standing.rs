@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rts_cluster::view::{Epoch, NodeName};
+use rts_cluster::view::{Epoch, Incarnation, MemberState, NodeName};
 use tokio::sync::watch;
 
 use super::draining::{Draining, Stage};
@@ -41,6 +41,17 @@ impl Standing {
     /// The epoch of the latest view that all shards of this node serve.
     pub(crate) fn served(&self) -> Option<Epoch> {
         self.shards.served()
+    }
+
+    /// Waits until the node serves a view in which it is up. Cancel safe.
+    pub(super) async fn until_up(&self, own: Incarnation) {
+        let is_up = |served: &u64| {
+            self.status.borrow().view.as_ref().is_some_and(|view| {
+                let state = view.member(own).map(|member| member.state);
+                state == Some(MemberState::Up) && *served >= view.epoch().0
+            })
+        };
+        self.shards.until_served(is_up).await;
     }
 
     /// By the number of a member, of how many slots it is the home.

@@ -63,6 +63,28 @@ impl State {
         self.lock().requests(unix_now())
     }
 
+    /// From now on, the nodes of a cluster tell this one what is in force. What it knew before
+    /// holds until it [takes over](Self::take_over) what they have told.
+    pub(crate) fn hear_others(&self) {
+        self.lock().hear_others();
+    }
+
+    /// Forgets what the other nodes have not told, here, in the cores and in the file: it was
+    /// lifted while this node was away.
+    pub(crate) async fn take_over(self: &Arc<Self>, node: &Node) {
+        let lifted = self.lock().take_over();
+        for (app_id, ban) in &lifted {
+            node.commands().command(Command::Unban { app_id, ban });
+        }
+        if !lifted.is_empty() {
+            // A back end may have set one of them again in between.
+            self.restore(node);
+        }
+        if let Err(error) = self.save().await {
+            tracing::error!(%error, "bans that were lifted stay in state_dir");
+        }
+    }
+
     /// Records a ban that the core got. An interval of zero lifts it. Returns whether there was
     /// such a ban.
     pub(crate) fn ban(&self, app_id: &AppId, ban: &Ban, interval: Duration) -> bool {

@@ -20,6 +20,8 @@ pub(super) struct Table {
     pub(super) changes: u64,
     /// The number of bans at which expired bans are removed.
     sweep_at: usize,
+    /// While others tell what is in force: what they have told, and what has changed since.
+    heard: Option<Box<Table>>,
 }
 
 /// For one app, the moments before which issued tokens are revoked, as Unix time in seconds.
@@ -58,6 +60,9 @@ impl Table {
         interval: Duration,
         unix_now: u64,
     ) -> bool {
+        if let Some(heard) = &mut self.heard {
+            heard.ban(app_id, ban, interval, unix_now);
+        }
         self.changes += 1;
         let key = (app_id.clone(), ban.clone());
         self.sweep(unix_now);
@@ -79,6 +84,9 @@ impl Table {
         uid: Option<&UserId>,
         issued_before: u32,
     ) -> Result<u32, TooManyRevoked> {
+        if let Some(heard) = &mut self.heard {
+            heard.revoke(app_id, uid, issued_before)?;
+        }
         let revoked = self.revoked.entry(app_id.clone()).or_default();
         match (uid, issued_before) {
             (None, 0) => revoked.all = 0,
@@ -96,6 +104,20 @@ impl Table {
         let holds = uid.map_or_else(|| revoked.of_all(), |uid| revoked.of(uid));
         self.changes += 1;
         Ok(holds)
+    }
+
+    /// From now on, others tell what is in force.
+    pub(super) fn hear_others(&mut self) {
+        self.heard = Some(Box::default());
+    }
+
+    /// Replaces all by what the others have told. Returns the bans that they have not told.
+    pub(super) fn take_over(&mut self) -> Vec<(AppId, Ban)> {
+        let Some(heard) = self.heard.take() else { return Vec::new() };
+        let former = std::mem::replace(&mut self.bans, heard.bans);
+        self.revoked = heard.revoked;
+        self.changes += 1;
+        former.into_keys().filter(|ban| !self.bans.contains_key(ban)).collect()
     }
 
     /// All that is in force, as what a back end would ask for.

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use rts_proto::RoomId;
+use rts_proto::server::{Credentials, Verdict};
+use rts_transport_tokio::server::Authenticate;
 
 /// A directory of one test, removed at its end.
 struct Directory(PathBuf);
@@ -49,6 +51,14 @@ fn bans() -> [Ban; 4] {
     ]
 }
 
+struct NoLogin;
+
+impl Authenticate for NoLogin {
+    fn authenticate(&self, _: &Credentials) -> Verdict {
+        Verdict::Accept { claim: 1, issued_at: 0 }
+    }
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
@@ -73,6 +83,43 @@ async fn state_survives_a_restart() {
     again.save().await.expect("written");
     drop(again);
     assert!(directory.open().lock().bans.is_empty(), "lifted bans stay lifted");
+}
+
+/// A node that was away: what the others do not tell was lifted meanwhile.
+#[tokio::test]
+async fn what_others_do_not_tell_is_forgotten_when_it_is_taken_over() {
+    let directory = Directory::new("others");
+    let state = directory.open();
+    let [lifted, kept, told, set_here] = bans();
+    for ban in [&lifted, &kept] {
+        state.ban(&app(), ban, HOUR);
+    }
+    for (uid, moment) in [(Some("alice"), 10), (Some("bob"), 20), (None, 5)] {
+        state.revoke(&app(), uid.map(user).as_ref(), moment).expect("few");
+    }
+    state.hear_others();
+    for ban in [&kept, &told, &set_here] {
+        state.ban(&app(), ban, HOUR);
+    }
+    state.revoke(&app(), Some(&user("bob")), 20).expect("few");
+    assert_eq!(state.lock().bans.len(), 4, "all hold until then");
+    assert_eq!(state.revoked_before(&app(), &user("alice")), 10);
+    let server = rts_proto::server::Server::new(rts_proto::server::Config::default(), 1);
+    let node = Node::new(server, Arc::new(NoLogin));
+    state.restore(&node);
+    state.take_over(&node).await;
+    let in_core = |ban: &Ban| {
+        let unban = Command::Unban { app_id: &app(), ban };
+        node.commands().command(unban) == Returned::Whether(true)
+    };
+    assert_eq!([&lifted, &kept, &told].map(in_core), [false, true, true]);
+    drop(state);
+    let again = directory.open();
+    let left: Vec<_> = again.lock().bans.keys().map(|(_, ban)| ban.clone()).collect();
+    assert_eq!(left.len(), 3);
+    assert!(!left.contains(&lifted), "{left:?}");
+    let moments = ["alice", "bob"].map(|uid| again.revoked_before(&app(), &user(uid)));
+    assert_eq!(moments, [0, 20]);
 }
 
 #[tokio::test]

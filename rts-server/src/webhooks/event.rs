@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rts_cluster::view::NodeName;
 use rts_proto::AppId;
 use rts_proto::server::Report;
 use serde_json::{Value, json};
@@ -19,7 +20,33 @@ pub(super) struct Event {
 pub(super) enum What {
     /// The server has started, and no user is logged in.
     ServerStarted,
+    /// Another node of the cluster is gone, or this one is new in a fixed set.
+    ClusterChanged {
+        node: NodeName,
+        change: NodeChange,
+    },
     Reported(Report),
+}
+
+/// What has become of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeChange {
+    /// It was removed while it served users.
+    Removed,
+    /// It is gone after it was told to drain.
+    Drained,
+    /// It has started in a fixed set.
+    Started,
+}
+
+impl NodeChange {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Drained => "drained",
+            Self::Started => "started",
+        }
+    }
 }
 
 /// Events of one post.
@@ -53,6 +80,8 @@ impl What {
     fn json(&self) -> Value {
         match self {
             Self::ServerStarted => json!({"type": "server.started"}),
+            Self::ClusterChanged { node, change } => json!({"type": "cluster.changed",
+                "node": node.as_str(), "change": change.name()}),
             Self::Reported(report) => match report {
                 Report::UserOnline { uid } => {
                     json!({"type": "user.online", "user_id": uid.as_str()})

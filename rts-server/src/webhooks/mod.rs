@@ -21,26 +21,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rts_cluster::view::NodeName;
 use rts_proto::AppId;
 use rts_proto::server::{Report, ShardId};
 use rts_transport_tokio::server::Watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError};
+pub(crate) use event::NodeChange;
+use event::What;
 use post::{Poster, TIMING, Timing};
 use queue::Queue;
 
 /// The webhooks of all apps that have one.
 #[derive(Debug)]
 pub(crate) struct Webhooks {
-    hooks: BTreeMap<AppId, Hook>,
+    queues: Queues,
+    posters: Vec<(Arc<Queue>, Poster)>,
 }
 
-#[derive(Debug)]
-struct Hook {
-    queue: Arc<Queue>,
-    poster: Poster,
-}
+/// The queues of all apps with a webhook. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queues(Arc<BTreeMap<AppId, Arc<Queue>>>);
 
 impl Webhooks {
     /// Creates the webhooks of a configuration. `run` identifies this run of the server in the ids
@@ -50,34 +52,30 @@ impl Webhooks {
     }
 
     fn with_timing(config: &Config, run: u64, timing: Timing) -> Result<Self, ConfigError> {
-        let mut hooks = BTreeMap::new();
+        let (mut queues, mut posters) = (BTreeMap::new(), Vec::new());
         for (app_id, app) in &config.apps {
             let Some(webhook) = &app.webhook else { continue };
             let queue = Arc::new(Queue::new(run));
-            // Users of an earlier run are no longer logged in.
-            queue.server_started(SystemTime::now());
-            let poster = Poster::new(app_id, webhook, timing)?;
-            hooks.insert(app_id.clone(), Hook { queue, poster });
+            posters.push((Arc::clone(&queue), Poster::new(app_id, webhook, timing)?));
+            queues.insert(app_id.clone(), queue);
         }
-        Ok(Self { hooks })
+        Ok(Self { queues: Queues(Arc::new(queues)), posters })
+    }
+
+    pub(crate) fn queues(&self) -> Queues {
+        self.queues.clone()
     }
 
     /// The hook that reports events to the webhooks. `None` if no app has one.
     pub(crate) fn watcher(&self) -> Option<Arc<dyn Watch>> {
-        if self.hooks.is_empty() {
-            return None;
-        }
-        let queues = self.hooks.iter();
-        let queues = queues.map(|(app_id, hook)| (app_id.clone(), Arc::clone(&hook.queue)));
-        Some(Arc::new(Watcher { queues: queues.collect() }))
+        (!self.queues.0.is_empty()).then(|| Arc::new(self.queues()) as _)
     }
 
-    /// Posts until this future is dropped. Events that are queued then are lost, and the next run
-    /// reports that it has started. It ends by itself only if the task of an app ends, which is a
-    /// bug.
+    /// Posts until this future is dropped. Events that are queued then are lost. It ends by itself
+    /// only if the task of an app ends, which is a bug.
     pub(crate) async fn run(self) {
         let mut tasks = JoinSet::new();
-        for Hook { queue, poster } in self.hooks.into_values() {
+        for (queue, poster) in self.posters {
             tasks.spawn(async move { poster.run(&queue).await });
         }
         if tasks.join_next().await.is_none() {
@@ -87,14 +85,38 @@ impl Webhooks {
     }
 }
 
-/// Puts events into the queue of their app.
-struct Watcher {
-    queues: BTreeMap<AppId, Arc<Queue>>,
+impl Queues {
+    /// Reports that no user is online and no room exists.
+    pub(crate) fn server_started(&self) {
+        self.add(&What::ServerStarted);
+    }
+
+    /// Reports what has become of a node of the cluster.
+    pub(crate) fn cluster_changed(&self, node: NodeName, change: NodeChange) {
+        self.add(&What::ClusterChanged { node, change });
+    }
+
+    fn add(&self, what: &What) {
+        self.0.values().for_each(|queue| queue.add(SystemTime::now(), what.clone()));
+    }
+
+    /// The number of events that no back end has taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.values().map(|queue| queue.figures().0).sum()
+    }
+
+    /// Waits until the back ends have taken all events. Cancel safe. For one caller at a time.
+    pub(crate) async fn emptied(&self) {
+        for queue in self.0.values() {
+            queue.emptied().await;
+        }
+    }
 }
 
-impl Watch for Watcher {
+/// Puts events into the queue of their app.
+impl Watch for Queues {
     fn happened(&self, from: ShardId, app_id: AppId, report: Report) {
-        if let Some(queue) = self.queues.get(&app_id) {
+        if let Some(queue) = self.0.get(&app_id) {
             queue.report(SystemTime::now(), from, report);
         }
     }

@@ -25,6 +25,7 @@ pub(super) struct Queue {
     pub(super) run: u64,
     state: Mutex<State>,
     pushed: Notify,
+    taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -49,12 +50,12 @@ struct OfShard {
 
 impl Queue {
     pub(super) fn new(run: u64) -> Self {
-        Self { run, state: Mutex::default(), pushed: Notify::new() }
+        Self { run, state: Mutex::default(), pushed: Notify::new(), taken: Notify::new() }
     }
 
-    /// Adds the event that the server has started.
-    pub(super) fn server_started(&self, at: SystemTime) {
-        self.lock().add(at, What::ServerStarted, None);
+    /// Adds an event that no user has caused.
+    pub(super) fn add(&self, at: SystemTime, what: What) {
+        self.lock().add(at, what, None);
         self.pushed.notify_one();
     }
 
@@ -110,6 +111,15 @@ impl Queue {
             state.waiting.drop_first();
         }
         state.lost = state.lost.saturating_sub(batch.lost);
+        drop(state);
+        self.taken.notify_one();
+    }
+
+    /// Waits until the back end has taken all events. For one caller at a time.
+    pub(super) async fn emptied(&self) {
+        while self.figures().0 > 0 {
+            self.taken.notified().await;
+        }
     }
 
     /// The number of queued events, and of events dropped since the last batch that was taken.
@@ -160,7 +170,7 @@ mod tests {
 
     fn queue(events: usize) -> Queue {
         let queue = Queue::new(1);
-        (0..events).for_each(|_| queue.server_started(START));
+        (0..events).for_each(|_| queue.add(START, What::ServerStarted));
         queue
     }
 
@@ -182,7 +192,7 @@ mod tests {
         let queue = queue(EVENTS_MAX);
         let full = queue.batch_at(START).expect("events");
         assert_eq!((full.lost, full.events[0].number), (0, 1));
-        queue.server_started(START);
+        queue.add(START, What::ServerStarted);
         let over = queue.batch_at(START).expect("events");
         assert_eq!((over.lost, over.events[0].number), (1, 2));
         // The first batch is still under way.
@@ -226,7 +236,7 @@ mod tests {
         for reports in &stays {
             let events = batch.events.iter().filter_map(|event| match &event.what {
                 What::Reported(report) if reports.contains(report) => Some(report.clone()),
-                What::Reported(_) | What::ServerStarted => None,
+                What::Reported(_) | What::ServerStarted | What::ClusterChanged { .. } => None,
             });
             assert_eq!(events.collect::<Vec<_>>(), reports);
         }
@@ -279,14 +289,14 @@ mod tests {
         assert_eq!(queue.batch_at(START + AGE_MAX).expect("both").events.len(), 2);
         let late = START + AGE_MAX + Duration::from_millis(1);
         assert!(queue.batch_at(late).is_none());
-        queue.server_started(late);
+        queue.add(late, What::ServerStarted);
         assert_eq!(queue.batch_at(late).expect("the new one").lost, 2);
     }
 
     #[test]
     fn clock_that_goes_back_expires_nothing() {
         let queue = Queue::new(1);
-        queue.server_started(START + Duration::from_secs(100));
+        queue.add(START + Duration::from_secs(100), What::ServerStarted);
         assert!(queue.batch_at(START).is_some());
     }
 }

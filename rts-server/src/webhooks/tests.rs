@@ -169,6 +169,7 @@ fn happen(back_end: &BackEnd, users: usize) {
     let hooks =
         Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("a valid configuration");
     let watcher = hooks.watcher().expect("there is a webhook");
+    hooks.queues().server_started();
     tokio::spawn(hooks.run());
     for number in 0..users {
         let uid = format!("user-{number}").parse().expect("well formed");
@@ -259,6 +260,7 @@ async fn dropped_events_are_counted() {
     let hooks =
         Webhooks::with_timing(&config(&back_end.url), 7, TIMING).expect("a valid configuration");
     let watcher = hooks.watcher().expect("there is a webhook");
+    hooks.queues().server_started();
     for number in 0..10_010 {
         let uid = format!("user-{number}").parse().expect("well formed");
         watcher.happened(ShardId::FIRST, app(), Report::UserOnline { uid });

@@ -96,3 +96,28 @@ fn ban_is_kept_by_all_nodes_and_by_a_restart() {
         assert_eq!(login_code(node, "carol"), -1002, "at node {}", node.name);
     }
 }
+
+/// A restart must not bring back what was lifted meanwhile.
+#[test]
+fn ban_that_is_lifted_while_a_node_is_away_stays_lifted() {
+    let nats = NatsServer::start();
+    let [a, b, c] = three(&nats);
+    for uid in ["carol", "dave"] {
+        post(&a, &format!("/v1/users/{uid}/ban"), json!({}));
+        until("node c has the ban", || login_code(&c, uid) == -1002);
+    }
+    let mut away = c.crash();
+    until_whole(&[&a, &b]);
+    post(&b, "/v1/users/carol/unban", json!({}));
+    for round in ["first", "second"] {
+        let c = away.start();
+        until_whole(&[&a, &b, &c]);
+        until("node c lets carol log in", || login_code(&c, "carol") == 0);
+        for node in [&a, &b, &c] {
+            assert_eq!(login_code(node, "carol"), 0, "{round}: at node {}", node.name);
+            assert_eq!(login_code(node, "dave"), -1002, "{round}: at node {}", node.name);
+        }
+        away = c.crash();
+        until_whole(&[&a, &b]);
+    }
+}
