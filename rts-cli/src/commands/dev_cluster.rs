@@ -10,8 +10,8 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rts_server::ShardCount;
 use rts_server::cluster::{NatsUrl, NodeName};
+use rts_server::{Limits, ShardCount};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -95,6 +95,21 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Without rates of users and rooms, so that a load test of the nodes measures them.
+pub(super) fn without_rates(limits: &mut Limits) {
+    for rate in [
+        &mut limits.sends_per_second,
+        &mut limits.broadcasts_per_second,
+        &mut limits.status_queries_per_second,
+        &mut limits.joins_per_second,
+        &mut limits.logins_per_second,
+        &mut limits.room_broadcasts_per_second,
+        &mut limits.large_room_broadcasts_per_second,
+    ] {
+        *rate = 0;
+    }
+}
+
 /// Waits until all nodes listen, and prints how to use them.
 async fn ready(nodes: &mut [Node], nats: &NatsServer) -> anyhow::Result<()> {
     say(format_args!("nats-server on {}", nats.url))?;
@@ -115,10 +130,13 @@ fn introduce(nodes: &[Node]) -> anyhow::Result<()> {
         let mut addresses = node.addresses.iter();
         addresses.find(|address| address.starts_with(scheme)).cloned().unwrap_or_default()
     };
-    say("\nOther terminals, each at another node:\n")?;
-    for ((uid, peer), node) in PLAYERS.into_iter().zip(nodes.iter().cycle()) {
-        let url = address(node, "rts://");
-        say(format_args!("{rts} chat --url {url} --dev {uid} --to {peer}"))?;
+    say(
+        "\nOther terminals. A chat begins at any node, and goes on at another one if that fails:\n",
+    )?;
+    let urls: Vec<_> = nodes.iter().map(|node| address(node, "rts://")).collect();
+    let urls = urls.join(",");
+    for (uid, peer) in PLAYERS {
+        say(format_args!("{rts} chat --url {urls} --dev {uid} --to {peer}"))?;
     }
     let openapi = address(&nodes[0], "http://");
     say(format_args!("\nThe cluster: {rts} admin --url {openapi} cluster"))?;

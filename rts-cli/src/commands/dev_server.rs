@@ -60,6 +60,11 @@ impl DevServer {
         Ok(Self { listen, openapi, web_socket, own_keys })
     }
 
+    /// Whether no other machine can reach it.
+    pub(super) fn is_local(&self) -> bool {
+        self.own_keys.is_none()
+    }
+
     pub(super) fn config(&self) -> Config {
         let mut config = Config::development(self.listen);
         config.listen.push(Listen::development_web_socket(self.web_socket));

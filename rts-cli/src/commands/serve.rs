@@ -78,11 +78,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => {
             let dev = DevServer::new(args.listen, args.openapi, args.web_socket)?;
-            let mut config = dev_server.insert(dev).config();
+            let dev = dev_server.insert(dev);
+            let mut config = dev.config();
             if let DevClusterArgs { node: Some(node), nats, state_dir, .. } = args.cluster {
                 let name = ClusterName::new("dev").expect("a valid name");
                 config.cluster = Some(Cluster::new(name, node, nats.into_iter().collect()));
                 config.state_dir = state_dir;
+                if dev.is_local() {
+                    dev_cluster::without_rates(&mut config.limits);
+                }
             }
             config
         }

@@ -25,11 +25,27 @@ fn users_of_development_nodes_reach_each_other() {
     let (a, b) = (server.next_line(), server.next_line());
     assert!(a.starts_with("node a, process ") && b.starts_with("node b, process "), "{a} {b}");
     let (a, b) = (addresses(&a), addresses(&b));
+    let [alices, bobs] = ["alice", "bob"].map(|uid| {
+        loop {
+            let line = server.next_line();
+            if line.contains(&format!(" --dev {uid} ")) {
+                break line;
+            }
+        }
+    });
+    assert_eq!([addresses(&alices), addresses(&bobs)], [[a[0], b[0]]; 2]);
     let (mut alice, mut bob) = (Engine::start(a[0], &[]), Engine::start(b[0], &[]));
     alice.log_in("alice");
     bob.log_in("bob");
     alice.call("sendMessage", json!({"uid": "bob", "message": "hi"}));
     assert_eq!(bob.until("onMessageReceived")["message"], "hi");
+    // More than a sender may send at once where there are rates.
+    for _ in 0..1_000 {
+        alice.call("sendMessage", json!({"uid": "bob", "message": "again"}));
+    }
+    for _ in 0..1_001 {
+        assert_eq!(alice.until("onMessageSendResult")["code"], 0);
+    }
 
     let shown = rts(&["admin", "--url", b[2], "cluster"]);
     let text = String::from_utf8(shown.stdout).expect("text");
