@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::nats_server::NatsServer;
 use super::{Node, cluster, text, three, until, until_received, until_whole};
@@ -154,4 +154,67 @@ fn pause(node: &Node) {
     node.server.pause();
     std::thread::sleep(Duration::from_secs(8));
     node.server.go_on();
+}
+
+/// The nodes are frozen meanwhile. None is removed, so each session is kept or resumed.
+#[test]
+fn sessions_and_messages_outlive_an_outage_of_nats() {
+    let mut nats = NatsServer::start();
+    let nodes = three(&nats);
+    let views =
+        || nodes.each_ref().map(|node| cluster(&node.openapi).map(|mut of| of["view"].take()));
+    let params = json!({"sendTimeoutMs": 60_000}).to_string();
+    let names = ["alice", "bob", "carol"];
+    let mut engines = [0, 1, 2].map(|at| {
+        let mut engine = Engine::start(&nodes[at].server.url, &["--params", &params]);
+        engine.log_in(names[at]);
+        engine.join("lobby");
+        engine
+    });
+    let before = views();
+    let mut sent = 0..;
+    let mut send = |engines: &mut [Engine; 3]| {
+        for number in sent.by_ref().take(20) {
+            for (at, engine) in engines.iter_mut().enumerate() {
+                engine.call("sendMessage", text(names[(at + 1) % 3], &number.to_string()));
+            }
+        }
+    };
+    send(&mut engines);
+    nats.kill();
+    send(&mut engines);
+    // The fault itself, and no wait for something.
+    std::thread::sleep(Duration::from_secs(10));
+    let frozen =
+        |node: &Node| cluster(&node.openapi).is_some_and(|known| known["may_act"] == false);
+    assert!(nodes.iter().all(frozen));
+    nats.start_again();
+    send(&mut engines);
+    for engine in &mut engines {
+        let (mut received, mut results) = (0, 0);
+        while received < 60 || results < 60 {
+            let line = engine.next();
+            match line["on"].as_str() {
+                Some("onMessageReceived") => {
+                    assert_eq!(line["message"], received.to_string());
+                    received += 1;
+                }
+                Some("onMessageSendResult") => {
+                    assert_eq!(line["code"], 0);
+                    results += 1;
+                }
+                _ => assert!(!is_loss(&line), "{line}"),
+            }
+        }
+    }
+    until_whole(&nodes.each_ref());
+    assert_eq!(views(), before);
+}
+
+/// Whether a callback tells that a session was lost.
+fn is_loss(line: &Value) -> bool {
+    let has_gap = |extra: &str| extra.contains("\"resumed\":false");
+    line["on"] == "onLogout"
+        || line["on"] == "onUserLeave"
+        || line["extra"].as_str().is_some_and(has_gap)
 }
