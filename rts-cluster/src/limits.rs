@@ -90,6 +90,10 @@ const _: () = assert!(2 * UNHEARD.as_millis() < LEASE.as_millis());
 const _: () = assert!(BEAT.as_millis() + UNHEARD.as_millis() < SUSPECT.as_millis());
 const _: () = assert!(2 * BEAT.as_millis() < FOUNDING_SILENCE.as_millis());
 const _: () = assert!(SUSPECT.as_millis() * 10 >= LEASE.as_millis() * 11);
+// A session that moves, and a login that waits, outlast a node that hangs.
+const _: () = assert!(SUSPECT.as_millis() + 1_000 < rts_proto::limits::LEAVING_MAX.as_millis());
+const _: () =
+    assert!(rts_proto::limits::LEAVING_MAX.as_millis() < rts_proto::limits::ASK_MAX.as_millis());
 const _: () = assert!(
     SUSPECT.as_millis() + LEASE.as_millis() + FROZEN_MAX.as_millis() < STALLED_MAX.as_millis()
 );

@@ -46,8 +46,10 @@ pub const ACK_FRAMES_MAX: u64 = 64;
 pub const ACK_BYTES_MAX: usize = WINDOW_BYTES_MAX / 8;
 
 /// The longest time for which a session waits to move to another shard of a cluster. After that its
-/// client logs in afresh.
-pub const LEAVING_MAX: Duration = Duration::from_secs(2);
+/// client logs in afresh. A node that hangs is removed earlier, and clients wait longer for logins.
+pub const LEAVING_MAX: Duration = Duration::from_secs(8);
+/// The time that a login has for the answers of other shards of a cluster, like in engines.
+pub const ASK_MAX: Duration = Duration::from_secs(10);
 /// Logins of one user that may wait at once to resume its session in other shards of a cluster.
 pub const RESUMES_PER_USER_MAX: usize = 4;
 

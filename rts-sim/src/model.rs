@@ -42,6 +42,8 @@ pub(crate) struct Model {
     disturbed: Option<Instant>,
     /// Whether a node was lost since the homes of a cluster were last at rest.
     pub(crate) loss_is_new: bool,
+    /// A node was lost at any time.
+    has_lost_nodes: bool,
     /// `None` during the faults.
     phase: Option<Phase>,
 }
@@ -69,11 +71,10 @@ impl Model {
     }
 
     /// Whether what an engine sent in its session `earlier` must not be overtaken by what arrived
-    /// while it had its session `later`. In a cluster, a sender may get another session in another
-    /// node. What it has sent in the first one may then be overtaken by what it sends in the second
-    /// one. A session that moves keeps the order.
+    /// while it had its session `later`. If a node was lost, what was sent there last may be
+    /// overtaken.
     pub(crate) fn keeps_order(&self, earlier: u64, later: u64) -> bool {
-        !self.is_cluster() || earlier == later
+        !self.has_lost_nodes || earlier == later
     }
 
     /// Whether the time to heal is over, so that everything must be in order.
@@ -189,7 +190,7 @@ impl Model {
                 self.loss_is_new = false;
             }
             Entry::NodesRemoved(removed) => {
-                self.loss_is_new = true;
+                (self.loss_is_new, self.has_lost_nodes) = (true, true);
                 let mut reported = std::mem::take(&mut self.reported);
                 for (app, known) in &mut reported {
                     known.lost(*app, removed, self.lately_in_rooms(line.at, *app));
@@ -200,7 +201,7 @@ impl Model {
                 }
             }
             Entry::NodeEnded { node, .. } => {
-                self.loss_is_new = true;
+                (self.loss_is_new, self.has_lost_nodes) = (true, true);
                 self.thawed(*node, line.at);
             }
             Entry::NodeFrozen { node, on: true } => {

@@ -3,6 +3,8 @@
 
 use alloc::boxed::Box;
 
+use super::fences::BehindFence;
+use super::grants::{Release, Releases};
 use super::io::{AskedLogin, AskedResume, Candidate, Entry, LeftBehind, Ownership, ResumeAsked};
 use super::keys::SessionNumber;
 use super::links::Pass;
@@ -27,7 +29,7 @@ impl Server {
         if self.shared.grants.asking(&app_id, &uid) >= ASKS_PER_USER_MAX {
             return self.turn_away_login(link, &asked);
         }
-        let login = self.links.begin_ask(link, asked, pass);
+        let login = self.links.begin_ask(&mut self.shared, link, asked, pass);
         let is_first = self.shared.grants.ask(&app_id, &uid, login);
         // If this shard has yet to give the user up, it asks behind that.
         if is_first && self.shared.grants.of(&app_id, &uid).is_none() {
@@ -58,7 +60,7 @@ impl Server {
         let grace_at = now + shared.config.session_grace;
         let begin = Begin { login: login.clone(), key, claim: 0, issued_at: 0, allowance: None };
         let next = shared.sessions.begin(begin, &mut shared.deadlines, now, grace_at);
-        let ticket = self.links.begin_resume(link, login);
+        let ticket = self.links.begin_resume(shared, link, login);
         let resume = AskedResume { key: resume.key, received: resume.received, next };
         let shard = shared.config.placement.own();
         let candidate = Candidate { shard, login: ticket, asked, resume: Some(Box::new(resume)) };
@@ -71,9 +73,21 @@ impl Server {
     }
 
     /// The user has no session in this shard any more. `displaced` is the claim of a session that
-    /// ended for another login.
+    /// ended for another login. What the user does in another shard must not overtake what it has
+    /// done here.
     pub(super) fn release_user(&mut self, app_id: &AppId, uid: &UserId, displaced: Option<u64>) {
-        let Some(tenure) = self.shared.grants.give_up(app_id, uid) else { return };
+        match self.shared.grants.begin_release(app_id, uid, displaced) {
+            Some(Releases::Now(release)) => self.send_release(app_id, uid, release),
+            Some(Releases::BehindFence) => {
+                self.fences.add(BehindFence::Release(app_id.clone(), uid.clone()));
+            }
+            None => {}
+        }
+    }
+
+    /// The home decides about the user from now on.
+    pub(super) fn send_release(&mut self, app_id: &AppId, uid: &UserId, release: Release) {
+        let Release { tenure, displaced } = release;
         let own = self.shared.config.placement.own();
         let left = match self.shared.homes.other_of_user(app_id, uid.as_str()) {
             Some(home) if home != own => {

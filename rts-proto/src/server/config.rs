@@ -54,7 +54,7 @@ pub struct Config {
     /// no user is, so a new login refills the rates.
     pub users_remembered_max: usize,
     /// From accepting a link to a successful login (§2.3). Zero: each link is closed before it can
-    /// log in.
+    /// log in. A login that waits for other nodes of a cluster may take longer.
     pub login_deadline: Duration,
     /// A user that was silent for this long has status 2 (§7.1). Zero: nobody has status 1. A value
     /// of at least `session_grace`: nobody has status 2.

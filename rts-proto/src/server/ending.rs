@@ -53,7 +53,11 @@ impl Server {
         self.targets.forget(number);
         self.welcomes.forget(shared, number);
         self.posts.forget(shared, &app_id, number);
+        let has_rates = allowance.is_some();
         self.tallies.keep_allowance(shared, &app_id, &uid, allowance);
+        if has_rates || rooms.all().next().is_some() {
+            shared.grants.acted(&app_id, &uid);
+        }
         let away_until = last_heard + shared.config.session_grace;
         let in_room = |room: &RoomId| match &moves {
             Some(moves) => moves.number_in(number, room),

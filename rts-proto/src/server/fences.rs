@@ -1,8 +1,8 @@
 //! Fences: all that this shard has sent before has arrived in the other shards of a cluster.
 //!
 //! What a user says next, over a session of another shard, must not overtake what it has said
-//! here. A session that moves waits for a fence. One fence is under way at a time, and all sessions
-//! that come meanwhile wait for the next one.
+//! here. A session that moves waits for a fence, and so does the release of a user. One fence is
+//! under way at a time, and all that come meanwhile wait for the next one.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -11,6 +11,16 @@ use super::keys::SessionNumber;
 use super::placement::ShardId;
 #[cfg(test)]
 use crate::kept::Kept;
+use crate::{AppId, UserId};
+
+/// What waits for a fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BehindFence {
+    /// A session that leaves this shard.
+    Session(SessionNumber),
+    /// A user that this shard releases.
+    Release(AppId, UserId),
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Fences {
@@ -18,16 +28,16 @@ pub(super) struct Fences {
     latest: u64,
     /// The shards that have not answered it.
     awaited: BTreeSet<ShardId>,
-    /// Sessions that wait for it.
-    waiting: Vec<SessionNumber>,
-    /// Sessions that wait for the next one.
-    next: Vec<SessionNumber>,
+    /// What waits for it.
+    waiting: Vec<BehindFence>,
+    /// What waits for the next one.
+    next: Vec<BehindFence>,
 }
 
 impl Fences {
-    /// A session has to wait for a fence that begins later than now.
-    pub(super) fn add(&mut self, number: SessionNumber) {
-        self.next.push(number);
+    /// This has to wait for a fence that begins later than now.
+    pub(super) fn add(&mut self, waiting: BehindFence) {
+        self.next.push(waiting);
     }
 
     /// Begins the next fence, if one is needed and none is under way. Returns its number.
@@ -53,8 +63,14 @@ impl Fences {
         self.awaited.remove(&shard);
     }
 
-    /// The sessions whose fence is over.
-    pub(super) fn take_over(&mut self) -> Vec<SessionNumber> {
+    /// Whether a fence is over, or the next one has to begin.
+    #[inline]
+    pub(super) fn are_due(&self) -> bool {
+        !(self.waiting.is_empty() && self.next.is_empty()) && self.awaited.is_empty()
+    }
+
+    /// All whose fence is over.
+    pub(super) fn take_over(&mut self) -> Vec<BehindFence> {
         match self.awaited.is_empty() {
             true => core::mem::take(&mut self.waiting),
             false => Vec::new(),
@@ -67,7 +83,7 @@ impl Fences {
         let Self { latest: _, awaited, waiting, next } = self;
         alloc::vec![
             ("shards that a fence awaits", awaited.len()),
-            ("sessions behind fences", waiting.len() + next.len()),
+            ("behind fences", waiting.len() + next.len()),
         ]
     }
 }
@@ -81,6 +97,10 @@ mod tests {
         numbers.iter().map(|number| ShardId::new(*number).expect("valid")).collect()
     }
 
+    fn session(of: u64) -> BehindFence {
+        BehindFence::Session(number(of))
+    }
+
     fn begin(fences: &mut Fences, of: &[usize]) -> Option<u64> {
         fences.begin(shards(of).into_iter())
     }
@@ -88,47 +108,47 @@ mod tests {
     #[test]
     fn fence_is_over_when_all_shards_have_answered() {
         let (mut fences, all) = (Fences::default(), shards(&[1, 2]));
-        fences.add(number(7));
+        fences.add(session(7));
         assert_eq!(begin(&mut fences, &[1, 2]), Some(1));
         fences.answered(all[0], 1);
         assert!(fences.take_over().is_empty());
         fences.answered(all[1], 1);
-        assert_eq!(fences.take_over(), [number(7)]);
+        assert_eq!(fences.take_over(), [session(7)]);
         assert!(fences.take_over().is_empty());
     }
 
     #[test]
-    fn session_that_comes_later_waits_for_the_next_fence() {
+    fn what_comes_later_waits_for_the_next_fence() {
         let (mut fences, all) = (Fences::default(), shards(&[1]));
-        fences.add(number(7));
+        fences.add(session(7));
         assert_eq!(begin(&mut fences, &[1]), Some(1));
-        fences.add(number(8));
+        fences.add(session(8));
         assert_eq!(begin(&mut fences, &[1]), None, "one is under way");
         fences.answered(all[0], 1);
-        assert_eq!(fences.take_over(), [number(7)]);
+        assert_eq!(fences.take_over(), [session(7)]);
         assert_eq!(begin(&mut fences, &[1]), Some(2));
         fences.answered(all[0], 1);
         assert!(fences.take_over().is_empty(), "it answers the former fence");
         fences.answered(all[0], 2);
-        assert_eq!(fences.take_over(), [number(8)]);
+        assert_eq!(fences.take_over(), [session(8)]);
     }
 
     #[test]
     fn removed_node_is_not_awaited() {
         let (mut fences, all) = (Fences::default(), shards(&[1, 2]));
-        fences.add(number(7));
+        fences.add(session(7));
         assert_eq!(begin(&mut fences, &[1, 2]), Some(1));
         fences.answered(all[0], 1);
         fences.removed(all[1]);
-        assert_eq!(fences.take_over(), [number(7)]);
+        assert_eq!(fences.take_over(), [session(7)]);
     }
 
     #[test]
     fn fence_of_a_shard_alone_is_over_at_once() {
         let mut fences = Fences::default();
         assert_eq!(begin(&mut fences, &[]), None, "nothing waits");
-        fences.add(number(7));
+        fences.add(session(7));
         assert_eq!(begin(&mut fences, &[]), Some(1));
-        assert_eq!(fences.take_over(), [number(7)]);
+        assert_eq!(fences.take_over(), [session(7)]);
     }
 }

@@ -64,7 +64,7 @@ const EMPTY_BETWEEN_INPUTS: [&str; 19] = [
     "moving links",
     "requests of back ends",
     "shards that a fence awaits",
-    "sessions behind fences",
+    "behind fences",
     "reserved sessions",
     "apps with arrived sessions",
 ];

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::deadlines::Due;
 use super::ending::End;
+use super::fences::BehindFence;
 use super::io::{
     AskedLogin, AskedResume, Denial, Entry, LeftBehind, MovedFrames, MovedSession, Ownership,
     ResumeAsked, SessionContent, SessionPart, Tenure,
@@ -156,44 +157,17 @@ impl Server {
             if !rooms.is_empty() {
                 self.send_part(to, app_id, next, SessionContent::Rooms(rooms));
             }
-            self.fences.add(number);
-            self.begin_fence();
+            self.fences.add(BehindFence::Session(number));
         }
         Ok(number)
     }
 
-    /// Begins a fence, if one is needed and none is under way.
-    fn begin_fence(&mut self) {
-        let own = self.shared.config.placement.own();
-        let others: Vec<ShardId> =
-            self.shared.homes.shards().into_iter().filter(|shard| *shard != own).collect();
-        while let Some(fence) = self.fences.begin(others.iter().copied()) {
-            for shard in &others {
-                self.shared.send_to_shard(*shard, Entry::Fence(fence));
-            }
-            self.end_fence();
-        }
-    }
-
-    /// Another shard has answered a fence.
-    pub(super) fn fence_answered(&mut self, shard: ShardId, fence: u64) {
-        self.fences.answered(shard, fence);
-        self.go_on_behind_fence();
-    }
-
-    /// The fence may be over.
-    pub(super) fn go_on_behind_fence(&mut self) {
-        self.end_fence();
-        self.begin_fence();
-    }
-
-    fn end_fence(&mut self) {
-        for number in self.fences.take_over() {
-            let session = self.shared.session_mut(number);
-            if let Some(leaving) = session.and_then(|session| session.leaving()) {
-                leaving.is_fenced = true;
-                self.go_on_leaving(number);
-            }
+    /// All that the session has sent has arrived.
+    pub(super) fn session_fenced(&mut self, number: SessionNumber) {
+        let session = self.shared.session_mut(number);
+        if let Some(leaving) = session.and_then(|session| session.leaving()) {
+            leaving.is_fenced = true;
+            self.go_on_leaving(number);
         }
     }
 

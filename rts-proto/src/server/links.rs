@@ -12,6 +12,7 @@ use super::placement::ShardId;
 use super::shared::Shared;
 #[cfg(test)]
 use crate::kept::Kept;
+use crate::limits::ASK_MAX;
 use crate::planted::{Bug, planted};
 use crate::table::Table;
 use crate::wire::{Cutter, Login, ResumeKey};
@@ -306,7 +307,13 @@ impl Links {
     }
 
     /// The login asks another shard for the session that it resumes, from now on.
-    pub(super) fn begin_resume(&mut self, id: LinkId, asked: Login) -> LoginId {
+    pub(super) fn begin_resume(
+        &mut self,
+        shared: &mut Shared,
+        id: LinkId,
+        asked: Login,
+    ) -> LoginId {
+        self.wait_for_nodes(shared, id);
         let ticket = self.next_login();
         self.set_phase(id, Phase::Resuming { ticket, asked: Box::new(asked) });
         self.logins.insert(ticket, id);
@@ -322,8 +329,28 @@ impl Links {
         }
     }
 
+    /// The login waits for other nodes, which may take longer than its client.
+    fn wait_for_nodes(&mut self, shared: &mut Shared, id: LinkId) {
+        let until = shared.now() + ASK_MAX;
+        if let Some(Link::Opening(opening)) = self.table.get_mut(&id)
+            && opening.login_deadline.at() < until
+        {
+            let due = || Due::LoginDeadline(id);
+            let later = shared.deadlines.arm(until, due());
+            let former = core::mem::replace(&mut opening.login_deadline, later);
+            shared.deadlines.disarm(former, due());
+        }
+    }
+
     /// The login is good, and asks the home of its user from now on.
-    pub(super) fn begin_ask(&mut self, id: LinkId, asked: Login, pass: Pass) -> LoginId {
+    pub(super) fn begin_ask(
+        &mut self,
+        shared: &mut Shared,
+        id: LinkId,
+        asked: Login,
+        pass: Pass,
+    ) -> LoginId {
+        self.wait_for_nodes(shared, id);
         let ticket = self.next_login();
         self.set_phase(id, Phase::Asking { ticket, asked: Box::new(asked), pass });
         self.logins.insert(ticket, id);

@@ -42,6 +42,7 @@ mod bans;
 mod claims;
 mod directory;
 mod fences;
+mod fencing;
 mod grants;
 mod held;
 mod links;

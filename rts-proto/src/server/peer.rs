@@ -51,7 +51,7 @@ impl Server {
                 return self.shared.homes.reached(from, epoch, step);
             }
             Entry::Fence(fence) => return self.shared.send_to_shard(from, Entry::Fenced(fence)),
-            Entry::Fenced(fence) => return self.fence_answered(from, fence),
+            Entry::Fenced(fence) => return self.fences.answered(from, fence),
             _ => {}
         }
         if let Some(entry) = self.session_entry(entry)

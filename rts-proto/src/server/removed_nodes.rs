@@ -25,7 +25,6 @@ impl Server {
         self.shared.held.retain(|from| homes.has(from));
         self.end_leaving_for_removed();
         self.end_arriving_of_removed();
-        self.go_on_behind_fence();
         if serve_after > self.shared.now() {
             // They may still act.
             return;

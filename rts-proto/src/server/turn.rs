@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Does what the latest step has left: ends the sessions without space, handles the entries of
-    /// this shard for itself, and takes steps of a change of homes.
+    /// this shard for itself, takes steps of a change of homes, and begins and ends fences.
     #[inline]
     fn finish(&mut self) {
         // Nearly no step leaves anything.
@@ -98,7 +98,10 @@ impl Server {
     #[inline]
     fn is_unfinished(&self) -> bool {
         let shared = &self.shared;
-        shared.outbox.has_overrun() || !shared.to_self.is_empty() || shared.homes.have_news()
+        shared.outbox.has_overrun()
+            || !shared.to_self.is_empty()
+            || shared.homes.have_news()
+            || self.fences.are_due()
     }
 
     #[cold]
@@ -107,6 +110,7 @@ impl Server {
         self.end_overrun();
         self.handle_own_entries();
         self.change_homes();
+        self.go_on_with_fences();
     }
 
     /// Moves time on. Everything that is due by now is handled before the new input. Broadcasts may

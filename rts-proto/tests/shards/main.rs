@@ -4,6 +4,7 @@ mod cluster;
 mod equal;
 mod events;
 mod exhaustive;
+mod fences;
 mod fixture;
 mod full;
 mod joins;
