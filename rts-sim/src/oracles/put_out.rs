@@ -40,8 +40,8 @@ pub(super) struct PutOut {
     due: BTreeSet<User>,
     /// The end of each user's ban from everywhere.
     banned: BTreeMap<User, Instant>,
-    /// Messages of those users, by serial.
-    gagged: BTreeMap<u64, User>,
+    /// Messages of those users, and the end of their bans, by serial.
+    gagged: BTreeMap<u64, (User, Instant)>,
 }
 
 impl Oracle for PutOut {
@@ -66,7 +66,10 @@ impl Oracle for PutOut {
                 let app = model.engines[*who].app;
                 let serial = payload::read(payload.as_bytes()).map(|(_, serial)| serial);
                 let sender = serial.and_then(|serial| self.gagged.remove(&serial));
-                let is_banned = sender.is_some_and(|sender| self.is_banned(&sender, line.at));
+                // Not by a later ban, if the message came to the server between the two.
+                let is_banned = sender.is_some_and(|(sender, until)| {
+                    line.at < until && self.banned_until(&sender, line.at).is_some()
+                });
                 ensure(!is_banned, || {
                     format!("§5.3: {from} of app {app} is banned everywhere, and was received")
                 })?;
@@ -79,8 +82,8 @@ impl Oracle for PutOut {
 }
 
 impl PutOut {
-    fn is_banned(&self, user: &User, now: Instant) -> bool {
-        self.banned.get(user).is_some_and(|until| *until > now)
+    fn banned_until(&self, user: &User, now: Instant) -> Option<Instant> {
+        self.banned.get(user).copied().filter(|until| *until > now)
     }
 
     fn called(&mut self, model: &Model, now: Instant, who: usize, call: &Call) {
@@ -94,9 +97,8 @@ impl PutOut {
             }
             Call::Send { serial, .. } => {
                 let user = engine.login.live().map(|uid| (engine.app, uid.to_owned()));
-                if let Some(user) = user.filter(|user| self.is_banned(user, now)) {
-                    self.gagged.insert(*serial, user);
-                }
+                let until = user.as_ref().and_then(|user| self.banned_until(user, now));
+                self.gagged.extend(user.zip(until).map(|gagged| (*serial, gagged)));
             }
             _ => {}
         }

@@ -55,8 +55,8 @@ pub(super) struct Removals {
     issued: BTreeMap<User, u32>,
     /// When a login last asked for a user. The user's session may move then, or end for that login.
     moving: BTreeMap<User, Instant>,
-    /// Messages of users that are banned everywhere, by serial.
-    gagged: BTreeMap<u64, User>,
+    /// Messages of users that are banned everywhere, and the end of these bans, by serial.
+    gagged: BTreeMap<u64, (User, Instant)>,
 }
 
 impl Removals {
@@ -89,9 +89,8 @@ impl Removals {
             Entry::Call { who, call: Call::Send { serial, .. }, .. } => {
                 let engine = &model.engines[*who];
                 let user = engine.login.live().map(|uid| (engine.app, uid.to_owned()));
-                if let Some(user) = user.filter(|user| self.is_banned(user, now)) {
-                    self.gagged.insert(*serial, user);
-                }
+                let until = user.as_ref().and_then(|user| self.banned_until(user, now));
+                self.gagged.extend(user.zip(until).map(|gagged| (*serial, gagged)));
             }
             Entry::Event { who, event } => self.event(model, now, *who, event)?,
             Entry::Restarted => {
@@ -239,10 +238,11 @@ impl Removals {
         self.bans.iter().filter(move |ban| ban.app == app && ban.until > now)
     }
 
-    fn is_banned(&self, (app, uid): &User, now: Instant) -> bool {
+    fn banned_until(&self, (app, uid): &User, now: Instant) -> Option<Instant> {
         let is_it = |user| number_in(uid) == Some(user);
-        let mut in_force = self.in_force(now, *app);
-        in_force.any(|ban| matches!(ban.whom, Banned::User(user) if is_it(user)))
+        let in_force = self.in_force(now, *app);
+        let of_user = in_force.filter(|ban| matches!(ban.whom, Banned::User(user) if is_it(user)));
+        of_user.map(|ban| ban.until).max()
     }
 
     fn event(
@@ -257,7 +257,11 @@ impl Removals {
             Event::MessageReceived { from, payload } if from.as_str() != BACK_END => {
                 let serial = payload::read(payload.as_bytes()).map(|(_, serial)| serial);
                 let sender = serial.and_then(|serial| self.gagged.remove(&serial));
-                ensure(!sender.is_some_and(|sender| self.is_banned(&sender, now)), || {
+                // Not by a later ban, if the message came to the server between the two.
+                let is_banned = sender.is_some_and(|(sender, until)| {
+                    now < until && self.banned_until(&sender, now).is_some()
+                });
+                ensure(!is_banned, || {
                     format!("§5.3: {from} of app {} is banned everywhere, and was received", {
                         engine.app
                     })
