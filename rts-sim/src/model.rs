@@ -58,6 +58,11 @@ impl Model {
         }
     }
 
+    /// Whether a login waits for the home of a user.
+    pub(crate) fn is_asked_for(&self, app: usize, uid: &str) -> bool {
+        self.owners.is_asked_for(app, uid)
+    }
+
     /// Whether the server is a cluster.
     pub(crate) fn is_cluster(&self) -> bool {
         self.nodes > 1

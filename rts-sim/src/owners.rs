@@ -71,6 +71,12 @@ impl Owners {
         is_lost.then_some(user)
     }
 
+    /// Whether a login waits for the home of a user, as far as entries show it.
+    pub(crate) fn is_asked_for(&self, app: usize, uid: &str) -> bool {
+        let owner = self.of.get(&(app, uid.to_owned()));
+        owner.is_some_and(|owner| !owner.asked.is_empty())
+    }
+
     /// Nodes were removed. Returns the users whose owners may have been in them.
     pub(crate) fn lost(&mut self, removed: &Removed) -> Vec<User> {
         self.removed.extend(&removed.nodes);

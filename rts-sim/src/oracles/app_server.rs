@@ -267,6 +267,10 @@ impl AppServer {
         let is_true_after = |post: &Option<Fate>| match (code, post) {
             (SendCode::Ok, Some(Fate::Answered(answer))) => reply == answer,
             (SendCode::ServerBadAnswer, post) => *post == Some(Fate::AnsweredBadly),
+            // A node that was frozen does not know that the answer had begun in time.
+            (SendCode::ServerNotReached, Some(Fate::AnsweredBadly)) => {
+                model.was_frozen_since(sent.at)
+            }
             (SendCode::ServerNotReached, post) => {
                 matches!(post, None | Some(Fate::NotReached))
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rts_proto::limits::LOGIN_DEADLINE;
+use rts_proto::limits::{ASK_MAX, LOGIN_DEADLINE};
 use rts_proto::server::{Report, Stats};
 use rts_proto::{Instant, LeaveReason, LoginCode};
 
@@ -84,9 +84,10 @@ impl Reports {
                 // The login may have been queued (§3.9). Logins of peers that break rules are not
                 // in the trace.
                 let judged = self.judged.get(&key);
+                let max = if model.is_cluster() { ASK_MAX } else { LOGIN_DEADLINE };
                 // The clock of a frozen node stands still.
                 let is_in_time =
-                    |at: &Instant| now.since(*at) <= LOGIN_DEADLINE || model.was_frozen_since(*at);
+                    |at: &Instant| now.since(*at) <= max || model.was_frozen_since(*at);
                 let is_let_in = judged.is_some_and(is_in_time) || uid.as_str() == MALLORY;
                 !known.is_surely_online(uid.as_str()) && is_let_in
             }

@@ -61,7 +61,8 @@ impl Between {
             if known.online.contains(&user) {
                 between.online.insert(user.clone());
             }
-            if known.is_surely_online(&user) {
+            // Its session may have ended for a login that waits for a node.
+            if known.is_surely_online(&user) && !model.is_asked_for(app, &user) {
                 between.always_online.insert(user);
             }
         }
