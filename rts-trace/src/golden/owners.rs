@@ -115,4 +115,6 @@ fn owner_of(shard: &mut Shard, bob: &UserId, alice: &UserId) {
     ]);
     let (login, resume) = (asked(), None);
     shard.hear(ownership(Ownership::Revoke { uid: uid(), tenure, login, resume }));
+    // All that the session has sent has arrived, so the user is released.
+    shard.hear([Entry::Fenced(1)]);
 }
