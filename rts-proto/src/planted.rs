@@ -244,8 +244,6 @@ bugs! {
     WindowLeftBehind,
     /// What rooms send to the next number of a session overtakes the frames that move.
     EarlyFramesFirst,
-    /// A user that is removed from a room while its session moves stays in the room.
-    RemovedWhileMovingStays,
     /// The former shard of a session never learns that the session has moved.
     TakenForgotten,
     /// A trunk takes entries behind a gap.

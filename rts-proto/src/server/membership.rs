@@ -246,7 +246,6 @@ impl Server {
         self.welcomes.answer_briefly(&mut self.shared, number, id);
         if let Some(session) = self.shared.session_mut(number)
             && let Some(arriving) = session.arriving()
-            && !planted(Bug::RemovedWhileMovingStays)
         {
             arriving.removed.insert(id.clone());
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use rts_proto::limits::{LEAVING_MAX, SESSION_GRACE};
 use rts_proto::server::{Ban, Command, Config, Report};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
-use rts_proto::{CloseCode, LinkId, MessageId, OnlineStatus, RoomId, RoomState, SendCode, UserId};
+use rts_proto::{
+    BroadcastCode, CloseCode, LinkId, MessageId, OnlineStatus, RoomId, RoomState, SendCode, UserId,
+};
 
 use crate::support::{
     Node, app, broadcast, delivery, join, login, message, room_delivery, user, without_acks,
@@ -306,6 +308,26 @@ fn member_that_is_kicked_while_its_session_moves_is_told_so() {
         assert_eq!(frames, [Frame::RoomNotice { room: room.clone(), state }], "{room}");
         story.alice_says(broadcast(room, 1, "not for him"));
         assert_eq!(without_acks(story.cluster.frames_to(link)), [], "{room}");
+    }
+}
+
+#[test]
+fn member_that_is_kicked_while_its_session_is_under_way_is_out() {
+    for (at, room) in rooms().iter().enumerate() {
+        for (mut story, link, held) in with_session_between().into_iter().skip(1) {
+            let (app_id, room_id, uid) = (&app(), room, story.bob.clone());
+            story.cluster.command_by(at, Command::Kick { app_id, room_id, uid: &uid });
+            story.settle_without(&[held]);
+            story.let_all_arrive();
+            assert!(story.resumed_on(link).0.resumed, "{room}");
+            story.cluster.say(link, broadcast(room, 1, "from outside"));
+            story.cluster.end_burst();
+            let frames = without_acks(story.cluster.frames_to(link));
+            let is_refused = |frame: &Frame| {
+                matches!(frame, Frame::BroadcastResults { code: BroadcastCode::NotInRoom, .. })
+            };
+            assert!(frames.iter().any(is_refused), "{room}: {frames:?}");
+        }
     }
 }
 
