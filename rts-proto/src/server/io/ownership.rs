@@ -144,7 +144,7 @@ pub enum Denial {
     Displaced,
     /// No greater claim exists than that of the present session.
     NoGreaterClaim,
-    /// The session cannot be resumed, or there is none. The login may go on as a fresh one.
+    /// The session cannot be resumed, or has ended. The login may go on as a fresh one.
     NotResumed,
     /// The app's back end has put the session out (§3.10).
     PutOut,
