@@ -1,16 +1,15 @@
 //! A client comes back at another node of a cluster, and its session moves there.
 
-use std::time::Duration;
+mod crashes;
+mod removals;
 
 use rts_proto::limits::{LEAVING_MAX, SESSION_GRACE};
-use rts_proto::server::{Ban, Command, Config, Report};
+use rts_proto::server::{Config, Report};
 use rts_proto::wire::{Accepted, Frame, Login, LoginAnswer, Resume, ResumeKey};
-use rts_proto::{
-    BroadcastCode, CloseCode, LinkId, MessageId, OnlineStatus, RoomId, RoomState, SendCode, UserId,
-};
+use rts_proto::{CloseCode, LinkId, MessageId, OnlineStatus, RoomId, SendCode, UserId};
 
 use crate::support::{
-    Node, app, broadcast, delivery, join, login, message, room_delivery, user, without_acks,
+    Node, broadcast, delivery, join, login, message, room_delivery, without_acks,
 };
 
 /// Alice at node 0, and Bob, whose session is at node 0 too, without a link. His home is node 1.
@@ -292,110 +291,6 @@ fn wrong_key_has_no_effect_at_the_home() {
 }
 
 #[test]
-fn member_that_is_kicked_while_its_session_moves_is_told_so() {
-    let all = rooms();
-    for (at, room) in all.iter().enumerate() {
-        let mut story = Story::begin(&all);
-        let uid = story.bob.clone();
-        let link = story.come_back(3);
-        story.settle_without(&[(0, 3)]);
-        let (app_id, room_id) = (&app(), room);
-        story.cluster.command_by(at, Command::Kick { app_id, room_id, uid: &uid });
-        story.let_all_arrive();
-        let (has, frames) = story.resumed_on(link);
-        assert!(has.resumed, "{room}");
-        let state = RoomState::Kicked;
-        assert_eq!(frames, [Frame::RoomNotice { room: room.clone(), state }], "{room}");
-        story.alice_says(broadcast(room, 1, "not for him"));
-        assert_eq!(without_acks(story.cluster.frames_to(link)), [], "{room}");
-    }
-}
-
-#[test]
-fn member_that_is_kicked_while_its_session_is_under_way_is_out() {
-    for (at, room) in rooms().iter().enumerate() {
-        for (mut story, link, held) in with_session_between().into_iter().skip(1) {
-            let (app_id, room_id, uid) = (&app(), room, story.bob.clone());
-            story.cluster.command_by(at, Command::Kick { app_id, room_id, uid: &uid });
-            story.settle_without(&[held]);
-            story.let_all_arrive();
-            assert!(story.resumed_on(link).0.resumed, "{room}");
-            story.cluster.say(link, broadcast(room, 1, "from outside"));
-            story.cluster.end_burst();
-            let frames = without_acks(story.cluster.frames_to(link));
-            let is_refused = |frame: &Frame| {
-                matches!(frame, Frame::BroadcastResults { code: BroadcastCode::NotInRoom, .. })
-            };
-            assert!(frames.iter().any(is_refused), "{room}: {frames:?}");
-        }
-    }
-}
-
-#[test]
-fn user_that_is_put_out_while_its_session_moves_is_out() {
-    for by in 0..4 {
-        let mut story = Story::begin(&rooms());
-        let uid = story.bob.clone();
-        let link = story.come_back(3);
-        story.settle_without(&[(0, 3)]);
-        story.cluster.command_by(by, Command::PutOut { app_id: &app(), uid: &uid });
-        story.let_all_arrive();
-        assert_eq!(story.cluster.closed(link), Some(Some(CloseCode::PutOut)), "by {by}");
-        assert_eq!(story.cluster.stats_of_all().sessions, 1, "by {by}");
-        for room in rooms() {
-            assert_eq!(story.cluster.members_of_all(&room), Some(vec![story.alice.clone()]));
-        }
-    }
-}
-
-/// Stories in which the session has left node 0. It is under way, or waits for its grant, because
-/// something that one node has sent another one does not arrive.
-fn with_session_between() -> Vec<(Story, LinkId, (usize, usize))> {
-    let begin = |rooms: &[RoomId], held| {
-        let mut story = Story::begin(rooms);
-        let link = story.come_back(3);
-        story.settle_without(&[held]);
-        (story, link, held)
-    };
-    // A session that has done nothing needs no fence.
-    vec![begin(&[], (0, 3)), begin(&rooms(), (1, 3))]
-}
-
-#[test]
-fn user_whose_token_is_revoked_while_its_session_moves_is_out() {
-    for by in 0..4 {
-        for (mut story, link, held) in with_session_between() {
-            let (app_id, bob) = (&app(), story.bob.clone());
-            let (uid, issued_before) = (Some(&bob), u32::MAX);
-            story.cluster.command_by(by, Command::Revoke { app_id, uid, issued_before });
-            story.settle_without(&[held]);
-            story.let_all_arrive();
-            let context = format!("by {by}, held {held:?}");
-            assert_eq!(story.cluster.closed(link), Some(Some(CloseCode::LoginAgain)), "{context}");
-            assert_eq!(story.cluster.stats_of_all().sessions, 1, "{context}");
-            assert_eq!(story.statuses_reported(), [true, false], "{context}");
-        }
-    }
-}
-
-#[test]
-fn user_whose_logins_are_banned_while_its_session_moves_is_out() {
-    for by in 0..4 {
-        for (mut story, link, held) in with_session_between() {
-            let (app_id, ban) = (&app(), Ban::Login(story.bob.clone()));
-            let command = Command::Ban { app_id, ban: &ban, interval: SESSION_GRACE };
-            story.cluster.command_by(by, command);
-            story.settle_without(&[held]);
-            story.let_all_arrive();
-            let context = format!("by {by}, held {held:?}");
-            assert_eq!(story.cluster.closed(link), Some(Some(CloseCode::PutOut)), "{context}");
-            assert_eq!(story.cluster.stats_of_all().sessions, 1, "{context}");
-            assert_eq!(story.statuses_reported(), [true, false], "{context}");
-        }
-    }
-}
-
-#[test]
 fn session_that_cannot_move_in_time_is_not_resumed() {
     let mut story = Story::begin(&rooms());
     let bob = story.bob.clone();
@@ -428,81 +323,6 @@ fn session_that_cannot_move_in_time_is_not_resumed() {
 /// with the session, 1 as the home of the user, and 2 as the home of a room.
 const STOPS: [Held<'static>; 7] =
     [&[(3, 0)], &[(0, 1)], &[(1, 0)], &[(0, 2)], &[(2, 0)], &[(0, 3)], &[(3, 1)]];
-
-/// The node is removed while the session moves. Bob is in rooms of all nodes.
-fn removed_at(stop: Held<'_>, node: usize) -> (Story, LinkId) {
-    let mut story = Story::begin(&rooms());
-    let link = story.come_back(3);
-    story.settle_without(stop);
-    story.cluster.remove_node(node, 7, Duration::ZERO);
-    story.let_all_arrive();
-    (story, link)
-}
-
-#[test]
-fn session_moves_though_the_home_of_its_user_crashes() {
-    for stop in STOPS {
-        let (mut story, link) = removed_at(stop, 1);
-        let frames = story.cluster.frames_to(link);
-        let is_resumed = |frame: &Frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(a)) if a.resumed);
-        // A room at that node may have had an answer for the session: it logs in again then.
-        let has_session = frames.iter().any(is_resumed);
-        let may_be_new = matches!(stop, [(0, 1) | (1, 0)]);
-        assert!(has_session || may_be_new, "{stop:?}: {frames:?}");
-        assert_eq!(story.cluster.stats_of_all().sessions, 2, "{stop:?}");
-    }
-}
-
-#[test]
-fn client_gets_in_and_nobody_stays_behind_if_the_former_node_crashes() {
-    for stop in STOPS {
-        let mut story = Story::in_cluster(Node::cluster(&[1; 5], &Config::default()), &rooms());
-        let (alice, bob) = (story.alice.clone(), story.bob.clone());
-        let witness = story.cluster.log_in_at(4, login(&user("carol"))).0;
-        let link = story.come_back(3);
-        story.settle_without(stop);
-        story.cluster.remove_node(0, 7, Duration::ZERO);
-        story.let_all_arrive();
-        let frames = story.cluster.frames_to(link);
-        let is_in = |frame: &Frame| matches!(frame, Frame::LoginAnswer(LoginAnswer::Accepted(_)));
-        assert!(frames.iter().any(is_in), "{stop:?}: {frames:?}");
-        assert_eq!(story.cluster.stats_of_all().sessions, 2, "{stop:?}");
-        let reported = story.statuses_reported();
-        assert!(
-            reported.chunks(2).all(|pair| pair[0] && pair.get(1) != Some(&true)),
-            "{reported:?}"
-        );
-        assert_eq!(reported.last(), Some(&true), "{stop:?}");
-        story.cluster.say(link, Frame::Logout);
-        // What waited for the two, and was not joined again, is over.
-        for _ in 0..3 {
-            story.cluster.say(witness, Frame::Ping);
-            story.cluster.wait(SESSION_GRACE / 2);
-        }
-        for room in rooms() {
-            assert_eq!(story.cluster.members_of_all(&room), None, "{stop:?}: {alice} or {bob}");
-        }
-    }
-}
-
-#[test]
-fn user_is_free_again_if_the_next_node_crashes() {
-    for stop in STOPS {
-        let (mut story, _) = removed_at(stop, 3);
-        let link = story.come_back(2);
-        let (has, _) = story.resumed_on(link);
-        let was_there = matches!(stop, [(0, 3) | (3, 1)]);
-        assert!(!has.resumed || !was_there, "{stop:?}");
-        let reported = story.statuses_reported();
-        let alternates = reported.chunks(2).all(|pair| pair[0] && pair.get(1) != Some(&true));
-        assert!(alternates && reported.last() == Some(&true), "{stop:?}: {reported:?}");
-        assert_eq!(story.cluster.stats_of_all().sessions, 2, "{stop:?}");
-        let bob = story.bob.clone();
-        story.alice_says(message(9, &bob, "there?"));
-        let frames = without_acks(story.cluster.frames_to(link));
-        assert!(frames.contains(&delivery(&story.alice, "there?")), "{stop:?}: {frames:?}");
-    }
-}
 
 #[test]
 fn homes_may_move_while_the_session_moves() {
