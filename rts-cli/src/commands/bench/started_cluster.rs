@@ -60,7 +60,7 @@ impl StartedCluster {
     }
 }
 
-/// It listens at free ports, which it keeps: see [`Node::keep`].
+/// It listens at free ports. A node that starts again takes the same ones.
 fn configuration(
     number: u8,
     app_id: &str,
