@@ -256,6 +256,29 @@ bugs! {
     LeaseTooLong,
     /// A lease counts from the last beat, and not from the one that was answered.
     LeaseFromLastBeat,
+    /// A grant counts whatever view its author has.
+    GrantOfAnyView,
+    /// A node goes on granting a member that it votes to remove.
+    VoteWithoutPromise,
+    /// A node votes to remove a silent member while that may still have a lease.
+    SuspectTooEarly,
+    /// One vote changes the view.
+    MinorityDecides,
+    /// The certificate of a former node counts for the member that came last.
+    DeathOfAnother,
+}
+
+#[cfg(rts_planted)]
+impl Bug {
+    /// Bugs that need faults in an order that random runs have too seldom. The exhaustive model of
+    /// leases in `rts-cluster` finds them.
+    pub const OF_LEASE_MODEL: &'static [Self] = &[
+        Self::GrantOfAnyView,
+        Self::VoteWithoutPromise,
+        Self::SuspectTooEarly,
+        Self::MinorityDecides,
+        Self::DeathOfAnother,
+    ];
 }
 
 #[cfg(not(rts_planted))]

@@ -11,9 +11,11 @@
 use rts_proto::Instant;
 
 use crate::limits::{SUSPECT, UNHEARD};
+use crate::planted::planted;
 use crate::view::{Incarnation, Member, View};
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Contact {
     is_bus_up: bool,
     /// The last moment of contact.
@@ -73,7 +75,8 @@ impl Contact {
 
     /// Whether a member that has stalled since this moment has done so for too long.
     pub(super) fn shows_stall(&self, now: Instant, since: Instant) -> bool {
-        now < self.last + UNHEARD && self.counts_from(since) + SUSPECT <= now
+        let long = if planted!(SuspectTooEarly) { SUSPECT / 2 } else { SUSPECT };
+        now < self.last + UNHEARD && self.counts_from(since) + long <= now
     }
 
     /// The moment from which the silence of a member counts that was last heard at this one.

@@ -9,6 +9,7 @@ use crate::limits::{FOUNDING_SILENCE, REMOVED_MAX};
 use crate::view::{Epoch, Member, MemberState, View, ViewId};
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Joining {
     /// The moment of the first input.
     started: Option<Instant>,

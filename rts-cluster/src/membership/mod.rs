@@ -53,10 +53,12 @@ use register::Register;
 use votes::Votes;
 
 use crate::limits::{BEAT, FROZEN_MAX, STALLED_MAX};
+use crate::planted::planted;
 use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId, ViewRef};
 
 /// The membership of one incarnation of a node.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Membership {
     own: Member,
     wish: Wish,
@@ -238,10 +240,20 @@ impl Membership {
 
     /// The process of a node has ended. That matters while it is a member, or seems to join.
     fn has_died(&mut self, node: Incarnation) {
+        let node = if planted!(DeathOfAnother) { self.latest_or(node) } else { node };
         let is_member = self.view().is_none_or(|view| view.member(node).is_some());
         if is_member || self.peers.has_heard(node) {
             self.peers.certify_dead(self.now, node);
         }
+    }
+
+    /// The member that came last, for a planted bug.
+    fn latest_or(&self, node: Incarnation) -> Incarnation {
+        let latest = self.view().and_then(|view| {
+            let members = view.members().iter().map(|member| member.incarnation);
+            members.min_by_key(|member| view.seniority(*member))
+        });
+        latest.unwrap_or(node)
     }
 
     /// The register has this value.

@@ -7,10 +7,12 @@ use rts_proto::Instant;
 use super::beat::{Beat, Change, Echo};
 use super::contact::Contact;
 use crate::limits::{BEAT_LIST_MAX, LEASE, SUSPECT};
+use crate::planted::planted;
 use crate::view::{Incarnation, View, ViewRef};
 
 /// The last beats of all other nodes, members or not.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Peers {
     heard: BTreeMap<Incarnation, Heard>,
     /// Nodes whose process has ended for certain, and when this node learned it.
@@ -22,6 +24,7 @@ pub(super) struct Peers {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Heard {
     at: Instant,
     beat: Beat,
@@ -163,7 +166,8 @@ impl Peers {
     pub(super) fn echoes(&self, now: Instant, view: Option<&View>, votes: &[Change]) -> Vec<Echo> {
         let is_granted = |beat: &&Beat| {
             let node = beat.node.incarnation;
-            !self.stalled.contains_key(&node) && !votes.contains(&Change::Remove(node))
+            let promised = !planted!(VoteWithoutPromise) && votes.contains(&Change::Remove(node));
+            !self.stalled.contains_key(&node) && !promised
         };
         let echo = |beat: &Beat| Echo { of: beat.node.incarnation, number: beat.number };
         let is_member = |node| view.is_some_and(|view| view.member(node).is_some());

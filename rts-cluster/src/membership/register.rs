@@ -9,6 +9,7 @@ use crate::limits::{READ_EVERY, READ_NEWS_EVERY, REGISTER_TIMEOUT};
 pub struct Question(pub u64);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Register {
     open: Option<(Question, Instant)>,
     /// The register may have a view that this node does not know.

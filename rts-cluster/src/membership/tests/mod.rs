@@ -2,6 +2,7 @@
 
 mod amnesia;
 mod bus_away;
+mod exhaustive;
 mod joining;
 mod two;
 pub(crate) mod world;
