@@ -11,9 +11,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A nats-server with its own directory, on a free port. It ends with this value.
 pub(crate) struct NatsServer {
-    directory: tempfile::TempDir,
-    process: Child,
+    process: Process,
     pub(crate) port: u16,
+    directory: tempfile::TempDir,
 }
 
 impl NatsServer {
@@ -36,7 +36,7 @@ impl NatsServer {
         let config = config.replace("DIRECTORY", &directory.path().display().to_string());
         std::fs::write(directory.path().join("rest.conf"), config).expect("written");
         let (process, port) = run(&directory, None);
-        Self { directory, process, port }
+        Self { process, port, directory }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -49,8 +49,10 @@ impl NatsServer {
 
     /// Ends the process like a crash.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it has ended");
+        self.process.runs();
+        self.process.child.kill().expect("it runs");
+        self.process.child.wait().expect("it has ended");
+        self.process.is_killed = true;
     }
 
     /// Starts it again on the same port, with what it has stored.
@@ -59,19 +61,54 @@ impl NatsServer {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.process);
+        let pid = Pid::from_child(&self.process.child);
         kill_process(pid, signal).expect("it runs");
     }
 }
 
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// A process with its directory. It ends with this value.
+struct Process {
+    child: Child,
+    directory: PathBuf,
+    is_killed: bool,
+}
+
+impl Process {
+    /// Panics with the log if it has ended unasked.
+    fn runs(&mut self) {
+        if let Some(how) = self.ended() {
+            panic!("{how}");
+        }
+    }
+
+    /// How it has ended, if it has and the test did not end it.
+    fn ended(&mut self) -> Option<String> {
+        if self.is_killed {
+            return None;
+        }
+        let status = self.child.try_wait().expect("a process")?;
+        let (id, log) = (self.child.id(), self.log());
+        Some(format!("nats-server, process {id}, ended unasked with {status}. Its log:\n{log}"))
+    }
+
+    fn log(&self) -> String {
+        let log = self.directory.join("log");
+        std::fs::read_to_string(&log).unwrap_or_else(|error| format!("{}: {error}", log.display()))
     }
 }
 
-fn run(directory: &tempfile::TempDir, port: Option<u16>) -> (Child, u16) {
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Mostly this is why the test fails.
+        if let Some(how) = self.ended() {
+            eprintln!("{how}");
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(directory: &tempfile::TempDir, port: Option<u16>) -> (Process, u16) {
     let path = directory.path();
     let port = port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
     let config = format!(
@@ -90,24 +127,22 @@ fn run(directory: &tempfile::TempDir, port: Option<u16>) -> (Child, u16) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    let mut process = started.unwrap_or_else(|error| {
+    let child = started.unwrap_or_else(|error| {
         panic!(
             "these tests run nats-server, version 2.9 or later, which cannot be started: {error}. \
              Debian and Ubuntu have it: apt-get install nats-server"
         )
     });
-    let ports = path.join(format!("nats-server_{}.ports", process.id()));
-    let log = || std::fs::read_to_string(path.join("log")).unwrap_or_default();
+    let ports = path.join(format!("nats-server_{}.ports", child.id()));
+    let mut process = Process { child, directory: path.to_owned(), is_killed: false };
     let limit = Instant::now() + LIMIT;
     loop {
-        if let Some(status) = process.try_wait().expect("a process") {
-            panic!("nats-server ended with {status}:\n{}", log());
-        }
+        process.runs();
         let written = std::fs::read_to_string(&ports).unwrap_or_default();
         if let Some(port) = port_of(&written) {
             return (process, port);
         }
-        assert!(Instant::now() < limit, "nats-server does not listen:\n{}", log());
+        assert!(Instant::now() < limit, "nats-server does not listen:\n{}", process.log());
         std::thread::sleep(Duration::from_millis(10));
     }
 }
