@@ -16,7 +16,7 @@ use crate::planted::{Bug, planted};
 /// 1. [`Switched`](HomesStep::Switched): it addresses users and rooms by the next table. Former
 ///    homes still decide about what comes to them.
 /// 2. [`HandedOver`](HomesStep::HandedOver): nobody addresses former homes any more. A former home
-///    sends the next one what it knows, and decides no more.
+///    gives the answers that it owes, sends the next one what it knows, and decides no more.
 /// 3. [`Settled`](HomesStep::Settled): everything that former homes have sent has arrived here.
 ///
 /// When all shards have settled, nothing from a former home is under way, and the next homes begin
@@ -111,8 +111,8 @@ impl Changes {
         self.has_news = true;
     }
 
-    /// The moment for which this shard waits may have come.
-    pub(super) fn time_has_passed(&mut self) {
+    /// What this shard waits for may have come: a moment, or its last answer as a former home.
+    pub(super) fn look_again(&mut self) {
         self.has_news = true;
     }
 
@@ -134,8 +134,9 @@ impl Changes {
         self.has_news
     }
 
-    /// What to do next, if it can be done.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Next> {
+    /// What to do next, if it can be done. `owes_answers`: as a former home, which hands over when
+    /// it has given them.
+    pub(super) fn next(&mut self, now: Instant, owes_answers: bool) -> Option<Next> {
         self.has_news = false;
         let Some(change) = &self.change else { return self.begin() };
         let Some(taken) = change.step else { return self.take(HomesStep::Switched) };
@@ -146,6 +147,7 @@ impl Changes {
             return None;
         }
         match taken {
+            HomesStep::Switched if owes_answers => None,
             HomesStep::Switched => self.take(HomesStep::HandedOver),
             // A removed node may have granted users to this shard, which never learns of it.
             HomesStep::HandedOver if !self.removed_have_handed_over() => self.begin(),

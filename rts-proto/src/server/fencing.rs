@@ -23,13 +23,27 @@ impl Server {
     }
 
     fn end_fence(&mut self) {
-        for over in self.fences.take_over() {
+        let over = self.fences.take_over();
+        if over.is_empty() {
+            return;
+        }
+        // A former home hands over when it owes nothing more.
+        self.shared.homes.look_again();
+        for over in over {
             match over {
                 BehindFence::Session(number) => self.session_fenced(number),
                 BehindFence::Release(app_id, uid) => {
                     if let Some(release) = self.shared.grants.end_release(&app_id, &uid) {
                         self.send_release(&app_id, &uid, release);
                     }
+                }
+                BehindFence::Broadcast(session, room, id) => {
+                    self.broadcast_accepted(session, room, id);
+                }
+                BehindFence::Answer(session, entry) => self.shared.answer_session(session, entry),
+                BehindFence::Response(response) => {
+                    let (on_way, response) = *response;
+                    self.respond(&on_way, response);
                 }
             }
         }

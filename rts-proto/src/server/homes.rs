@@ -53,10 +53,10 @@ impl Homes {
         }
     }
 
-    /// The moment for which a change waits may have come.
-    pub(super) fn time_has_passed(&mut self) {
+    /// What a change waits for may have come: a moment, or the last answer of a former home.
+    pub(super) fn look_again(&mut self) {
         if let Some(changes) = &mut self.changes {
-            changes.time_has_passed();
+            changes.look_again();
         }
     }
 

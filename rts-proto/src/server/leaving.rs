@@ -337,7 +337,7 @@ impl Server {
         // Broadcasts that came before go to the session.
         self.shared.settle();
         self.switch_member(app_id, &room, session, uid, next);
-        self.shared.answer_session(session, Entry::Switched { room, session });
+        self.fences.answer(&mut self.shared, session, Entry::Switched { room, session });
     }
 
     /// The shard of the login has the session, and owns the user.

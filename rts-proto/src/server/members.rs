@@ -135,7 +135,7 @@ impl Server {
             let (shared, tallies) = (&mut self.shared, &mut self.tallies);
             self.rooms.remove(shared, tallies, app_id, &room, uid, LeaveReason::Left);
         }
-        self.shared.answer_session(session, Entry::Left { room, session, ticket });
+        self.fences.answer(&mut self.shared, session, Entry::Left { room, session, ticket });
     }
 
     /// A session of any shard ended.

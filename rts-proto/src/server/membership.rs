@@ -207,7 +207,13 @@ impl Server {
         let Some(session) = self.shared.session_mut(number) else { return };
         let (app_id, uid) = session.user();
         match self.shared.homes.other_of_room(&app_id, id) {
-            None => self.leave_here(number, &app_id, id, &uid),
+            None => {
+                self.leave_here(number, &app_id, id, &uid);
+                if self.rooms_of(number).is_some_and(|rooms| rooms.leave_waits(id)) {
+                    let entry = Entry::Left { room: id.clone(), session: number, ticket };
+                    return self.fences.answer(&mut self.shared, number, entry);
+                }
+            }
             Some(shard) if self.rooms_of(number).is_some_and(|rooms| rooms.leave_asked(id)) => {
                 let entry = Entry::Leave { room: id.clone(), session: number, uid, ticket };
                 return self.shared.send_in_app(shard, &app_id, entry);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::allowance::Paced;
+use super::fences::BehindFence;
 use super::io::{Delivery, Detail, Entry, Forbidden, Rate, named};
 use super::keys::{Origin, Outcome, SessionNumber};
 use super::placement::ShardId;
@@ -269,9 +270,18 @@ impl Server {
             false => self.rooms.find_mut(session.app_id(), room_id),
         };
         let Some(room) = room else { return Some(BroadcastCode::NotInRoom) };
+        let is_beyond = is_beyond(shared, room);
         let code = broadcast_in(shared, room, number, frame);
-        if code == BroadcastCode::OverRate {
-            shared.notice_over_rate(number, Rate::RoomBroadcasts);
+        match code {
+            BroadcastCode::Ok if is_beyond => {
+                if let Some(session) = shared.session_mut(number) {
+                    session.rooms.broadcast_asked(room_id);
+                }
+                self.fences.add_to_burst(BehindFence::Broadcast(number, room_id.clone(), id));
+                return None;
+            }
+            BroadcastCode::OverRate => shared.notice_over_rate(number, Rate::RoomBroadcasts),
+            _ => {}
         }
         Some(code)
     }
@@ -312,17 +322,34 @@ impl Server {
         let is_member = |room: &&mut Room| {
             room.session_of(uid) == Some(session) || planted(Bug::BroadcasterTrusted)
         };
-        let code = match room.filter(is_member) {
-            Some(room) => broadcast_in(&mut self.shared, room, session, frame),
-            None => BroadcastCode::NotInRoom,
+        let (is_beyond, code) = match room.filter(is_member) {
+            Some(room) => (
+                is_beyond(&self.shared, room),
+                broadcast_in(&mut self.shared, room, session, frame),
+            ),
+            None => (false, BroadcastCode::NotInRoom),
         };
-        if code == BroadcastCode::Ok {
-            self.broadcast_answered(session, &room_id);
-            self.shared.add_outcome(session, Outcome::Broadcast(room_id, code, id));
-        } else {
-            self.shared
-                .answer_session(session, Entry::NotBroadcast { session, room: room_id, id, code });
+        match code {
+            BroadcastCode::Ok if is_beyond => {
+                self.fences.add_to_burst(BehindFence::Broadcast(session, room_id, id));
+            }
+            BroadcastCode::Ok => self.broadcast_accepted(session, room_id, id),
+            code => {
+                let entry = Entry::NotBroadcast { session, room: room_id, id, code };
+                self.shared.answer_session(session, entry);
+            }
         }
+    }
+
+    /// A broadcast has reached the nodes of all members.
+    pub(super) fn broadcast_accepted(
+        &mut self,
+        session: SessionNumber,
+        room: RoomId,
+        id: MessageId,
+    ) {
+        self.broadcast_answered(session, &room);
+        self.shared.add_outcome(session, Outcome::Broadcast(room, BroadcastCode::Ok, id));
     }
 
     /// The room's shard sent results for sessions of this shard.
@@ -399,6 +426,15 @@ impl Server {
             false => Some(SendCode::OverRate),
         }
     }
+}
+
+/// Whether a broadcast goes to members at other nodes. If this node crashes, they must have it, or
+/// the sender no result.
+#[inline]
+fn is_beyond(shared: &Shared, room: &mut Room) -> bool {
+    shared.homes.are_in_cluster()
+        && room.is_beyond(shared.config.placement.own().node())
+        && !planted(Bug::ResultBeforeFence)
 }
 
 /// Sends a member's broadcast to a room of this shard.

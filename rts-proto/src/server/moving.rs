@@ -33,7 +33,12 @@ impl Server {
     /// Takes the steps that can be taken now.
     pub(super) fn change_homes(&mut self) {
         let now = self.shared.now();
-        while let Some(next) = self.shared.homes.changes().and_then(|changes| changes.next(now)) {
+        loop {
+            let owes_answers = self.fences.hold_for_home();
+            let changes = self.shared.homes.changes();
+            let Some(next) = changes.and_then(|changes| changes.next(now, owes_answers)) else {
+                return;
+            };
             match next {
                 Next::Take(step) => self.take_homes_step(step),
                 Next::Wait(moment) => self.shared.deadlines.arm_for_good(moment, Due::Homes),

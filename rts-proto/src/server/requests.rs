@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::directory::Route;
+use super::fences::BehindFence;
 use super::figures::Page;
 use super::io::{
     Concerns, Entry, PassedOn, Request, RequestId, RequestOnWay, Response, ResponsePart,
@@ -99,6 +100,10 @@ impl Server {
         // Behind the broadcasts of this burst.
         self.shared.settle();
         let response = self.response_to(app_id, &on_way.request);
+        let is_done = matches!(response, Response::Done(count) if count > 0);
+        if is_done && self.shared.homes.are_in_cluster() && on_way.request.goes_to_members() {
+            return self.fences.add(BehindFence::Response(Box::new((on_way, response))));
+        }
         self.respond(&on_way, response);
     }
 
@@ -142,7 +147,7 @@ impl Server {
         }
     }
 
-    fn respond(&mut self, on_way: &RequestOnWay, response: Response) {
+    pub(super) fn respond(&mut self, on_way: &RequestOnWay, response: Response) {
         let (origin, id) = (on_way.origin, on_way.id);
         if planted(Bug::ResponseForgotten)
             && origin.node() != self.shared.config.placement.own().node()

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::deadlines::Deadline;
 use super::keys::SessionNumber;
 use super::outbox::Audience;
+use super::placement::{NodeNumber, ShardId};
 use crate::limits::NOTICE_MEMBERS_MAX;
 use crate::planted::{Bug, planted};
 use crate::rate::TokenBucket;
@@ -16,6 +17,8 @@ pub(super) struct Room {
     members: BTreeMap<UserId, Member>,
     broadcasts: TokenBucket,
     audience: Audience,
+    /// Whether this audience has members at other nodes.
+    beyond: Option<(Audience, bool)>,
 }
 
 /// A member with a session, or one whose session was superseded and who may return (§6.9).
@@ -36,7 +39,8 @@ pub(super) enum Away {
 impl Room {
     pub(super) fn new(config: &Config, now: Instant) -> Self {
         let broadcasts = TokenBucket::new(config.room_broadcasts_per_second, now);
-        Self { members: BTreeMap::new(), broadcasts, audience: Audience::default() }
+        let (members, audience) = (BTreeMap::new(), Audience::default());
+        Self { members, broadcasts, audience, beyond: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -84,6 +88,20 @@ impl Room {
 
     pub(super) fn audience(&self) -> Audience {
         self.audience
+    }
+
+    /// Whether it has members at other nodes than this one.
+    pub(super) fn is_beyond(&mut self, own: NodeNumber) -> bool {
+        match self.beyond {
+            Some((audience, is_beyond)) if audience == self.audience => is_beyond,
+            _ => {
+                let mut sessions = self.sessions();
+                let is_beyond = sessions.any(|session| ShardId::of_session(session).node() != own);
+                drop(sessions);
+                self.beyond = Some((self.audience, is_beyond));
+                is_beyond
+            }
+        }
     }
 
     /// Takes one broadcast from the rate that all senders share.

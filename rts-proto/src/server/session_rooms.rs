@@ -32,6 +32,12 @@ impl Known {
         self.is_member || self.joins > 0
     }
 
+    /// §6.4: the answer to one more leave waits for the results of broadcasts. Joins have a rate.
+    /// Without a bound of their own, leaves of no effect could fill the memory of a slow shard.
+    fn leave_waits(self) -> bool {
+        self.broadcasts > 0 && self.leaves < REPEATED_LEAVES_MAX
+    }
+
     /// An answer to a join or a leave is under way.
     fn is_asked(self) -> bool {
         self.joins > 0 || self.former_joins > 0 || self.leaves > 0
@@ -109,15 +115,23 @@ impl SessionRooms {
         });
     }
 
+    /// The session has left a room of its own shard. Whether the answer waits for results of its
+    /// broadcasts.
+    pub(super) fn leave_waits(&mut self, room: &RoomId) -> bool {
+        let mut waits = false;
+        self.change(room, |known| {
+            waits = known.leave_waits();
+            known.leaves += u32::from(waits);
+        });
+        waits
+    }
+
     /// The session asks another shard to leave. False when nothing needs to be asked: it is in the
     /// room no more, and all its broadcasts have results.
     pub(super) fn leave_asked(&mut self, room: &RoomId) -> bool {
         let mut asks = false;
         self.change(room, |known| {
-            // §6.4: the answer of the room's shard follows the results. Joins have a rate. Without
-            // a bound of their own, leaves of no effect could fill the memory of a slow shard.
-            let waits = known.broadcasts > 0 && known.leaves < REPEATED_LEAVES_MAX;
-            asks = known.is_in() || waits;
+            asks = known.is_in() || known.leave_waits();
             known.is_member = false;
             known.former_joins += core::mem::take(&mut known.joins);
             known.leaves += u32::from(asks);
@@ -125,12 +139,12 @@ impl SessionRooms {
         asks
     }
 
-    /// The session sent a broadcast to another shard.
+    /// The session sent a broadcast to another shard, or one that goes to other nodes.
     pub(super) fn broadcast_asked(&mut self, room: &RoomId) {
         self.change(room, |known| known.broadcasts = known.broadcasts.saturating_add(1));
     }
 
-    /// The other shard decided a broadcast.
+    /// A broadcast has its result.
     pub(super) fn broadcast_answered(&mut self, room: &RoomId) {
         self.change(room, |known| known.broadcasts = known.broadcasts.saturating_sub(1));
     }

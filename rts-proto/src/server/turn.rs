@@ -144,7 +144,7 @@ impl Server {
             Due::Leaving(number) => self.give_up_leaving(number),
             Due::Departed(number) => self.shared.sessions.forget_departed(number),
             Due::Request(id) => self.pending.timed_out(&mut self.shared, id),
-            Due::Homes => self.shared.homes.time_has_passed(),
+            Due::Homes => self.shared.homes.look_again(),
         }
     }
 
@@ -152,14 +152,24 @@ impl Server {
     /// makes results for others, so this repeats until there are none. It ends, because a round is
     /// repeated only if it ended a session.
     fn flush(&mut self) {
+        self.end_burst_of_fences();
         while !self.shared.outbox.is_flushed() {
             let shared = &mut self.shared;
             let now = shared.now();
             shared.outbox.flush(&mut shared.sessions, now);
             self.finish();
+            self.end_burst_of_fences();
         }
         let (links, shared) = (&self.links, &mut self.shared);
         shared.outbox.end_burst(&mut shared.sessions, |link: LinkId| !links.is_congested(link));
+    }
+
+    /// What has waited for the end of the burst begins a fence.
+    #[inline]
+    fn end_burst_of_fences(&mut self) {
+        if self.fences.end_burst() {
+            self.finish();
+        }
     }
 
     fn target_checked(&mut self, target: TargetId, is_allowed: bool) {

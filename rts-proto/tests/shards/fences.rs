@@ -9,7 +9,7 @@ use rts_proto::{CloseCode, LinkId, RoomState};
 use crate::support::{Node, delivery, join, login, message, without_acks};
 
 /// Everything arrives but what one node sends another one.
-fn settle_without(cluster: &mut Node, held: (usize, usize)) {
+pub(crate) fn settle_without(cluster: &mut Node, held: (usize, usize)) {
     cluster.holds_entries = true;
     for _ in 0..50 {
         let nodes = cluster.len();
@@ -20,7 +20,7 @@ fn settle_without(cluster: &mut Node, held: (usize, usize)) {
     }
 }
 
-fn let_all_arrive(cluster: &mut Node) {
+pub(crate) fn let_all_arrive(cluster: &mut Node) {
     cluster.holds_entries = false;
     cluster.end_burst();
 }

@@ -13,6 +13,7 @@ mod leaves;
 mod moves;
 mod removed;
 mod requests;
+mod results;
 mod resumes;
 mod seers;
 mod stories;

@@ -245,6 +245,26 @@ impl Request {
         }
     }
 
+    /// Whether the members of rooms get something.
+    pub(in crate::server) fn goes_to_members(&self) -> bool {
+        match self {
+            Self::BroadcastToRoom { .. }
+            | Self::UnicastInRoom { .. }
+            | Self::Kick { .. }
+            | Self::Dismiss { .. }
+            | Self::Ban { .. } => true,
+            Self::Unicast { .. }
+            | Self::Unban { .. }
+            | Self::PutOut { .. }
+            | Self::Revoke { .. }
+            | Self::Status { .. }
+            | Self::Members { .. }
+            | Self::Users { .. }
+            | Self::Rooms { .. }
+            | Self::Stats => false,
+        }
+    }
+
     /// For how many messages the rate of the app's back end is charged.
     pub(in crate::server) fn messages(&self) -> Option<usize> {
         match self {

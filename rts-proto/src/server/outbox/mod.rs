@@ -144,6 +144,7 @@ impl Outbox {
             self.settle(sessions, now);
             self.fan_out.begin(audience, members);
         }
+        self.ready.begin(now);
         self.fan_out.add(from, frame);
     }
 

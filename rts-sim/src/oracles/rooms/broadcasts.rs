@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rts_cluster::limits::FROZEN_MAX;
 use rts_proto::limits::PAYLOAD_BYTES_MAX;
 use rts_proto::{BroadcastCode, Instant, Payload, RoomKey};
 use rts_testkit::EngineIndex;
@@ -15,7 +14,7 @@ use crate::names::{BACK_END, room_id, uid};
 use crate::oracles::own_serial;
 use crate::payload;
 use crate::plan::Command;
-use crate::trace::{Answer, Removed};
+use crate::trace::Answer;
 
 /// The time by which a result may exceed its time-out.
 const SLACK: Duration = Duration::from_secs(1);
@@ -261,21 +260,6 @@ impl Rooms {
             expected.remove(&serial);
         }
         Ok(())
-    }
-
-    /// Nodes were removed, and with them the homes of rooms. What these had sent lately may not
-    /// have reached the members at other nodes, although its result was 200.
-    pub(super) fn broadcasts_lost(&mut self, model: &Model, now: Instant, removed: &Removed) {
-        let lately = model.under_way_max + FROZEN_MAX;
-        let broadcasts = &self.broadcasts;
-        for ((who, _), expected) in &mut self.expected {
-            let app = model.engines[*who].app;
-            expected.retain(|serial| {
-                let broadcast = &broadcasts[serial];
-                let is_lost = removed.rooms.contains(&(app, broadcast.room.clone()));
-                !is_lost || now.since(broadcast.at) > lately
-            });
-        }
     }
 
     pub(super) fn all_was_heard(&self) -> Result<(), Violation> {

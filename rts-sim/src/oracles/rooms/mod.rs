@@ -66,7 +66,6 @@ impl Oracle for Rooms {
             }
             Entry::NodesRemoved(removed) => {
                 self.homes_lost(model, line.at, removed);
-                self.broadcasts_lost(model, line.at, removed);
                 Ok(())
             }
             Entry::Phase(Phase::Asked) => self.all_was_heard(),
