@@ -135,7 +135,8 @@ impl Requests {
 
     fn answered(&mut self, model: &Model, now: Instant, serial: u64, open: &Open, answer: &Answer) {
         let Some(message) = self.messages.get_mut(&serial) else { return };
-        message.answered = Some(now);
+        // Without an answer, it may still be on its way.
+        message.answered = (*answer != Answer::Unanswered).then_some(now);
         let is_there = model.live(message.app).any(|(_, live)| live == message.to);
         let is_queued = *answer == Answer::Queued(1) && !message.is_received;
         let is_marked = message.bytes >= payload::MARKED_BYTES_MIN;

@@ -1,6 +1,6 @@
 //! Memberships, as the members know them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rts_proto::Instant;
@@ -13,15 +13,33 @@ use crate::trace::Removed;
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) uids: BTreeSet<String>,
-    /// Users that may be gone without a notice, because the home of the room was lost. Notices of
-    /// their joins may be on their way.
-    pub(super) doubtful: BTreeSet<String>,
+    /// Users that may be gone without a notice, because the home of the room was lost, and how
+    /// often. Notices of their joins may be on their way: a member whose link was down gets those
+    /// of all homes together.
+    pub(super) doubtful: BTreeMap<String, u32>,
     /// Users that may be in the room without a notice, for the same reason.
     pub(super) hidden: BTreeSet<String>,
     pub(super) notices_stopped: bool,
     /// The moment of the join, if the home of the room was lost while its answer was under way. The
     /// names that come with the answer may be of that home.
     pub(super) of_lost_home: Option<Instant>,
+}
+
+impl Members {
+    /// A home was lost, and with it perhaps the notice that this user has left.
+    pub(super) fn may_be_gone(&mut self, uid: &str) {
+        *self.doubtful.entry(uid.to_owned()).or_default() += 1;
+    }
+
+    /// A notice shows what one lost home did not tell of a user. False if none was lost.
+    pub(super) fn is_explained(&mut self, uid: &str) -> bool {
+        let Some(times) = self.doubtful.get_mut(uid) else { return false };
+        *times -= 1;
+        if *times == 0 {
+            self.doubtful.remove(uid);
+        }
+        true
+    }
 }
 
 impl Rooms {
@@ -35,7 +53,8 @@ impl Rooms {
                 let lately = model.lately_in_rooms(now, engine.app);
                 let lately = lately.filter(|(id, _)| *id == room.id);
                 members.hidden.extend(lately.map(|(_, uid)| uid.to_owned()));
-                members.doubtful = members.uids.union(&members.hidden).cloned().collect();
+                let doubtful: Vec<_> = members.uids.union(&members.hidden).cloned().collect();
+                doubtful.iter().for_each(|uid| members.may_be_gone(uid));
             }
         }
     }
@@ -57,7 +76,7 @@ impl Rooms {
         let lately = model.lately_in_rooms(now, engine.app);
         let lately = lately.filter(|(id, _)| *id == room.id);
         let hidden: BTreeSet<String> = lately.map(|(_, uid)| uid.to_owned()).collect();
-        let doubtful = hidden.clone();
+        let doubtful = hidden.iter().map(|uid| (uid.clone(), 1)).collect();
         Members { hidden, doubtful, of_lost_home: Some(now), ..Members::default() }
     }
 
@@ -74,7 +93,7 @@ impl Rooms {
                 let mut extra = members.uids.difference(&others);
                 let holds = members.notices_stopped
                     || others.is_subset(&members.uids.union(&members.hidden).cloned().collect())
-                        && extra.all(|uid| members.doubtful.contains(uid));
+                        && extra.all(|uid| members.doubtful.contains_key(uid));
                 ensure(holds, || {
                     format!(
                         "I27: #{who} believes that {:?} are in {id}, and {others:?} are",

@@ -190,9 +190,9 @@ impl Rooms {
                 members.hidden.remove(uid.as_str());
                 let is_new = members.uids.insert(uid.as_str().to_owned());
                 if members.of_lost_home == Some(now) && is_new {
-                    members.doubtful.insert(uid.as_str().to_owned());
+                    members.may_be_gone(uid.as_str());
                 }
-                ensure(is_new || members.doubtful.remove(uid.as_str()), || {
+                ensure(is_new || members.is_explained(uid.as_str()), || {
                     format!("I27: #{who} got two events that {uid} is in the room")
                 })
             }
@@ -201,7 +201,7 @@ impl Rooms {
                     format!("I24: #{who} got the event of a leave, and is {phase:?}")
                 })?;
                 let members = self.members.entry(handle).or_default();
-                members.doubtful.remove(uid.as_str());
+                members.is_explained(uid.as_str());
                 let was_hidden = members.hidden.remove(uid.as_str());
                 let was_in = members.uids.remove(uid.as_str()) || was_hidden;
                 ensure(was_in || members.notices_stopped, || {
