@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rts_cluster::node::Input;
 use rts_proto::Instant;
 
-use super::{Cluster, NodeIndex};
+use super::outages::Outages;
+use super::{Cluster, Due, NodeIndex};
 
 impl Cluster {
     /// A node starts, which may be a new one, and wants to be a member. Nothing happens if it runs.
@@ -32,9 +33,9 @@ impl Cluster {
         }
     }
 
-    /// Ends all pauses of processes, all partitions, and starts each node that ever ran.
+    /// Ends all pauses of processes, all outages, and starts each node that ever ran.
     pub(crate) fn heal(&mut self, now: Instant) {
-        self.partition.1 = now;
+        self.change_buses(now, Outages::end);
         self.register.down_until = now;
         for life in self.lives.iter_mut().flatten() {
             life.paused_until = life.paused_until.min(now);
@@ -42,14 +43,10 @@ impl Cluster {
         (0..self.lives.len()).for_each(|node| self.start(now, node));
     }
 
-    /// Until this moment, no packets pass between these nodes and all others.
-    pub(crate) fn part(&mut self, one_side: BTreeSet<NodeIndex>, until: Instant) {
-        self.partition = (one_side, until);
-    }
-
-    pub(super) fn is_cut(&self, now: Instant, one: NodeIndex, other: NodeIndex) -> bool {
-        let (one_side, until) = &self.partition;
-        now < *until && one_side.contains(&one) != one_side.contains(&other)
+    /// Until this moment, no packets pass from these nodes to all others, nor back unless it is one
+    /// way.
+    pub(crate) fn part(&mut self, one_side: BTreeSet<NodeIndex>, is_one_way: bool, until: Instant) {
+        self.outages.part(one_side, is_one_way, until);
     }
 
     /// Some living node learns that the earlier lives of a node have ended.
@@ -63,9 +60,35 @@ impl Cluster {
 
     /// The bus of a node works or does not.
     pub(crate) fn set_bus(&mut self, now: Instant, node: NodeIndex, is_up: bool) {
-        if let Some(life) = self.life_mut(node) {
-            life.node.handle(now, if is_up { Input::BusUp } else { Input::BusDown });
-            life.has_outputs = true;
+        self.change_buses(now, |outages| outages.set_bus(node, is_up));
+    }
+
+    /// The bus of all nodes works or does not.
+    pub(crate) fn set_bus_of_all(&mut self, now: Instant, is_up: bool) {
+        self.change_buses(now, |outages| outages.set_bus_of_all(is_up));
+    }
+
+    /// Until this moment, a node does not reach the register.
+    pub(crate) fn take_register(&mut self, node: NodeIndex, until: Instant) {
+        self.outages.take_register(node, until);
+    }
+
+    /// Nodes whose connection to the bus changes learn that. What is under way to a node that loses
+    /// it is lost.
+    fn change_buses(&mut self, now: Instant, change: impl FnOnce(&mut Outages)) {
+        let has_bus = |outages: &Outages, nodes: usize| -> Vec<bool> {
+            (0..nodes).map(|node| outages.has_bus(node)).collect()
+        };
+        let before = has_bus(&self.outages, self.lives.len());
+        change(&mut self.outages);
+        let after = has_bus(&self.outages, self.lives.len());
+        for (node, (before, is_up)) in before.into_iter().zip(after).enumerate() {
+            let Some(life) = self.life(node).filter(|_| before != is_up) else { continue };
+            let of = life.incarnation;
+            if !is_up {
+                self.due.retain(|_, due| !matches!(due, Due::Packet { to, .. } if *to == of));
+            }
+            self.put(now, Due::Bus { of, is_up });
         }
     }
 }

@@ -11,6 +11,7 @@ use rts_proto::Instant;
 use rts_proto::server::{Input, ShardId};
 
 use super::bans::Bans;
+use super::draining::Draining;
 
 /// One life of a node.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Life {
     pub(super) has_outputs: bool,
     /// Before this moment, its process stands still.
     pub(super) paused_until: Instant,
+    /// Whether it drains, and how far it is.
+    pub(super) draining: Option<Draining>,
     /// The bans of which it knows.
     pub(super) bans: Bans,
     /// Inputs of its shards that wait for its lease.
@@ -53,6 +56,7 @@ impl Life {
             wait: now,
             has_outputs: false,
             paused_until: now,
+            draining: None,
             bans: Bans::new(),
             waiting: VecDeque::new(),
             frozen_since: Some(now),

@@ -2,11 +2,13 @@
 
 mod bans;
 mod bus;
+mod draining;
 mod faults;
 mod life;
+mod outages;
 mod register;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rts_cluster::node::{Input, Output};
@@ -16,8 +18,10 @@ use rts_proto::Instant;
 use rts_proto::server::{self, Entry, HomeTable, NodeNumber, ShardId};
 
 pub use bus::Bus;
+pub(crate) use draining::Step;
 pub(crate) use life::Life;
 use life::member;
+use outages::Outages;
 use register::Asked;
 pub use register::Register;
 
@@ -49,8 +53,7 @@ pub struct Cluster {
     last_incarnation: u64,
     /// By node, the lives that have ended.
     earlier: BTreeMap<NodeIndex, Vec<Incarnation>>,
-    /// Nodes on one side of a partition of the bus, and its end.
-    partition: (BTreeSet<NodeIndex>, Instant),
+    outages: Outages,
     /// Nodes that begin again at a moment.
     restarts: BTreeMap<NodeIndex, Instant>,
     random: fastrand::Rng,
@@ -62,9 +65,24 @@ pub struct Cluster {
 
 #[derive(Debug)]
 enum Due {
-    Packet { from: NodeIndex, to: Incarnation, packet: Bytes },
-    Asked { by: Incarnation, asked: Asked },
-    Answer { to: Incarnation, answer: Input },
+    Packet {
+        from: NodeIndex,
+        to: Incarnation,
+        packet: Bytes,
+    },
+    Asked {
+        by: Incarnation,
+        asked: Asked,
+    },
+    Answer {
+        to: Incarnation,
+        answer: Input,
+    },
+    /// A node learns that it has lost or found the bus.
+    Bus {
+        of: Incarnation,
+        is_up: bool,
+    },
 }
 
 impl Cluster {
@@ -80,7 +98,7 @@ impl Cluster {
             founders: nodes,
             last_incarnation: 0,
             earlier: BTreeMap::new(),
-            partition: (BTreeSet::new(), Instant::ORIGIN),
+            outages: Outages::default(),
             restarts: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
             due: BTreeMap::new(),
@@ -118,7 +136,9 @@ impl Cluster {
         // The lock of its state directory shows that its earlier lives have ended.
         let earlier = self.earlier.get(&node).cloned().unwrap_or_default();
         earlier.into_iter().for_each(|dead| life.node.handle(now, Input::Dead(dead)));
-        life.node.handle(now, Input::BusUp);
+        if self.outages.has_bus(node) {
+            life.node.handle(now, Input::BusUp);
+        }
         life.has_outputs = true;
         self.lives[node] = Some(life);
     }
@@ -157,7 +177,12 @@ impl Cluster {
     /// The node to which the next link of an engine goes. `None` if none has shards.
     pub(crate) fn node_for(&mut self, who: EngineIndex) -> Option<NodeIndex> {
         let has_shards = |node: &NodeIndex| self.number(*node).is_some();
-        let nodes: Vec<NodeIndex> = (0..self.lives.len()).filter(has_shards).collect();
+        let mut nodes: Vec<NodeIndex> = (0..self.lives.len()).filter(has_shards).collect();
+        // Balancers know which nodes drain, and engines with several addresses try them all.
+        let is_ready = |node: &NodeIndex| self.life(*node).is_some_and(Life::is_ready);
+        if nodes.iter().any(is_ready) {
+            nodes.retain(is_ready);
+        }
         let own = self.preferred.get(&who).copied().unwrap_or(who % self.founders);
         let roams = self.random.u32(0..100) < self.roaming_of_100;
         match nodes.contains(&own) && !roams {
@@ -178,6 +203,7 @@ impl Cluster {
         let lives = self.lives.iter().flatten();
         let awake = lives.map(|life| {
             let wakes = if life.has_outputs { now } else { life.wait };
+            let wakes = life.next_step().map_or(wakes, |step| wakes.min(step));
             // It also looks at its shards when its process goes on.
             let goes_on = Some(life.paused_until).filter(|until| *until > now);
             goes_on.map_or(wakes, |until| wakes.max(until))
@@ -190,30 +216,8 @@ impl Cluster {
         let mut did_something = false;
         while let Some(first) = self.due.first_entry().filter(|first| first.key().0 <= now) {
             did_something = true;
-            match first.remove() {
-                Due::Packet { from, to, packet } => {
-                    let node = self.of_incarnation(to);
-                    match node.filter(|node| !self.is_cut(now, from, *node)) {
-                        Some(node) if self.is_paused(now, node) => {
-                            let until = self.life(node).map_or(now, |life| life.paused_until);
-                            self.put(until, Due::Packet { from, to, packet });
-                        }
-                        _ if node.is_none_or(|node| self.is_cut(now, from, node)) => {}
-                        _ => self.handle(now, to, Input::Packet(packet)),
-                    }
-                }
-                Due::Answer { to, answer } => match self.of_incarnation(to) {
-                    Some(node) if self.is_paused(now, node) => {
-                        let until = self.life(node).map_or(now, |life| life.paused_until);
-                        self.put(until, Due::Answer { to, answer });
-                    }
-                    _ => self.handle(now, to, answer),
-                },
-                Due::Asked { by, asked } => {
-                    let answer = self.register.answer(now, asked);
-                    self.put(now + self.register.latency, Due::Answer { to: by, answer });
-                }
-            }
+            let due = first.remove();
+            self.occur(now, due);
         }
         let due: Vec<NodeIndex> =
             self.restarts.iter().filter(|(_, at)| **at <= now).map(|(node, _)| *node).collect();
@@ -230,8 +234,32 @@ impl Cluster {
         did_something
     }
 
-    fn is_paused(&self, now: Instant, node: NodeIndex) -> bool {
-        self.life(node).is_some_and(|life| now < life.paused_until)
+    fn occur(&mut self, now: Instant, due: Due) {
+        let to = match &due {
+            Due::Packet { to, .. } | Due::Answer { to, .. } | Due::Bus { of: to, .. } => *to,
+            Due::Asked { by, asked } => {
+                let node = self.of_incarnation(*by);
+                let is_away = node.is_none_or(|node| !self.outages.has_register(now, node));
+                let answer = self.register.answer(now, asked.clone(), is_away);
+                return self.put(now + self.register.latency, Due::Answer { to: *by, answer });
+            }
+        };
+        let Some(node) = self.of_incarnation(to) else { return };
+        let paused_until = self.life(node).map_or(now, |life| life.paused_until);
+        match due {
+            // What comes to a socket waits for its process, unless the connection is gone.
+            Due::Packet { from, .. }
+                if self.outages.is_cut(now, from, node) || !self.outages.has_bus(node) => {}
+            due if now < paused_until => self.put(paused_until, due),
+            Due::Packet { packet, .. } => self.handle(now, to, Input::Packet(packet)),
+            Due::Answer { answer, .. } => {
+                let has_register = self.outages.has_register(now, node);
+                self.handle(now, to, if has_register { answer } else { register::lost(answer) });
+            }
+            Due::Bus { is_up: true, .. } => self.handle(now, to, Input::BusUp),
+            Due::Bus { is_up: false, .. } => self.handle(now, to, Input::BusDown),
+            Due::Asked { .. } => unreachable!("it is for the register"),
+        }
     }
 
     fn handle(&mut self, now: Instant, to: Incarnation, input: Input) {
@@ -271,7 +299,15 @@ impl Cluster {
                 }
                 other => return Some(other),
             };
-            self.put(now + self.register.latency, Due::Asked { by, asked });
+            let has_register = self.outages.has_register(now, node);
+            let after = self.register.latency;
+            self.put(
+                now + after,
+                match has_register {
+                    true => Due::Asked { by, asked },
+                    false => Due::Answer { to: by, answer: asked.failed() },
+                },
+            );
         }
     }
 
@@ -282,6 +318,9 @@ impl Cluster {
         to: Option<Incarnation>,
         packet: &Bytes,
     ) {
+        if !self.outages.has_bus(node) {
+            return;
+        }
         let others = self.lives.iter().flatten().map(|life| life.incarnation);
         let is_for = |other: &Incarnation| *other != from && to.is_none_or(|to| to == *other);
         for to in others.filter(is_for).collect::<Vec<_>>() {

@@ -16,6 +16,27 @@ pub(super) enum Asked {
     Vote { question: Question, view: ViewId, remove: Incarnation },
 }
 
+impl Asked {
+    /// The answer to a question that does not reach the register.
+    pub(super) fn failed(&self) -> Input {
+        match self {
+            Self::Read(question) => Input::ReadFailed(*question),
+            Self::Cas(question, ..) => Input::Cas(*question, CasResult::Unknown),
+            Self::Vote { question, .. } => Input::Voted(*question, None),
+        }
+    }
+}
+
+/// What a node gets whose answer is lost.
+pub(super) fn lost(answer: Input) -> Input {
+    match answer {
+        Input::Read(question, _) => Input::ReadFailed(question),
+        Input::Cas(question, _) => Input::Cas(question, CasResult::Unknown),
+        Input::Voted(question, _) => Input::Voted(question, None),
+        other => other,
+    }
+}
+
 /// The register that holds the view of a cluster.
 #[derive(Debug)]
 pub struct Register {
@@ -51,9 +72,10 @@ impl Register {
         self.value.as_ref().map(|(_, view)| view)
     }
 
-    /// The answer to a question, which arrives at the register now.
-    pub(super) fn answer(&mut self, now: Instant, asked: Asked) -> Input {
-        let is_down = now < self.down_until;
+    /// The answer to a question, which arrives at the register now. `is_away`: whether the node
+    /// that asks has lost the register meanwhile.
+    pub(super) fn answer(&mut self, now: Instant, asked: Asked, is_away: bool) -> Input {
+        let is_down = is_away || now < self.down_until;
         let is_done = !is_down || self.random.bool();
         match asked {
             Asked::Read(question) if is_down => Input::ReadFailed(question),

@@ -9,7 +9,7 @@ use rts_proto::server::{self, HomeTable, Input, ShardId};
 use super::serving::shard_of_call;
 use super::{Happening, World};
 use crate::EngineIndex;
-use crate::cluster::{Cluster, NodeIndex};
+use crate::cluster::{Cluster, Life, NodeIndex};
 use crate::node::Node;
 
 /// The time after which the process of a node starts again that has ended by itself.
@@ -119,12 +119,20 @@ impl World {
         }
     }
 
-    /// For this time, the bus carries nothing between these nodes and all others. A later partition
-    /// replaces an earlier one.
+    /// For this time, the bus carries nothing between these nodes and all others. Partitions may
+    /// hold at the same time.
     pub fn part_nodes(&mut self, one_side: impl IntoIterator<Item = NodeIndex>, time: Duration) {
         let until = self.now() + time;
         if let Some(cluster) = &mut self.cluster {
-            cluster.part(one_side.into_iter().collect(), until);
+            cluster.part(one_side.into_iter().collect(), false, until);
+        }
+    }
+
+    /// For this time, the bus carries nothing from these nodes to all others, which they hear.
+    pub fn mute_nodes(&mut self, nodes: impl IntoIterator<Item = NodeIndex>, time: Duration) {
+        let until = self.now() + time;
+        if let Some(cluster) = &mut self.cluster {
+            cluster.part(nodes.into_iter().collect(), true, until);
         }
     }
 
@@ -152,7 +160,7 @@ impl World {
         }
     }
 
-    /// Connects a node to the bus, or cuts its connection.
+    /// Connects a node to the bus, or cuts its connection. The register is a part of the bus.
     pub fn set_bus(&mut self, node: NodeIndex, is_up: bool) {
         let now = self.now();
         if let Some(cluster) = &mut self.cluster {
@@ -160,9 +168,47 @@ impl World {
         }
     }
 
-    /// Ends pauses, partitions and the silence of the register, and starts each node that is down.
+    /// Connects all nodes to the bus but those that [`set_bus`](Self::set_bus) has cut off, or cuts
+    /// them all off: the servers of the bus have ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rts_testkit::World;
+    ///
+    /// let mut world = World::new(Default::default(), 2, 42).cluster(2, 1);
+    /// world.run_for(Duration::from_secs(1));
+    /// world.log_in(0, "alice");
+    /// world.log_in(1, "bob");
+    /// world.set_bus_of_all(false);
+    /// world.send(0, "bob", "hi");
+    /// world.run_for(Duration::from_secs(8));
+    /// assert!(world.texts(1).is_empty());
+    /// world.set_bus_of_all(true);
+    /// world.run_for(Duration::from_secs(1));
+    /// assert_eq!(world.texts(1), ["hi"]);
+    /// ```
+    pub fn set_bus_of_all(&mut self, is_up: bool) {
+        let now = self.now();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.set_bus_of_all(now, is_up);
+        }
+    }
+
+    /// For this time, a node does not reach the register. Its bus works.
+    pub fn take_register(&mut self, node: NodeIndex, time: Duration) {
+        let until = self.now() + time;
+        if let Some(cluster) = &mut self.cluster {
+            cluster.take_register(node, until);
+        }
+    }
+
+    /// Ends pauses, partitions, outages of the bus and the register, and drains, and starts each node
+    /// that is down.
     pub fn heal_cluster(&mut self) {
         let now = self.now();
+        for node in 0..self.cluster.as_ref().map_or(0, Cluster::len) {
+            self.end_drain(node);
+        }
         if let Some(cluster) = &mut self.cluster {
             cluster.heal(now);
         }
@@ -214,6 +260,7 @@ impl World {
                     self.carry_out(node, output);
                 }
                 self.look_at_lease(node);
+                did_something |= self.drain_step(node);
             }
             if !did_something {
                 return;
@@ -267,7 +314,9 @@ impl World {
                 self.log.push((now, Happening::NodeFrozen(node, true)));
             }
             Output::Ended(_) => {
-                cluster.restart_at(node, now + RESTARTS_AFTER);
+                if !cluster.life(node).is_some_and(Life::is_ending) {
+                    cluster.restart_at(node, now + RESTARTS_AFTER);
+                }
                 self.end_node(node);
             }
             _ => {}
@@ -275,7 +324,7 @@ impl World {
     }
 
     /// The shards of a node, if it has some.
-    fn shards_of(&self, node: NodeIndex) -> Vec<ShardId> {
+    pub(super) fn shards_of(&self, node: NodeIndex) -> Vec<ShardId> {
         let number = self.cluster.as_ref().and_then(|cluster| cluster.number(node));
         number.map(|number| self.node.of_node(number)).unwrap_or_default()
     }
@@ -330,7 +379,7 @@ impl World {
     }
 
     /// The process of a node ends, with all its sessions.
-    fn end_node(&mut self, node: NodeIndex) {
+    pub(super) fn end_node(&mut self, node: NodeIndex) {
         let now = self.now();
         let Some(cluster) = &mut self.cluster else { return };
         let number = cluster.number(node);

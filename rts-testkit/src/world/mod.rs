@@ -2,6 +2,7 @@
 
 mod app;
 mod cluster;
+mod draining;
 mod engines;
 mod happening;
 mod links;
