@@ -112,13 +112,18 @@ impl Model {
             | Entry::NodeFrozen { .. }
             | Entry::NodeEnded { .. }
             | Entry::Restarted
-            | Entry::Fault(Step::NodeBus { .. }) => 0,
-            Entry::Fault(Step::NodePauses { ms, .. } | Step::NodesPart { ms, .. }) => *ms,
+            | Entry::Fault(Step::NodeBus { .. } | Step::BusAway { .. }) => 0,
+            Entry::Fault(
+                Step::NodePauses { ms, .. }
+                | Step::NodesPart { ms, .. }
+                | Step::NodesMute { ms, .. },
+            ) => *ms,
             _ => return,
         };
         let until = line.at + Duration::from_millis(lasts);
         self.disturbed = self.disturbed.max(Some(until));
     }
+
     /// Whether a node of a cluster was frozen or stood still at some time since then.
     pub(crate) fn was_frozen_since(&self, since: Instant) -> bool {
         !self.frozen.is_empty() || self.last_thaw.is_some_and(|thaw| thaw >= since)

@@ -139,6 +139,12 @@ impl Shape {
         }
     }
 
+    /// The same shards and bus, with mailboxes that have space. Links go to the nodes of their
+    /// engines.
+    pub(crate) fn calmed(self) -> Self {
+        Self { entries_max: ENTRIES_MAX, roaming_of_100: 0, ..self }
+    }
+
     /// The same shards, with a bus and mailboxes that are fast and have space.
     pub(crate) fn healed(self) -> Self {
         let (delay, tail) = (Duration::from_millis(1), Duration::from_millis(20));

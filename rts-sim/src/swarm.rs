@@ -21,6 +21,8 @@ pub const CROWD: RangeInclusive<usize> = 130..=200;
 const CROWD_IN: u32 = 40;
 /// One other run in this many has links that change bytes.
 const HARM_IN: u32 = 10;
+/// One run of a cluster in this many has nothing that goes wrong: nodes drain, one after the other.
+const CALM_IN: u32 = 16;
 /// Apps of one run. Users and rooms have the same names in all of them.
 pub const APPS_MAX: usize = 3;
 /// The number of apps with reports, from the first on.
@@ -166,6 +168,8 @@ pub struct Swarm {
     pub harm: Option<Harm>,
     /// The shards of the server.
     pub shape: Shape,
+    /// Whether nodes drain and nothing goes wrong.
+    pub is_calm: bool,
 }
 
 /// Links that change bytes in transit.
@@ -187,7 +191,14 @@ impl Harm {
 impl Swarm {
     /// The configuration of a seed. `rng` then draws the steps. Draws from `apart` do not affect
     /// the steps.
-    pub(crate) fn draw(rng: &mut Rng, apart: &mut Rng, shape: Shape) -> Self {
+    pub(crate) fn draw(seed: u64, rng: &mut Rng, apart: &mut Rng, shape: Shape) -> Self {
+        let is_calm =
+            Rng::with_seed(seed.rotate_left(4) ^ 0xCA11_CA11_CA11_CA11).u32(0..CALM_IN) == 0;
+        let drawn = Self::draw_usual(rng, apart, shape);
+        if is_calm && shape.is_cluster() { drawn.calmed() } else { drawn }
+    }
+
+    fn draw_usual(rng: &mut Rng, apart: &mut Rng, shape: Shape) -> Self {
         let apps = 1 + rng.usize(0..APPS_MAX);
         let engines = match rng.u32(0..20) {
             0 => rng.usize(12..=ENGINES_MAX),
@@ -225,6 +236,7 @@ impl Swarm {
             newer: (apart.u32(0..8) == 0).then(|| Side::BOTH[apart.usize(0..2)]),
             harm: None,
             shape,
+            is_calm: false,
         };
         if apart.u32(0..CROWD_IN) == 0 {
             return swarm.crowded(apart);
@@ -245,6 +257,25 @@ impl Swarm {
             // All users send at once in the end.
             rate: 0,
             room_members_max: 10_000,
+            ..self
+        }
+    }
+
+    /// Users of one app, of whom each has one engine, in a cluster whose nodes drain.
+    fn calmed(self) -> Self {
+        let engines = self.engines.len().min(ENGINES_MAX);
+        Self {
+            engines: (0..engines).map(|user| (0, user)).collect(),
+            rooms: 1,
+            faults: 0,
+            call_weights: Vec::new(),
+            fault_weights: Vec::new(),
+            rate: 0,
+            room_members_max: 10_000,
+            newer: None,
+            harm: None,
+            shape: self.shape.calmed(),
+            is_calm: true,
             ..self
         }
     }

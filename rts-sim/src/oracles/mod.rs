@@ -3,6 +3,7 @@
 
 mod app_server;
 mod back_end;
+mod calm;
 mod cluster;
 mod dead_ends;
 mod isolation;
@@ -24,7 +25,7 @@ use rts_testkit::EngineIndex;
 
 use super::model::Model;
 use super::payload;
-use super::shape::Shape;
+use super::swarm::Swarm;
 use super::trace::Line;
 
 /// Why a run is wrong. The text begins with the number of the law, if it has one.
@@ -42,7 +43,8 @@ pub(crate) struct Oracles {
 }
 
 impl Oracles {
-    pub(crate) fn new(has_rates: bool, shape: &Shape) -> Self {
+    pub(crate) fn new(swarm: &Swarm) -> Self {
+        let shape = &swarm.shape;
         let mut all: Vec<Box<dyn Oracle>> = vec![
             Box::new(lifecycle::Lifecycle::default()),
             Box::new(sends::Sends::default()),
@@ -66,7 +68,10 @@ impl Oracles {
                 all.push(Box::new(put_out::PutOut::default()));
             }
         }
-        if has_rates {
+        if swarm.is_calm {
+            all.push(Box::new(calm::Calm::default()));
+        }
+        if swarm.has_rates() {
             all.push(Box::new(rates::Rates::default()));
         }
         Self { model: Model::new(shape), all }

@@ -1,12 +1,15 @@
 //! A run as a list of steps. All random choices are made here. One plan always gives one run, and a
 //! plan without some of its steps is a plan too.
 
+mod calm;
 mod cluster;
 mod command;
+mod draining;
 mod draw;
 mod harm;
 mod journeys;
 mod kinds;
+mod outages;
 mod removal;
 mod storm;
 
@@ -70,9 +73,15 @@ pub(crate) enum Step {
     Harmed { number: usize, act: Act },
     NodeStarts { node: usize },
     NodeCrashes { node: usize, is_certified: bool },
+    NodeDrains { node: usize, links_per_second: u32 },
+    NodeReopens { node: usize },
+    NodeRetires { node: usize, links_per_second: u32, patience_ms: u64 },
     NodePauses { node: usize, ms: u64 },
     NodesPart { one_side: u8, ms: u64 },
+    NodesMute { nodes: u8, ms: u64 },
     RegisterDown { ms: u64 },
+    RegisterAway { node: usize, ms: u64 },
+    BusAway { is_up: bool },
     NodeBus { node: usize, is_up: bool },
 }
 
@@ -139,9 +148,15 @@ impl Step {
             | Self::Harmed { .. }
             | Self::NodeStarts { .. }
             | Self::NodeCrashes { .. }
+            | Self::NodeDrains { .. }
+            | Self::NodeReopens { .. }
+            | Self::NodeRetires { .. }
             | Self::NodePauses { .. }
             | Self::NodesPart { .. }
+            | Self::NodesMute { .. }
             | Self::RegisterDown { .. }
+            | Self::RegisterAway { .. }
+            | Self::BusAway { .. }
             | Self::NodeBus { .. } => None,
         }
     }
@@ -160,7 +175,12 @@ impl Plan {
     pub(crate) fn draw(seed: u64, size: Size) -> Self {
         let mut rng = Rng::with_seed(seed);
         let shape = Shape::draw(seed, size);
-        let swarm = Swarm::draw(&mut rng, &mut Rng::with_seed(!seed), shape);
+        let swarm = Swarm::draw(seed, &mut rng, &mut Rng::with_seed(!seed), shape);
+        if swarm.is_calm {
+            let (mut steps, duration) = calm::steps(seed, &swarm);
+            steps.sort_by_key(|(at, _)| *at);
+            return Self { seed, swarm: Swarm { duration, ..swarm }, steps };
+        }
         let mut draw = Draw { rng, swarm: &swarm, steps: Vec::new() };
         draw.opening();
         for _ in 0..swarm.calls {
@@ -182,6 +202,8 @@ impl Plan {
             steps.retain(|(_, step)| !cluster::is_missing(step));
             steps.extend(cluster::steps(seed, &swarm));
             steps.extend(journeys::steps(seed, &swarm));
+            steps.extend(outages::steps(seed, &swarm));
+            steps.extend(draining::steps(seed, &swarm));
         }
         // The sort is stable, so simultaneous steps stay in the order in which they were drawn.
         steps.sort_by_key(|(at, _)| *at);

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use rts_testkit::Side;
+use rts_testkit::{NodeIndex, Side};
 
 use super::Run;
 use crate::names::{app_id, uid};
@@ -69,13 +69,27 @@ impl Run<'_> {
             }
             Step::NodeStarts { node } => self.world.start_node(node),
             Step::NodeCrashes { node, is_certified } => self.world.crash_node(node, is_certified),
+            Step::NodeDrains { node, links_per_second } => {
+                self.world.drain_node(node, links_per_second);
+            }
+            Step::NodeReopens { node } => self.world.reopen_node(node),
+            Step::NodeRetires { node, links_per_second, patience_ms } => {
+                let patience = Duration::from_millis(patience_ms);
+                self.world.retire_node(node, links_per_second, patience);
+            }
             Step::NodePauses { node, ms } => {
                 self.world.pause_node(node, Duration::from_millis(ms));
             }
             Step::NodesPart { one_side, ms } => {
-                let one_side = (0..8).filter(|node| one_side >> node & 1 == 1);
-                self.world.part_nodes(one_side, Duration::from_millis(ms));
+                self.world.part_nodes(nodes_of(one_side), Duration::from_millis(ms));
             }
+            Step::NodesMute { nodes, ms } => {
+                self.world.mute_nodes(nodes_of(nodes), Duration::from_millis(ms));
+            }
+            Step::RegisterAway { node, ms } => {
+                self.world.take_register(node, Duration::from_millis(ms));
+            }
+            Step::BusAway { is_up } => self.world.set_bus_of_all(is_up),
             Step::RegisterDown { ms } => {
                 let until = self.world.now() + Duration::from_millis(ms);
                 if let Some(nodes) = self.world.nodes() {
@@ -126,4 +140,9 @@ impl Run<'_> {
         self.is_draining = false;
         self.world.restart_server(self.plan.swarm.server());
     }
+}
+
+/// The nodes whose bits are set.
+fn nodes_of(bits: u8) -> impl Iterator<Item = NodeIndex> {
+    (0..8).filter(move |node| bits >> node & 1 == 1)
 }

@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
             world,
             places: Vec::new(),
             trace: Trace::new(print),
-            oracles: Oracles::new(plan.swarm.has_rates(), &shape),
+            oracles: Oracles::new(&plan.swarm),
             spotter: Spotter::default(),
             attackers: Attackers::new(plan.swarm.has_rates(), shape.has_mailboxes()),
             harmed: Harmed::new(wires),

@@ -202,8 +202,8 @@ impl World {
         }
     }
 
-    /// Ends pauses, partitions, outages of the bus and the register, and drains, and starts each node
-    /// that is down.
+    /// Ends pauses, partitions, outages of the bus and the register, and drains, and starts each
+    /// node that is down.
     pub fn heal_cluster(&mut self) {
         let now = self.now();
         for node in 0..self.cluster.as_ref().map_or(0, Cluster::len) {
