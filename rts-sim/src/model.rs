@@ -28,6 +28,9 @@ pub(crate) struct Model {
     pub(crate) has_mailboxes: bool,
     /// The longest time for which entries are under way between shards.
     pub(crate) under_way_max: Duration,
+    /// Whether the bus of a cluster may lose so many packets, or hold them up for so long, that
+    /// nobody waits for an answer any more.
+    is_bus_bad: bool,
     /// The nodes of the server. Several ones are a cluster.
     pub(crate) nodes: usize,
     pub(crate) engines: Vec<Engine>,
@@ -53,6 +56,7 @@ impl Model {
         Self {
             has_mailboxes: shape.has_mailboxes(),
             under_way_max: shape.under_way_max(),
+            is_bus_bad: shape.is_bus_bad(),
             nodes: shape.nodes,
             ..Self::default()
         }
@@ -102,6 +106,7 @@ impl Model {
     pub(crate) fn was_disturbed_since(&self, since: Instant) -> bool {
         let disturbed = self.disturbed.max(self.last_thaw);
         self.loss_is_new
+            || self.is_bus_bad
             || !self.frozen.is_empty()
             || disturbed.is_some_and(|at| since.since(at) <= self.under_way_max || at >= since)
     }

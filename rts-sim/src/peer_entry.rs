@@ -118,7 +118,10 @@ pub(crate) enum PeerEntry {
         uid: String,
     },
     /// A session comes to the shard where its client comes back.
-    SessionMoved,
+    SessionMoved {
+        app: usize,
+        uid: String,
+    },
     /// About a session that moves.
     Move,
 }
@@ -159,7 +162,9 @@ fn one(entry: &Entry, app: &mut usize) -> Vec<PeerEntry> {
         Entry::HomesReached { .. } => PeerEntry::Homes,
         Entry::Resume(asked) => PeerEntry::Resume { app: *app, uid: asked.uid.as_str().to_owned() },
         Entry::SessionMoved(part) => match &part.content {
-            SessionContent::Session(_) => PeerEntry::SessionMoved,
+            SessionContent::Session(session) => {
+                PeerEntry::SessionMoved { app: *app, uid: session.uid.as_str().to_owned() }
+            }
             _ => PeerEntry::Move,
         },
         Entry::Taken(_)

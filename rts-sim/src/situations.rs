@@ -369,6 +369,32 @@ situations! {
     NamesAskedAgain,
     /// A session moved to the node where its client came back.
     SessionMoved,
+    /// A session was asked for at another shard, and refused.
+    MoveRefused,
+    /// A session moved twice within ten seconds.
+    MovedTwice,
+    /// A session moved while a node drained.
+    MovedWhileDraining,
+    /// A login was displaced whose session moved, or had just done so.
+    DisplacedWhileMoving,
+    /// A node had another view while a session moved.
+    HomesMovedDuringMove,
+    /// A drain was taken back.
+    DrainTakenBack,
+    /// The process of a node ended after it had drained.
+    NodeRetired,
+    /// Nodes were frozen because the bus was away from all, and went on.
+    WentOnAfterOutage,
+    /// The view changed while one of the nodes did not reach the register.
+    ViewChangedWithoutRegister,
+    /// A node was frozen because nobody heard it.
+    UnheardNodeFrozen,
+    /// A partition of the bus began before another one was over.
+    PartitionsOverlap,
+    /// The register forgot what it had acknowledged.
+    RegisterForgot,
+    /// The wall clock of one node was set.
+    NodeClockJumped,
     /// A mailbox between shards was congested.
     MailboxCongested,
     /// A message or a broadcast was refused while a mailbox was congested.

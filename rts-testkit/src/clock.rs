@@ -44,6 +44,11 @@ impl Clock {
         self.shared.store(self.now.as_micros(), Ordering::Relaxed);
     }
 
+    /// The time of the wall clock at the origin, which changes when it is set.
+    pub(crate) fn wall_origin_micros(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.wall_origin_micros)
+    }
+
     /// An engine's clock that follows this one.
     pub(crate) fn for_engine(&self) -> rts_engine::Clock {
         rts_engine::Clock::manual(Arc::clone(&self.shared))

@@ -174,13 +174,6 @@ impl World {
         self.clock.wall_micros() / 1_000_000
     }
 
-    /// Unix time at an earlier moment, in seconds, if the clock was not set since.
-    #[must_use]
-    pub fn wall_seconds_at(&self, moment: Instant) -> u64 {
-        let ago = self.now().since(moment).as_micros();
-        self.clock.wall_micros().saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX)) / 1_000_000
-    }
-
     /// The time until this moment; zero if it has passed.
     #[must_use]
     pub fn until(&self, moment: Instant) -> Duration {

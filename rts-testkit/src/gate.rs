@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rts_proto::server::{Credentials, Verdict};
+use rts_proto::server::Credentials;
 use rts_proto::{AppId, LoginCode, UserId};
 use rts_token::{AppKey, Expiry, Token};
 
@@ -91,9 +91,10 @@ impl Gate {
         token.with_nonce(self.last_nonce).with_issued_at(issued_at).sign(key)
     }
 
-    pub(crate) fn judge(&mut self, wall_micros: u64, asked: &Credentials) -> Verdict {
+    /// Judges a token at this time of the wall clock. Returns when it was issued.
+    pub(crate) fn judge(&self, wall_micros: u64, asked: &Credentials) -> Result<u32, LoginCode> {
         if let Some(code) = self.refusals.get(asked.uid.as_str()) {
-            return Verdict::Refuse(*code);
+            return Err(*code);
         }
         let token = String::from_utf8_lossy(&asked.token);
         let (app, uid) = (asked.app_id.as_str(), asked.uid.as_str());
@@ -102,13 +103,18 @@ impl Gate {
         let verified =
             keys.iter().find_map(|key| rts_token::verify(&token, app, key, uid, now).ok());
         let Some(issued_at) = verified.map(|token| token.issued_at()) else {
-            return Verdict::Refuse(LoginCode::InvalidToken);
+            return Err(LoginCode::InvalidToken);
         };
         if self.is_revoked(asked, issued_at) {
-            return Verdict::Refuse(LoginCode::InvalidToken);
+            return Err(LoginCode::InvalidToken);
         }
+        Ok(issued_at)
+    }
+
+    /// The claim of a login that a server without a cluster accepts now.
+    pub(crate) fn next_claim(&mut self, wall_micros: u64) -> u64 {
         self.last_claim = wall_micros.max(self.last_claim.saturating_add(1));
-        Verdict::Accept { claim: self.last_claim, issued_at }
+        self.last_claim
     }
 
     pub(crate) fn restart(&mut self) {

@@ -13,6 +13,9 @@ use crate::trace::{Entry, Line, Phase};
 pub(super) struct Cluster {
     /// The latest grant of each user of an app.
     tenures: BTreeMap<(usize, String), u64>,
+    /// The nodes that have shards. When none is left, nobody knows of a grant any more, and a register
+    /// that forgot views lets their numbers begin again at a lower one.
+    members: BTreeSet<usize>,
     /// The numbers of nodes that were removed. What they get has no effect.
     removed: BTreeSet<usize>,
     phase: Option<Phase>,
@@ -28,6 +31,16 @@ impl Oracle for Cluster {
             }),
             Entry::EntriesArrived { to, entries, .. } => {
                 entries.iter().try_for_each(|entry| self.arrived(*to, entry))
+            }
+            Entry::NodeHasView { node, .. } => {
+                self.members.insert(*node);
+                Ok(())
+            }
+            Entry::NodeEnded { node, .. } => {
+                if self.members.remove(node) && self.members.is_empty() {
+                    self.tenures.clear();
+                }
+                Ok(())
             }
             Entry::NodesRemoved(removed) => {
                 self.removed.extend(&removed.nodes);

@@ -36,14 +36,16 @@ pub(super) struct Lifecycle {
     called_since: BTreeMap<EngineIndex, Instant>,
     /// For an app, or one of its users: tokens issued before this second are revoked.
     revoked: BTreeMap<(usize, Option<usize>), u32>,
-    /// Whether the wall clock, which claims are made from, went back.
+    /// Whether a wall clock, which claims are made from, went back.
     claims_fell: bool,
 }
 
 impl Oracle for Lifecycle {
     fn see(&mut self, model: &Model, line: &Line) -> Result<(), Violation> {
         match &line.entry {
-            Entry::Fault(Step::WallJump { seconds: ..0 }) => {
+            Entry::Fault(
+                Step::WallJump { seconds: ..0 } | Step::NodeWallJump { seconds: ..0, .. },
+            ) => {
                 self.claims_fell = true;
                 Ok(())
             }

@@ -35,6 +35,9 @@ impl Oracle for Resume {
                         | Step::BreakOff { .. }
                         | Step::CutAll
                         | Step::WallJump { .. }
+                        | Step::NodeWallJump { .. }
+                        | Step::NodeDrains { .. }
+                        | Step::NodeReopens { .. }
                         | Step::RotateKey { .. }
                         | Step::Unstick
                         | Step::Harmed { .. }

@@ -103,7 +103,7 @@ impl Shards {
                 }
                 Ok(())
             }
-            PeerEntry::SessionMoved => {
+            PeerEntry::SessionMoved { .. } => {
                 self.has_moved = true;
                 self.sends.clear();
                 Ok(())

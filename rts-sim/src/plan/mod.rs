@@ -81,7 +81,9 @@ pub(crate) enum Step {
     NodesMute { nodes: u8, ms: u64 },
     RegisterDown { ms: u64 },
     RegisterAway { node: usize, ms: u64 },
+    RegisterForgets { changes: usize },
     BusAway { is_up: bool },
+    NodeWallJump { node: usize, seconds: i64 },
     NodeBus { node: usize, is_up: bool },
 }
 
@@ -156,7 +158,9 @@ impl Step {
             | Self::NodesMute { .. }
             | Self::RegisterDown { .. }
             | Self::RegisterAway { .. }
+            | Self::RegisterForgets { .. }
             | Self::BusAway { .. }
+            | Self::NodeWallJump { .. }
             | Self::NodeBus { .. } => None,
         }
     }

@@ -89,6 +89,8 @@ impl Run<'_> {
             Step::RegisterAway { node, ms } => {
                 self.world.take_register(node, Duration::from_millis(ms));
             }
+            Step::RegisterForgets { changes } => self.world.forget_changes(changes),
+            Step::NodeWallJump { node, seconds } => self.world.jump_wall_of_node(node, seconds),
             Step::BusAway { is_up } => self.world.set_bus_of_all(is_up),
             Step::RegisterDown { ms } => {
                 let until = self.world.now() + Duration::from_millis(ms);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rts_cluster::shards::ShardMap;
-use rts_cluster::view::View;
+use rts_cluster::view::{View, ViewId};
 use rts_proto::RoomId;
 use rts_proto::server::{HomeTable, NodeNumber, Placement, ShardId};
 
@@ -16,22 +16,26 @@ use crate::trace::{Entry, Removed};
 #[derive(Default)]
 pub(super) struct Losses {
     latest: Option<(Placement, HomeTable)>,
+    /// The views that some node has had.
+    known: BTreeSet<ViewId>,
     /// The tables before it, from the one before the last change that removed no node.
     formers: Vec<HomeTable>,
 }
 
 impl Losses {
-    /// A node has this view. Returns the homes before it, if it is the latest and lacks a node.
+    /// A node has this view. Returns the homes before it, if it is new and lacks a node. It may have
+    /// a lower number than the one before, if the register has forgotten that one.
     fn view(&mut self, view: &View) -> Option<(Placement, &[HomeTable], &HomeTable)> {
         let any = view.members().first()?.incarnation;
         let map = ShardMap::of(view, any)?;
         let (placement, table) = (map.placements().next()?, map.table().clone());
         if view.parent().is_none() {
-            *self = Self { latest: Some((placement, table)), formers: Vec::new() };
+            let known = BTreeSet::from([view.id()]);
+            *self = Self { latest: Some((placement, table)), known, formers: Vec::new() };
             return None;
         }
         let (first, former) = self.latest.as_ref()?;
-        if table.epoch() <= former.epoch() {
+        if !self.known.insert(view.id()) {
             return None;
         }
         let has = |node: NodeNumber| table.nodes().any(|(other, _)| other == node);

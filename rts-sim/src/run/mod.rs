@@ -119,6 +119,9 @@ impl<'a> Run<'a> {
             false => world.shards(shape.shards),
         };
         shape.set(&mut world);
+        if let Some(nodes) = world.nodes() {
+            nodes.set_drift(shape.drift_ppm);
+        }
         let wires = Wires::new(plan.swarm.newer.map(|side| Newer::new(side, plan.seed)));
         world.middlebox = Some(Box::new(wires.clone()));
         Self {
@@ -224,7 +227,7 @@ impl<'a> Run<'a> {
                     self.spotter.harmed_closed(code);
                     continue;
                 }
-                Happening::Judged(asked, _) if self.harmed.is_its_name(&asked.uid) => continue,
+                Happening::Judged(asked, ..) if self.harmed.is_its_name(&asked.uid) => continue,
                 Happening::Congested(who, _)
                     if self.harmed.is_one(who) || self.attackers.is_one(who) =>
                 {
@@ -290,8 +293,8 @@ impl<'a> Run<'a> {
                     }
                     Entry::Closed { who, code }
                 }
-                Happening::Judged(asked, _) if self.attackers.is_its_name(&asked.uid) => continue,
-                Happening::Judged(asked, verdict) => {
+                Happening::Judged(asked, ..) if self.attackers.is_its_name(&asked.uid) => continue,
+                Happening::Judged(asked, verdict, wall) => {
                     let code = match verdict {
                         Verdict::Accept { .. } => LoginCode::Ok,
                         Verdict::Refuse(code) => code,
@@ -300,7 +303,7 @@ impl<'a> Run<'a> {
                         app: app_number(&asked.app_id),
                         uid: asked.uid.as_str().to_owned(),
                         facts: self.tokens.get(&asked.token[..]).copied(),
-                        wall: self.world.wall_seconds_at(at),
+                        wall,
                         code,
                     }
                 }

@@ -3,6 +3,7 @@
 mod app_server;
 mod back_end;
 mod closings;
+mod moves;
 mod rooms;
 mod shards;
 mod waiting;
@@ -19,6 +20,7 @@ use rts_testkit::{EngineIndex, Side};
 
 use app_server::AppServer;
 use back_end::BackEnd;
+use moves::Moves;
 use shards::Shards;
 use waiting::Waiting;
 
@@ -61,6 +63,7 @@ pub(crate) struct Spotter {
     back_end: BackEnd,
     waiting: Waiting,
     shards: Shards,
+    moves: Moves,
     /// The times of the last seconds at which engines reported that they are connected again.
     returned: Vec<Instant>,
 }
@@ -75,6 +78,7 @@ impl Spotter {
         self.see_back_end(model, line);
         self.see_waiting(model, line);
         self.see_shards(model, line);
+        self.see_moves(model, line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);

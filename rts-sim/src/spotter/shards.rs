@@ -166,7 +166,7 @@ impl Spotter {
                 }
             }
             PeerEntry::Names => self.met(Situation::NamesAskedAgain),
-            PeerEntry::SessionMoved => self.met(Situation::SessionMoved),
+            PeerEntry::SessionMoved { .. } => self.met(Situation::SessionMoved),
             PeerEntry::Asked(_)
             | PeerEntry::Removed
             | PeerEntry::PutOut { .. }

@@ -27,6 +27,11 @@ pub struct Bus {
     pub lost_of_100: u32,
     /// The number of packets of a hundred that arrive twice.
     pub doubled_of_100: u32,
+    /// The longest time after which a new subscription is known everywhere. Each one is drawn. What
+    /// is sent to it before that is lost.
+    pub interest: Duration,
+    /// From when on packets reach a node.
+    known: BTreeMap<Incarnation, Instant>,
     /// When the last packet from one node to another arrives.
     last: BTreeMap<(Incarnation, Incarnation), Instant>,
 }
@@ -40,7 +45,18 @@ impl Bus {
             tail: Duration::from_millis(20),
             lost_of_100: 0,
             doubled_of_100: 0,
+            interest: Duration::ZERO,
+            known: BTreeMap::new(),
             last: BTreeMap::new(),
+        }
+    }
+
+    /// A node subscribes to what is sent to it.
+    pub(super) fn subscribed(&mut self, now: Instant, node: Incarnation) {
+        if !self.interest.is_zero() {
+            let micros = u64::try_from(self.interest.as_micros()).unwrap_or(u64::MAX);
+            let known = now + Duration::from_micros(self.random.u64(0..=micros));
+            self.known.insert(node, known);
         }
     }
 
@@ -51,7 +67,8 @@ impl Bus {
         from: Incarnation,
         to: Incarnation,
     ) -> impl Iterator<Item = Instant> + use<> {
-        let is_lost = self.random.u32(0..100) < self.lost_of_100;
+        let is_unknown = self.known.get(&to).is_some_and(|known| now < *known);
+        let is_lost = self.random.u32(0..100) < self.lost_of_100 || is_unknown;
         let is_doubled = self.random.u32(0..100) < self.doubled_of_100;
         let arrival = now + self.draw_time();
         let first = (!is_lost).then(|| {

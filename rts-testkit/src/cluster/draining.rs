@@ -102,8 +102,7 @@ impl Life {
     }
 
     fn wish(&mut self, now: Instant, wish: Wish) {
-        self.node.handle(now, Input::Wish(wish));
-        self.has_outputs = true;
+        self.handle(now, Input::Wish(wish));
     }
 
     /// The next step, with this number of sessions.

@@ -40,6 +40,7 @@ impl Cluster {
         for life in self.lives.iter_mut().flatten() {
             life.paused_until = life.paused_until.min(now);
         }
+        self.restore_register(now);
         (0..self.lives.len()).for_each(|node| self.start(now, node));
     }
 
@@ -53,8 +54,35 @@ impl Cluster {
     pub(crate) fn certify(&mut self, now: Instant, node: NodeIndex) {
         let dead = self.earlier.get(&node).cloned().unwrap_or_default();
         if let Some(life) = self.lives.iter_mut().flatten().next() {
-            dead.into_iter().for_each(|dead| life.node.handle(now, Input::Dead(dead)));
-            life.has_outputs = true;
+            dead.into_iter().for_each(|dead| life.handle(now, Input::Dead(dead)));
+        }
+    }
+
+    /// The wall clock of the machine of a node is set.
+    pub(crate) fn jump_wall(&mut self, node: NodeIndex, seconds: i64) {
+        let jumped = self.jumped_micros.entry(node).or_default();
+        *jumped = jumped.saturating_add(seconds.saturating_mul(1_000_000));
+        let jumped_micros = *jumped;
+        if let Some(life) = self.life_mut(node) {
+            life.clocks.jumped_micros = jumped_micros;
+        }
+    }
+
+    /// The register loses its last changes, though it has acknowledged them.
+    pub(crate) fn forget_changes(&mut self, changes: usize) {
+        self.register.forget(changes);
+    }
+
+    /// An operator gives a register that has lost changes the view of the node that acts, or the
+    /// latest one if none does.
+    fn restore_register(&mut self, now: Instant) {
+        if !self.register.has_forgotten() {
+            return;
+        }
+        let lives = self.lives.iter_mut().flatten();
+        let views = lives.filter_map(|life| Some((life.acts(now), life.node.view()?.clone())));
+        if let Some((_, view)) = views.max_by_key(|(acts, view)| (*acts, view.epoch())) {
+            self.register.restore(view);
         }
     }
 
@@ -85,7 +113,9 @@ impl Cluster {
         for (node, (before, is_up)) in before.into_iter().zip(after).enumerate() {
             let Some(life) = self.life(node).filter(|_| before != is_up) else { continue };
             let of = life.incarnation;
-            if !is_up {
+            if is_up {
+                self.bus.subscribed(now, of);
+            } else {
                 self.due.retain(|_, due| !matches!(due, Due::Packet { to, .. } if *to == of));
             }
             self.put(now, Due::Bus { of, is_up });

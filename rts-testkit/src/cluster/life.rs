@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rts_cluster::node::Node;
+use rts_cluster::node::{self, Node};
 use rts_cluster::shards::ShardMap;
 use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
@@ -11,6 +11,7 @@ use rts_proto::Instant;
 use rts_proto::server::{Input, ShardId};
 
 use super::bans::Bans;
+use super::clocks::Clocks;
 use super::draining::Draining;
 
 /// One life of a node.
@@ -22,6 +23,11 @@ pub(crate) struct Life {
     pub(crate) map: Option<ShardMap>,
     /// The view that its shards were last known to serve.
     pub(super) served: Option<Epoch>,
+    /// The clocks of its machine.
+    pub(super) clocks: Clocks,
+    /// How far the clock of the cluster is ahead of its own wall clock.
+    ahead_micros: u64,
+    last_claim: u64,
     /// When the node wants a tick.
     pub(super) wait: Instant,
     /// Whether it has outputs that were not taken.
@@ -46,13 +52,16 @@ pub(super) fn member(name: &str, incarnation: Incarnation, shards: u8) -> Member
 }
 
 impl Life {
-    pub(super) fn new(now: Instant, own: Member, seed: u64) -> Self {
+    pub(super) fn new(now: Instant, own: Member, clocks: Clocks, seed: u64) -> Self {
         let cluster = ClusterName::new("world").expect("a valid name");
         Self {
             incarnation: own.incarnation,
             node: Node::new(cluster, own, seed),
             map: None,
             served: None,
+            clocks,
+            ahead_micros: 0,
+            last_claim: 0,
             wait: now,
             has_outputs: false,
             paused_until: now,
@@ -64,14 +73,45 @@ impl Life {
         }
     }
 
+    /// Passes an input to the node, as the driver of `rts-server` does it.
+    pub(super) fn handle(&mut self, now: Instant, input: node::Input) {
+        self.node.set_clock(self.cluster_micros(now));
+        self.node.handle(self.clocks.shows(now), input);
+        if let Some(heard) = self.node.take_heard_clock() {
+            let ahead = heard.saturating_sub(self.clocks.wall_micros(now));
+            self.ahead_micros = self.ahead_micros.max(ahead);
+        }
+        self.has_outputs = true;
+    }
+
+    /// Unix time as the wall clock of its machine shows it.
+    pub(crate) fn wall_micros(&self, now: Instant) -> u64 {
+        self.clocks.wall_micros(now)
+    }
+
+    /// The clock of the cluster, as it knows it: that of the member whose clock is ahead.
+    fn cluster_micros(&self, now: Instant) -> u64 {
+        self.clocks.wall_micros(now).saturating_add(self.ahead_micros)
+    }
+
+    /// The claim of a login that it accepts now.
+    pub(crate) fn next_claim(&mut self, now: Instant) -> u64 {
+        self.last_claim = self.cluster_micros(now).max(self.last_claim.saturating_add(1));
+        self.last_claim
+    }
+
+    fn may_act(&self, now: Instant) -> bool {
+        self.node.may_act(self.clocks.shows(now))
+    }
+
     /// Whether its shards may act now. If its lease has ended, their clock stands still from there
     /// on.
     pub(super) fn acts(&mut self, now: Instant) -> bool {
         if now < self.paused_until {
             return false;
         }
-        if self.frozen_since.is_none() && !self.node.may_act(now) {
-            let until = self.node.acts_until().unwrap_or(now);
+        if self.frozen_since.is_none() && !self.may_act(now) {
+            let until = self.node.acts_until().map_or(now, |until| self.clocks.moment(until));
             self.frozen_since = Some(until.min(now));
         }
         self.frozen_since.is_none()
@@ -79,7 +119,7 @@ impl Life {
 
     /// Whether its shards could not act, and can from now on.
     pub(super) fn thaws(&mut self, now: Instant) -> bool {
-        if now < self.paused_until || !self.node.may_act(now) {
+        if now < self.paused_until || !self.may_act(now) {
             return false;
         }
         let since = self.frozen_since.take();

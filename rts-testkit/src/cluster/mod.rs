@@ -2,6 +2,7 @@
 
 mod bans;
 mod bus;
+mod clocks;
 mod draining;
 mod faults;
 mod life;
@@ -9,6 +10,8 @@ mod outages;
 mod register;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use bytes::Bytes;
 use rts_cluster::node::{Input, Output};
@@ -18,6 +21,7 @@ use rts_proto::Instant;
 use rts_proto::server::{self, Entry, HomeTable, NodeNumber, ShardId};
 
 pub use bus::Bus;
+use clocks::Clocks;
 pub(crate) use draining::Step;
 pub(crate) use life::Life;
 use life::member;
@@ -54,6 +58,12 @@ pub struct Cluster {
     /// By node, the lives that have ended.
     earlier: BTreeMap<NodeIndex, Vec<Incarnation>>,
     outages: Outages,
+    /// The clocks of machines that are right.
+    clocks: Clocks,
+    /// By how much the monotonic clocks of machines may be fast or slow.
+    drift_ppm_max: u32,
+    /// By node, by how much its wall clock is wrong.
+    jumped_micros: BTreeMap<NodeIndex, i64>,
     /// Nodes that begin again at a moment.
     restarts: BTreeMap<NodeIndex, Instant>,
     random: fastrand::Rng,
@@ -86,7 +96,12 @@ enum Due {
 }
 
 impl Cluster {
-    pub(crate) fn new(nodes: usize, shards: usize, seed: u64) -> Self {
+    pub(crate) fn new(
+        nodes: usize,
+        shards: usize,
+        seed: u64,
+        wall_origin_micros: Arc<AtomicI64>,
+    ) -> Self {
         let shards = u8::try_from(shards).expect("few shards");
         let mut cluster = Self {
             bus: Bus::new(seed),
@@ -99,6 +114,9 @@ impl Cluster {
             last_incarnation: 0,
             earlier: BTreeMap::new(),
             outages: Outages::default(),
+            clocks: Clocks::new(wall_origin_micros),
+            drift_ppm_max: 0,
+            jumped_micros: BTreeMap::new(),
             restarts: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
             due: BTreeMap::new(),
@@ -132,15 +150,36 @@ impl Cluster {
 
     fn begin(&mut self, now: Instant, node: NodeIndex, own: Member) {
         let seed = self.seed.wrapping_add(own.incarnation.0 << 32);
-        let mut life = Life::new(now, own, seed);
+        let incarnation = own.incarnation;
+        let mut life = Life::new(now, own, self.clocks_of(node), seed);
         // The lock of its state directory shows that its earlier lives have ended.
         let earlier = self.earlier.get(&node).cloned().unwrap_or_default();
-        earlier.into_iter().for_each(|dead| life.node.handle(now, Input::Dead(dead)));
+        earlier.into_iter().for_each(|dead| life.handle(now, Input::Dead(dead)));
         if self.outages.has_bus(node) {
-            life.node.handle(now, Input::BusUp);
+            life.handle(now, Input::BusUp);
+            self.bus.subscribed(now, incarnation);
         }
         life.has_outputs = true;
         self.lives[node] = Some(life);
+    }
+
+    /// In a world that has yet to run: gives the monotonic clock of each machine a drift of at most
+    /// this many parts of a million.
+    pub fn set_drift(&mut self, ppm_max: u32) {
+        self.drift_ppm_max = ppm_max;
+        for node in 0..self.lives.len() {
+            let clocks = self.clocks_of(node);
+            if let Some(life) = self.life_mut(node) {
+                life.clocks = clocks;
+            }
+        }
+    }
+
+    fn clocks_of(&self, node: NodeIndex) -> Clocks {
+        let max = i64::from(self.drift_ppm_max);
+        let mut random = fastrand::Rng::with_seed(self.seed.rotate_left(20) ^ node as u64);
+        let jumped_micros = self.jumped_micros.get(&node).copied().unwrap_or(0);
+        Clocks { jumped_micros, drift_ppm: random.i64(-max..=max), ..self.clocks.clone() }
     }
 
     /// The number of nodes, also of those that are down.
@@ -152,7 +191,7 @@ impl Cluster {
         self.lives.get(node)?.as_ref()
     }
 
-    fn life_mut(&mut self, node: NodeIndex) -> Option<&mut Life> {
+    pub(crate) fn life_mut(&mut self, node: NodeIndex) -> Option<&mut Life> {
         self.lives.get_mut(node)?.as_mut()
     }
 
@@ -228,8 +267,7 @@ impl Cluster {
         let is_due = |life: &&mut Life| life.wait <= now && life.paused_until <= now;
         for life in self.lives.iter_mut().flatten().filter(is_due) {
             did_something = true;
-            life.node.handle(now, Input::Tick);
-            life.has_outputs = true;
+            life.handle(now, Input::Tick);
         }
         did_something
     }
@@ -265,8 +303,7 @@ impl Cluster {
     fn handle(&mut self, now: Instant, to: Incarnation, input: Input) {
         let node = self.of_incarnation(to);
         if let Some(life) = node.and_then(|node| self.life_mut(node)) {
-            life.node.handle(now, input);
-            life.has_outputs = true;
+            life.handle(now, input);
             // The next output tells.
             life.wait = now;
         }
@@ -294,8 +331,12 @@ impl Cluster {
                 Output::Cas(question, expected, view) => Asked::Cas(question, expected, view),
                 Output::Vote { question, view, remove } => Asked::Vote { question, view, remove },
                 Output::Wait(until) => {
-                    (life.wait, life.has_outputs) = (until, false);
+                    (life.wait, life.has_outputs) = (life.clocks.moment(until), false);
                     return None;
+                }
+                Output::View { view, serve_after } => {
+                    let serve_after = life.clocks.moment(serve_after);
+                    return Some(Output::View { view, serve_after });
                 }
                 other => return Some(other),
             };
@@ -381,8 +422,7 @@ impl Cluster {
         let Some(life) = self.life_mut(node) else { return };
         let map = life.map.as_ref().expect("it has shards");
         if let Some((to, pieces)) = map.outgoing(from, to, entries, time) {
-            life.node.handle(now, Input::Entries { to, pieces });
-            life.has_outputs = true;
+            life.handle(now, Input::Entries { to, pieces });
         }
     }
 
@@ -398,8 +438,7 @@ impl Cluster {
         let served = life.map.as_ref().and_then(|map| map.served(epochs));
         let epoch = served.filter(|_| served != life.served)?;
         life.served = served;
-        life.node.handle(now, Input::Served(epoch));
-        life.has_outputs = true;
+        life.handle(now, Input::Served(epoch));
         Some(epoch)
     }
 
@@ -418,7 +457,8 @@ impl Cluster {
 
     /// The entries that nodes have for others, and of which they do not know that they arrived.
     pub(crate) fn on_their_way(&self, now: Instant) -> usize {
-        let trunks = self.lives.iter().flatten().flat_map(|life| life.node.trunks(now));
+        let trunks =
+            self.lives.iter().flatten().flat_map(|life| life.node.trunks(life.clocks.shows(now)));
         trunks.map(|trunk| trunk.entries).sum()
     }
 

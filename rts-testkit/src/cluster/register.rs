@@ -41,6 +41,9 @@ pub(super) fn lost(answer: Input) -> Input {
 #[derive(Debug)]
 pub struct Register {
     value: Option<(Revision, View)>,
+    /// The values before it.
+    former: Vec<(Revision, View)>,
+    has_forgotten: bool,
     votes: BTreeMap<ViewId, Incarnation>,
     random: fastrand::Rng,
     /// The time to the register, and back again.
@@ -53,6 +56,8 @@ impl Register {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             value: None,
+            former: Vec::new(),
+            has_forgotten: false,
             votes: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
             latency: Duration::from_millis(1),
@@ -63,7 +68,30 @@ impl Register {
     /// The register of a cluster that begins with this view.
     pub(super) fn found(&mut self, view: View) {
         self.value = Some((Revision(1), view));
+        self.former.clear();
+        self.has_forgotten = false;
         self.votes.clear();
+    }
+
+    /// It goes back to what it had this number of changes ago.
+    pub(super) fn forget(&mut self, changes: usize) {
+        for _ in 0..changes {
+            if let Some(former) = self.former.pop() {
+                self.value = Some(former);
+                self.has_forgotten = true;
+            }
+        }
+    }
+
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
+    }
+
+    /// Somebody sets it by hand.
+    pub(super) fn restore(&mut self, view: View) {
+        self.has_forgotten = false;
+        let next = Revision(self.value.as_ref().map_or(0, |(revision, _)| revision.0) + 1);
+        self.value = Some((next, view));
     }
 
     /// The view of the cluster, if it has one.
@@ -85,7 +113,7 @@ impl Register {
                 let is_expected = is_done && present == expected;
                 if is_expected {
                     let next = Revision(present.map_or(0, |present| present.0) + 1);
-                    self.value = Some((next, view));
+                    self.former.extend(self.value.replace((next, view)));
                 }
                 let result = match (is_down, is_expected) {
                     (true, _) => CasResult::Unknown,

@@ -43,7 +43,8 @@ impl World {
         assert!(self.now() == Instant::ORIGIN && self.net.open_links() == 0, "too late");
         self.node.ids().for_each(|shard| self.set_shard_deadline(shard, None));
         self.node = Node::without_shards(self.node.config.clone());
-        self.cluster = Some(Cluster::new(nodes, shards, self.seed));
+        self.cluster =
+            Some(Cluster::new(nodes, shards, self.seed, self.clock.wall_origin_micros()));
         self
     }
 
@@ -211,6 +212,39 @@ impl World {
         }
         if let Some(cluster) = &mut self.cluster {
             cluster.heal(now);
+        }
+    }
+
+    /// Sets the wall clock of the machine of a node.
+    pub fn jump_wall_of_node(&mut self, node: NodeIndex, seconds: i64) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.jump_wall(node, seconds);
+        }
+    }
+
+    /// The register loses its last changes, though it has acknowledged them. Nodes that know of
+    /// them keep their view. [`heal_cluster`](Self::heal_cluster) restores the register, as an operator
+    /// does it.
+    pub fn forget_changes(&mut self, changes: usize) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.forget_changes(changes);
+        }
+    }
+
+    /// The wall clock of a shard.
+    pub(super) fn wall_micros_of(&self, shard: ShardId) -> u64 {
+        let node = self.cluster.as_ref().and_then(|cluster| cluster.of_shard(shard));
+        let life = node.and_then(|node| self.cluster.as_ref()?.life(node));
+        life.map_or(self.clock.wall_micros(), |life| life.wall_micros(self.now()))
+    }
+
+    /// The claim of a login that a shard accepts now.
+    pub(super) fn next_claim(&mut self, shard: ShardId) -> u64 {
+        let (now, wall_micros) = (self.now(), self.clock.wall_micros());
+        let node = self.cluster.as_ref().and_then(|cluster| cluster.of_shard(shard));
+        match node.and_then(|node| self.cluster.as_mut()?.life_mut(node)) {
+            Some(life) => life.next_claim(now),
+            None => self.gate.next_claim(wall_micros),
         }
     }
 

@@ -16,8 +16,8 @@ pub enum Happening {
     /// An engine reported an event. Only engines that are called through
     /// [`World::call`](crate::World::call) log their events; handles deliver theirs.
     Event(EngineIndex, Event),
-    /// The server's driver judged a token.
-    Judged(Credentials, Verdict),
+    /// The server's driver judged a token, at this second of Unix time by its wall clock.
+    Judged(Credentials, Verdict, u64),
     /// The server reported something to an app's back end. Only apps in the configuration's
     /// `reported_apps` have reports.
     Reported(AppId, Report),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rts_proto::server::{self, NodeNumber, ShardId};
+use rts_proto::server::{self, NodeNumber, ShardId, Verdict};
 use rts_proto::wire::ResumeKey;
 use rts_proto::{CallId, Instant, LinkId, LoginId};
 
@@ -125,9 +125,14 @@ impl World {
         while let Some((_, login)) = self.verdicts.first().copied().filter(|(at, _)| *at <= now) {
             self.verdicts.pop_first();
             let Some(credentials) = self.judged.remove(&login) else { continue };
-            let verdict = self.gate.judge(self.clock.wall_micros(), &credentials);
-            self.log.push((now, Happening::Judged(credentials, verdict)));
             let (shard, login) = own_number(login.0);
+            let wall_micros = self.wall_micros_of(shard);
+            let verdict = match self.gate.judge(wall_micros, &credentials) {
+                Ok(issued_at) => Verdict::Accept { claim: self.next_claim(shard), issued_at },
+                Err(code) => Verdict::Refuse(code),
+            };
+            let wall_seconds = wall_micros / 1_000_000;
+            self.log.push((now, Happening::Judged(credentials, verdict, wall_seconds)));
             self.input(shard, server::Input::Verdict(LoginId(login), verdict));
             shards.insert(shard);
         }
