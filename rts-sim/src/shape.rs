@@ -161,8 +161,8 @@ impl Shape {
         }
     }
 
-    /// Whether the bus may lose so many packets, or hold them up for so long, that nobody waits for an
-    /// answer any more.
+    /// Whether the bus may lose so many packets, or hold them up for so long, that nobody waits for
+    /// an answer any more.
     pub(crate) fn is_bus_bad(&self) -> bool {
         let is_lossy = self.bus.lost_of_100 > USUAL_LOST_OF_100_MAX;
         self.is_cluster() && (is_lossy || self.bus.tail > UNDER_WAY_MAX)
@@ -210,8 +210,8 @@ impl fmt::Display for Shape {
             write!(
                 f,
                 "a bus that loses {lost_of_100} % and doubles {doubled_of_100} %, and takes up to \
-                 {jitter:?}, now and then up to {tail:?}, and forwards to new subscriptions after up \
-                 to {interest:?}; {roaming_of_100} % of links go to any node; {nodes} nodes whose \
+                 {jitter:?}, now and then up to {tail:?}, and forwards to new subscriptions after \
+                 up to {interest:?}; {roaming_of_100} % of links go to any node; {nodes} nodes whose \
                  clocks drift by up to {drift_ppm} ppm, with "
             )?;
         }

@@ -13,8 +13,8 @@ use crate::trace::{Entry, Line, Phase};
 pub(super) struct Cluster {
     /// The latest grant of each user of an app.
     tenures: BTreeMap<(usize, String), u64>,
-    /// The nodes that have shards. When none is left, nobody knows of a grant any more, and a register
-    /// that forgot views lets their numbers begin again at a lower one.
+    /// The nodes that have shards. When none is left, nobody knows of a grant any more, and a
+    /// register that forgot views lets their numbers begin again at a lower one.
     members: BTreeSet<usize>,
     /// The numbers of nodes that were removed. What they get has no effect.
     removed: BTreeSet<usize>,

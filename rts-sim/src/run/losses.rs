@@ -23,8 +23,8 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// A node has this view. Returns the homes before it, if it is new and lacks a node. It may have
-    /// a lower number than the one before, if the register has forgotten that one.
+    /// A node has this view. Returns the homes before it, if it is new and lacks a node. It may
+    /// have a lower number than the one before, if the register has forgotten that one.
     fn view(&mut self, view: &View) -> Option<(Placement, &[HomeTable], &HomeTable)> {
         let any = view.members().first()?.incarnation;
         let map = ShardMap::of(view, any)?;

@@ -223,8 +223,8 @@ impl World {
     }
 
     /// The register loses its last changes, though it has acknowledged them. Nodes that know of
-    /// them keep their view. [`heal_cluster`](Self::heal_cluster) restores the register, as an operator
-    /// does it.
+    /// them keep their view. [`heal_cluster`](Self::heal_cluster) restores the register, as an
+    /// operator does it.
     pub fn forget_changes(&mut self, changes: usize) {
         if let Some(cluster) = &mut self.cluster {
             cluster.forget_changes(changes);

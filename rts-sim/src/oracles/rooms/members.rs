@@ -46,6 +46,7 @@ impl Rooms {
     /// Nodes were removed, and with them the homes of rooms.
     pub(super) fn homes_lost(&mut self, model: &Model, now: Instant, removed: &Removed) {
         self.homes_lost.extend(removed.rooms.iter().map(|room| (room.clone(), now)));
+        self.unserved.extend(removed.rooms.iter().cloned());
         for ((who, key), members) in &mut self.members {
             let engine = &model.engines[*who];
             let Some(room) = engine.rooms.get(key) else { continue };
@@ -56,6 +57,17 @@ impl Rooms {
                 let doubtful: Vec<_> = members.uids.union(&members.hidden).cloned().collect();
                 doubtful.iter().for_each(|uid| members.may_be_gone(uid));
             }
+        }
+    }
+
+    /// A node decides about its homes. A join that was asked for before waits for the home of its
+    /// room until then, and has the names that are left of the lost home.
+    pub(super) fn homes_serve(&mut self, model: &Model, now: Instant) {
+        if !model.loss_is_new {
+            self.unserved.clear();
+        }
+        for room in &self.unserved {
+            self.homes_lost.insert(room.clone(), now);
         }
     }
 

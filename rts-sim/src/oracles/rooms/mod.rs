@@ -33,8 +33,10 @@ pub(super) struct Rooms {
     /// The broadcasts that a handle must still receive, unless its membership breaks.
     expected: BTreeMap<Handle, BTreeSet<u64>>,
     members: BTreeMap<Handle, Members>,
-    /// When the home of a room of an app was lost.
+    /// When the home of a room of an app was lost, or its next one was last found to serve.
     homes_lost: BTreeMap<(usize, String), Instant>,
+    /// Rooms whose next homes may not serve yet.
+    unserved: BTreeSet<(usize, String)>,
 }
 
 impl Oracle for Rooms {
@@ -66,6 +68,10 @@ impl Oracle for Rooms {
             }
             Entry::NodesRemoved(removed) => {
                 self.homes_lost(model, line.at, removed);
+                Ok(())
+            }
+            Entry::NodeServes { .. } => {
+                self.homes_serve(model, line.at);
                 Ok(())
             }
             Entry::Phase(Phase::Asked) => self.all_was_heard(),
