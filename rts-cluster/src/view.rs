@@ -288,12 +288,6 @@ impl View {
     pub fn is_majority(&self, count: usize) -> bool {
         2 * count > self.members.len()
     }
-
-    /// The version that all members speak.
-    #[must_use]
-    pub fn version(&self) -> u16 {
-        self.members.iter().map(|member| member.version).min().unwrap_or(0)
-    }
 }
 
 /// Hides the seed, which is a secret.
@@ -421,12 +415,5 @@ mod tests {
             let view = view(all).expect("a valid view");
             assert!(view.is_majority(least) && !view.is_majority(least - 1), "{members}");
         }
-    }
-
-    #[test]
-    fn oldest_member_decides_the_version() {
-        let old = Member { version: 1, ..member("b", 2) };
-        let view = view(vec![Member { version: 2, ..member("a", 1) }, old]);
-        assert_eq!(view.expect("a valid view").version(), 1);
     }
 }

@@ -27,6 +27,7 @@
 
 mod beat;
 mod contact;
+mod deciding;
 mod held;
 mod io;
 mod joining;
@@ -34,86 +35,22 @@ mod lease;
 mod peers;
 mod register;
 mod settling;
+mod state;
+mod views;
 mod votes;
 
-use std::collections::VecDeque;
-
-use fastrand::Rng;
 use rts_proto::Instant;
 
 pub use beat::{Beat, Change, Echo, Wish};
-use contact::Contact;
-use held::Held;
 pub use io::{CasResult, Ended, Input, Output, Revision};
-use joining::Joining;
-use lease::{Lease, Until};
-use peers::Peers;
 pub use register::Question;
-use register::Register;
-use votes::Votes;
+pub use state::Membership;
 
 use crate::limits::{BEAT, FROZEN_MAX, STALLED_MAX};
 use crate::planted::planted;
-use crate::view::{Epoch, Incarnation, Member, MemberState, View, ViewId, ViewRef};
-
-/// The membership of one incarnation of a node.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub struct Membership {
-    own: Member,
-    wish: Wish,
-    /// The view that it had when it wished to leave. It grants nothing in a later one.
-    leaves_in: Option<Option<ViewRef>>,
-    held: Option<Held>,
-    joining: Joining,
-    /// Before this moment, a member that was removed may still act in an older view.
-    serve_after: Instant,
-    peers: Peers,
-    contact: Contact,
-    lease: Lease,
-    votes: Votes,
-    /// The latest view whose homes all shards of this node have.
-    served: Option<Epoch>,
-    /// Since when the node has no lease, if it had one.
-    frozen_since: Option<Instant>,
-    has_lease: bool,
-    register: Register,
-    next_beat: Instant,
-    beats: u64,
-    random: Rng,
-    outputs: VecDeque<Output>,
-    has_ended: bool,
-    now: Instant,
-}
+use crate::view::{Incarnation, ViewRef};
 
 impl Membership {
-    /// A node that is no member yet. `seed` feeds the ids of views.
-    #[must_use]
-    pub fn new(own: Member, seed: u64) -> Self {
-        Self {
-            own: Member { state: MemberState::Joining, ..own },
-            wish: Wish::Be(MemberState::Up),
-            leaves_in: None,
-            held: None,
-            joining: Joining::default(),
-            serve_after: Instant::ORIGIN,
-            peers: Peers::default(),
-            contact: Contact::default(),
-            lease: Lease::default(),
-            votes: Votes::default(),
-            served: None,
-            frozen_since: None,
-            has_lease: false,
-            register: Register::new(),
-            next_beat: Instant::ORIGIN,
-            beats: 0,
-            random: Rng::with_seed(seed),
-            outputs: VecDeque::new(),
-            has_ended: false,
-            now: Instant::ORIGIN,
-        }
-    }
-
     /// Handles an input. A `now` before the latest one counts as the latest one.
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
@@ -166,54 +103,6 @@ impl Membership {
         self.act();
     }
 
-    /// The next output. [`Output::Wait`] is the last one.
-    pub fn poll(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or_else(|| Output::Wait(self.next_deadline()))
-    }
-
-    /// The view of this node, if it is a member.
-    #[must_use]
-    pub fn view(&self) -> Option<&View> {
-        self.held.as_ref().map(|held| &held.view)
-    }
-
-    /// Whether this node may act at this moment.
-    #[must_use]
-    pub fn may_act(&self, now: Instant) -> bool {
-        self.acts_until().is_some_and(|until| now.max(self.now) < until)
-    }
-
-    /// The moment before which this node may act in its present view: the end of time for the only
-    /// member of a view. `None` if it may not act at all. It changes with each input.
-    #[must_use]
-    pub fn acts_until(&self) -> Option<Instant> {
-        // A node that leaves has nothing left to do, and the others count on that.
-        let is_over = self.has_ended || self.wish == Wish::Leave;
-        let held = self.held.as_ref().filter(|held| !is_over && held.settling.is_settled())?;
-        match self.lease.until(&held.view, self.own.incarnation)? {
-            Until::Ever => Some(Instant::from_micros(u64::MAX)),
-            Until::Moment(until) => Some(until),
-        }
-    }
-
-    /// When the last beat of a node has come.
-    pub(crate) fn heard_at(&self, node: Incarnation) -> Option<Instant> {
-        self.peers.heard_at(node)
-    }
-
-    fn view_ref(&self) -> Option<ViewRef> {
-        self.view().map(View::reference)
-    }
-
-    fn is_settled(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.settling.is_settled())
-    }
-
-    /// Whether all shards of this node decide by the homes of its view.
-    fn is_served(&self) -> bool {
-        self.view().is_some_and(|view| self.served == Some(view.epoch()))
-    }
-
     fn heard(&mut self, beat: Beat) {
         let (of, view) = (beat.node.incarnation, beat.view);
         let own = self.own.incarnation;
@@ -254,89 +143,6 @@ impl Membership {
             members.min_by_key(|member| view.seniority(*member))
         });
         latest.unwrap_or(node)
-    }
-
-    /// The register has this value.
-    fn read(&mut self, found: Option<(Revision, View)>) {
-        self.joining.has_read(found.as_ref().map(|(_, view)| view));
-        let Some((revision, view)) = found else {
-            if self.held.is_some() {
-                self.outputs.push_back(Output::RegisterIsForeign);
-            } else if self.wish != Wish::Leave {
-                let Self { joining, own, peers, random, .. } = self;
-                let first = joining.first(self.now, own, peers, random);
-                first.into_iter().for_each(|view| self.set(None, view));
-            }
-            return;
-        };
-        self.see(revision, view);
-    }
-
-    /// The register has this view.
-    fn see(&mut self, revision: Revision, view: View) {
-        if let Some(held) = self.held.as_mut().filter(|held| held.view.id() == view.id()) {
-            // An operator who restores the value gives it another revision.
-            held.revision = revision;
-            return;
-        }
-        let is_member = view.member(self.own.incarnation).is_some();
-        let why = match self.wish {
-            Wish::Leave => Ended::Left,
-            Wish::Be(_) => Ended::Removed,
-        };
-        match &self.held {
-            // It may have missed the views before, also that which had it.
-            _ if view.has_removed(self.own.incarnation) => self.end(why),
-            None if self.joining.may_be_forgotten(&view) => self.end(Ended::Overtaken),
-            None if is_member => self.take(revision, view),
-            None => {
-                let Self { joining, own, peers, random, .. } = self;
-                let next = joining.successor(self.now, own, &view, peers, random);
-                next.into_iter().for_each(|next| self.set(Some(revision), next));
-            }
-            Some(held) if Some(held.view.id()) != view.parent() => {
-                self.outputs.push_back(Output::RegisterIsForeign);
-            }
-            Some(_) if is_member => self.take(revision, view),
-            Some(_) => self.end(why),
-        }
-    }
-
-    fn set(&mut self, expected: Option<Revision>, view: View) {
-        let question = self.register.ask(self.now);
-        self.outputs.push_back(Output::Cas(question, expected, view));
-    }
-
-    fn take(&mut self, revision: Revision, view: View) {
-        let before = self.held.take();
-        let serve_after = before
-            .as_ref()
-            .map_or(self.now, |before| before.serve_after(self.now, &view, &self.peers));
-        // A later view does not shorten the wait.
-        let serve_after = serve_after.max(self.serve_after);
-        self.serve_after = serve_after;
-        let own = self.own.incarnation;
-        let held = Held::new(view.clone(), revision, before, own, &self.peers);
-        self.held = Some(held);
-        self.peers.view_changed(self.now, &view);
-        self.lease.view_changed();
-        // Who has had the view for longer has granted in it before.
-        self.peers.all_last().for_each(|beat| self.lease.heard(beat, &view, own));
-        self.votes.view_changed();
-        if let Some(own) = view.member(self.own.incarnation) {
-            self.own = own.clone();
-        }
-        self.outputs.push_back(Output::View { view, serve_after });
-        // The others grant in a view when they have heard that this node has it.
-        self.next_beat = self.now;
-    }
-
-    fn end(&mut self, why: Ended) {
-        self.has_ended = true;
-        if std::mem::replace(&mut self.has_lease, false) {
-            self.outputs.push_back(Output::Lease(false));
-        }
-        self.outputs.push_back(Output::Ended(why));
     }
 
     /// Does what is due.
@@ -387,65 +193,6 @@ impl Membership {
         }
     }
 
-    /// A node that is no member waits for the view that has it. A frozen one may have been removed,
-    /// or be in a view that the register has lost.
-    fn must_always_read(&self) -> bool {
-        self.held.is_none() || self.frozen_since.is_some()
-    }
-
-    fn vote(&mut self) {
-        let Some(held) = &self.held else { return };
-        let Self { now, own, wish, peers, contact, votes, .. } = self;
-        contact.update(*now, &held.view, |node| match node == own.incarnation {
-            true => Some(*now),
-            false => peers.heard_at(node),
-        });
-        if votes.update(*now, &held.view, own, *wish, peers, contact) {
-            self.next_beat = self.now;
-        }
-    }
-
-    /// Proposes a change that has a majority. Members propose one after the other, so that mostly
-    /// one of them does.
-    fn propose(&mut self) {
-        // Of two views after one, only one is settled, so only one gets a successor.
-        let Some(held) = self.held.as_ref().filter(|held| held.settling.is_settled()) else {
-            return;
-        };
-        if !self.register.is_free(self.now) {
-            return;
-        }
-        let (now, own) = (self.now, self.own.incarnation);
-        // A node that joins would not know that it has to wait.
-        let (is_served, may_add) = (self.is_served(), self.serve_after <= now);
-        let change = self.votes.proposal(now, &held.view, own, &self.peers, is_served, may_add);
-        let Some(change) = change else {
-            return self.ask_arbiter();
-        };
-        let members = change.applied(&held.view);
-        let (revision, present) = (held.revision, held.view.clone());
-        let id = self.draw_id();
-        if let Ok(next) = present.next(id, members) {
-            self.set(Some(revision), next);
-        }
-    }
-
-    fn ask_arbiter(&mut self) {
-        let Some(view) = self.view().filter(|_| self.wish != Wish::Leave) else { return };
-        let Some(remove) = self.votes.asks_arbiter(view, self.own.incarnation) else { return };
-        let (view, question) = (view.id(), self.register.ask(self.now));
-        self.outputs.push_back(Output::Vote { question, view, remove });
-    }
-
-    /// The arbiter votes to remove this node, or the other one of two.
-    fn arbiter_voted(&mut self, node: Incarnation) {
-        if node == self.own.incarnation {
-            self.end(Ended::Removed);
-        } else {
-            self.votes.arbiter_voted(node);
-        }
-    }
-
     fn beat(&mut self) {
         self.next_beat = self.now + BEAT;
         if !self.joining.may_ask() {
@@ -470,25 +217,6 @@ impl Membership {
             // A membership has no such clock.
             clock: 0,
         }));
-    }
-
-    fn draw_id(&mut self) -> ViewId {
-        ViewId(self.random.u128(..))
-    }
-
-    fn next_deadline(&self) -> Instant {
-        let register = self.register.deadline(self.must_always_read());
-        let lease = self.held.as_ref().and_then(|held| {
-            match self.lease.until(&held.view, self.own.incarnation)? {
-                Until::Moment(until) if self.has_lease => Some(until),
-                Until::Moment(_) | Until::Ever => None,
-            }
-        });
-        let thawed = self.frozen_since.map(|since| since + FROZEN_MAX);
-        let silence =
-            self.view().and_then(|view| self.peers.next_silence(self.now, view, &self.contact));
-        let all = [register, lease, thawed, silence, self.votes.deadline(self.now)];
-        all.into_iter().flatten().fold(self.next_beat, Instant::min)
     }
 }
 

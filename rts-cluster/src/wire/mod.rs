@@ -23,9 +23,9 @@ mod generated {
 ///
 /// A version skips kinds of packets and of entries that it does not know, and leaves unknown fields
 /// out. So the next one may add both, if nothing is wrong when they are skipped. What must not be
-/// skipped, such as an entry that asks for an answer, is sent when all members speak the version
-/// that knows it: [`View::version`]. An unknown value of an enum is refused with its whole packet,
-/// so it is sent then too. A member that writes the next view drops the fields of a view that it
+/// skipped, such as an entry that asks for an answer, may be sent only when each member of the view
+/// has the version that knows it. An unknown value of an enum is refused with its whole packet, so
+/// the same holds for it. A member that writes the next view drops the fields of a view that it
 /// does not know.
 pub const VERSION: u16 = 1;
 

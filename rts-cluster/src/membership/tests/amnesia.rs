@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::world::{Fault, World, ms};
 use super::{cluster, fault};
-use crate::membership::{Beat, Change, Echo, Input, Membership, Output, Revision, ViewRef, Wish};
+use crate::membership::{Beat, Change, Echo, Input, Membership, Output, Revision, Wish};
 use crate::node;
 use crate::testing::{beat, member};
-use crate::view::{Epoch, Incarnation, View, ViewId};
+use crate::view::{Epoch, Incarnation, View, ViewId, ViewRef};
 
 impl World {
     /// Passes time until the register has another view.

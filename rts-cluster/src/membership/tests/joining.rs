@@ -7,6 +7,7 @@ use crate::limits::{BEAT, BEAT_LIST_MAX};
 use crate::membership::{self, *};
 use crate::node::Input;
 use crate::testing::{beat, member};
+use crate::view::{Incarnation, View, ViewId};
 
 #[test]
 fn second_node_of_a_name_does_not_join() {

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::limits::LEASE;
 use crate::node::Input;
+use crate::view::{MemberState, ViewId};
 use world::{Fault, World, ms};
 
 pub(crate) fn cluster(nodes: u64) -> World {

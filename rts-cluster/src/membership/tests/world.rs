@@ -1,7 +1,9 @@
 //! Nodes with a simulated bus and register, and faults of all of them.
 
 mod bus;
+mod due;
 mod faults;
+mod law;
 mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +13,12 @@ use bytes::Bytes;
 use fastrand::Rng;
 use rts_proto::Instant;
 
-use crate::membership::{CasResult, Membership, Question, Revision};
+use crate::membership::{Membership, Revision};
 use crate::node::{self, Input, Output};
 use crate::testing::{cluster_name, member};
-use crate::view::{Incarnation, Member, MemberState, View, ViewId, ViewRef};
+use crate::view::{Incarnation, Member, MemberState, View, ViewId};
 use bus::Connections;
+use due::Due;
 pub(crate) use faults::Fault;
 
 /// The time of a packet on the bus.
@@ -34,46 +37,6 @@ pub(crate) struct Node {
     is_connected: bool,
     wait: Instant,
     pub(crate) is_foreign: bool,
-}
-
-/// Something under way.
-#[derive(Clone, Debug)]
-enum Due {
-    Packet {
-        from: u64,
-        to: u64,
-        packet: Bytes,
-    },
-    Read {
-        by: u64,
-        question: Question,
-    },
-    Cas {
-        by: u64,
-        question: Question,
-        expected: Option<Revision>,
-        view: View,
-    },
-    Vote {
-        by: u64,
-        question: Question,
-        view: ViewId,
-        remove: Incarnation,
-    },
-    Answer {
-        to: u64,
-        input: Input,
-    },
-    /// The shards of a node serve a view.
-    Serve {
-        by: u64,
-        incarnation: Incarnation,
-        view: ViewRef,
-    },
-    /// The bus goes away from a node, which notices it.
-    Disconnected(u64),
-    /// A node gets a connection to the bus.
-    Connected(u64),
 }
 
 pub(crate) struct World {
@@ -292,108 +255,6 @@ impl World {
         }
         self.check();
         true
-    }
-
-    fn happen(&mut self, due: Due) {
-        let (now, to) = (
-            self.now,
-            match &due {
-                Due::Packet { to, .. } => *to,
-                Due::Answer { to, .. } => *to,
-                Due::Read { by, .. } | Due::Cas { by, .. } => *by,
-                Due::Vote { by, .. } | Due::Serve { by, .. } => *by,
-                Due::Disconnected(name) | Due::Connected(name) => *name,
-            },
-        );
-        let is_off = self.is_off(to);
-        let Some(node) = self.nodes.get_mut(&to) else { return };
-        match due {
-            // What comes to a node that is paused waits for it.
-            Due::Packet { .. }
-            | Due::Answer { .. }
-            | Due::Serve { .. }
-            | Due::Disconnected(_)
-            | Due::Connected(_)
-                if now < node.paused_until =>
-            {
-                self.due.push((node.paused_until, due));
-            }
-            Due::Packet { from, packet, .. } => {
-                if !self.is_cut(from, to) {
-                    self.input(to, Input::Packet(packet));
-                }
-            }
-            Due::Answer { input, .. } => self.input(to, input),
-            Due::Disconnected(name) => self.disconnect(name),
-            Due::Connected(name) => self.connect(name),
-            Due::Serve { incarnation, view, .. } => {
-                if incarnation == node.incarnation() {
-                    node.served.insert(view.id);
-                    self.input(to, Input::Served(view.epoch));
-                }
-            }
-            Due::Read { by, question } => {
-                let input = match is_off || now < self.register_down_until {
-                    true => Input::ReadFailed(question),
-                    false => Input::Read(question, self.register.clone()),
-                };
-                self.due.push((now + ms(1), Due::Answer { to: by, input }));
-            }
-            Due::Vote { by, question, view, remove } => {
-                let vote = if is_off { None } else { self.vote(view, remove) };
-                let input = Input::Voted(question, vote);
-                self.due.push((now + ms(1), Due::Answer { to: by, input }));
-            }
-            Due::Cas { by, question, expected, view } => {
-                let result = match is_off {
-                    true => CasResult::Unknown,
-                    false => self.set(expected, view),
-                };
-                self.due.push((
-                    now + ms(1),
-                    Due::Answer { to: by, input: Input::Cas(question, result) },
-                ));
-            }
-        }
-    }
-
-    /// Whether a view is another one or descends from it.
-    fn descends(&self, view: &View, from: &View) -> bool {
-        let mut id = Some(view.id());
-        while let Some(descendant) = id.filter(|id| *id != from.id()) {
-            let is_it = |view: &&View| view.id() == descendant;
-            id = self.history.iter().find(is_it).and_then(View::parent);
-        }
-        id.is_some()
-    }
-
-    /// Nobody serves what a removed node may still serve, and of the views of nodes that act, each
-    /// descends from the others or they from it.
-    fn check(&self) {
-        let acts = |node: &Node| self.now >= node.paused_until && node.node.may_act(self.now);
-        for (name, node) in self.nodes.iter().filter(|(_, node)| acts(node)) {
-            let (view, serve_after) = node.views.last().expect("it is a member");
-            for (other_name, other) in self.nodes.iter().filter(|(_, other)| acts(other)) {
-                let of_other = other.node.view().expect("it is a member");
-                let (older, newer) = match view.epoch() < of_other.epoch() {
-                    true => (view, of_other),
-                    false => (of_other, view),
-                };
-                assert!(
-                    self.descends(newer, older),
-                    "at {} n{name} and n{other_name} act in rival views: {view:?}, {of_other:?}",
-                    self.now
-                );
-                let incarnation = other.incarnation();
-                let was_removed =
-                    view.epoch() > of_other.epoch() && view.member(incarnation).is_none();
-                assert!(
-                    !was_removed || self.now < *serve_after,
-                    "at {} n{name} serves for n{other_name}, which still acts",
-                    self.now
-                );
-            }
-        }
     }
 
     pub(crate) fn pass(&mut self, millis: u64) {

@@ -2,6 +2,7 @@
 
 mod back_ends;
 mod drawn;
+mod meaning;
 mod moved;
 
 use proptest::prelude::*;
@@ -13,7 +14,8 @@ use rts_proto::{AppId, MessageConfig, MessageId, RoomId, SendCode, UserId};
 use super::proto::entry::Kind;
 use super::*;
 use crate::limits::{ENTRIES_BYTES_MAX, SESSIONS_OF_ENTRY_MAX};
-use drawn::{entries, frame, meaning, session};
+use drawn::{entries, frame, session};
+use meaning::meaning;
 
 /// The moments of sending and of arrival, by the clocks of two nodes.
 const SENT: Instant = Instant::from_millis(5_000);
