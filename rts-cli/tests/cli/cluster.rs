@@ -1,6 +1,5 @@
 //! Three servers that form a cluster over a real nats-server, and faults of each.
 
-#[expect(dead_code, reason = "the tests of `rts-server` use more of it")]
 #[path = "../../../rts-server/tests/cluster/nats_server.rs"]
 mod nats_server;
 
@@ -8,6 +7,7 @@ mod back_end;
 mod bench;
 mod draining;
 mod faults;
+mod misfits;
 mod starting;
 mod webhooks;
 
@@ -59,7 +59,9 @@ impl Crashed {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nshards = 2\nstate_dir = \"state\"\n[apps.{APP_ID}]\n\
-             keys = {APP_KEY:?}\n[limits]\nsends_per_second = 0\n[openapi]\nlisten = \"127.0.0.1:0\"\n[[openapi.bearer_keys]]\n\
+             keys = {APP_KEY:?}\n[limits]\nsends_per_second = 0\n\
+             status_queries_per_second = 0\n[openapi]\nlisten = \"127.0.0.1:0\"\n\
+             [[openapi.bearer_keys]]\n\
              name = \"test\"\nkey = {BEARER_KEY:?}\napps = [{APP_ID:?}]\n[cluster]\n\
              node = {name:?}\n{cluster}"
         );
@@ -209,15 +211,20 @@ fn users_of_different_nodes_reach_each_other() {
     assert_eq!(bob.until("onMessageSendResult")["code"], 0);
 }
 
-/// Without its addresses, its certificates and its other servers.
-#[test]
-fn nats_configuration_of_the_manual_is_enough() {
+/// Configured like in the manual, but without its addresses, its certificates and its other
+/// servers.
+fn manual_nats() -> NatsServer {
     let mut documented = blocks("text").filter(|text| text.starts_with("server_name: nats-1"));
     let whole = documented.next().expect("it is there");
     let (head, accounts) = whole.split_once("accounts {").expect("there are accounts");
     let head: Vec<_> = head.lines().filter(|line| line.starts_with("jetstream")).collect();
     let head = head.join("\n").replace("/var/lib/nats", "DIRECTORY/store");
-    let nats = NatsServer::with(&format!("{head}\naccounts {{{accounts}"));
+    NatsServer::with(&format!("{head}\naccounts {{{accounts}"))
+}
+
+#[test]
+fn nats_configuration_of_the_manual_is_enough() {
+    let nats = manual_nats();
     let login = "user = \"rts\"\npassword = \"a long random text\"";
     let cluster = format!("name = \"chat\"\nnats = {:?}\n{login}\n", nats.url());
     let a = Node::start_with("a", &cluster);

@@ -339,6 +339,12 @@ impl Engine {
         }
     }
 
+    /// Whether a callback with this name has come that was not read.
+    pub(crate) fn has_heard(&mut self, on: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().any(|line| line["on"] == on)
+    }
+
     pub(crate) fn status_of(&mut self, uid: &str) -> Value {
         self.call("getPeerOnlineStatus", json!({"uid": uid}));
         self.until("onGetPeerOnlineStatus")["status"].take()

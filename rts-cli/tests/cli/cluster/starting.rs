@@ -1,7 +1,7 @@
 //! What a node does and says when it cannot join.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -11,47 +11,79 @@ use super::{Crashed, Node, cluster, get, until, until_received, until_whole};
 use crate::support::{ended, signal};
 
 /// A server that may not print that it listens, with its log in a file.
-struct Starting {
-    process: Child,
+/// It ends with this value.
+pub(super) struct Starting {
+    process: Option<Child>,
     log: std::path::PathBuf,
 }
 
 impl Starting {
-    fn new(node: &Crashed) -> Self {
+    pub(super) fn new(node: &Crashed) -> Self {
         let (config, log) = (node.folder.path().join("rts.toml"), node.folder.path().join("log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_rts"));
         command.args(["serve", "--config"]).arg(config).stdout(Stdio::null());
         let file = File::create(&log).expect("a file");
         let process = command.stderr(file).env("RTS_LOG", "info").spawn().expect("it starts");
-        Self { process, log }
+        Self { process: Some(process), log }
     }
 
     fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("a log")
     }
 
-    fn until_logged(&self, text: &str) {
+    pub(super) fn until_logged(&self, text: &str) {
         until(text, || self.log().contains(text));
     }
 
     /// Sends SIGTERM, and returns whether it ends without an error.
-    fn ends_when_told(self) -> bool {
-        signal("-TERM", self.process.id());
-        ended(self.process).status.success()
+    fn ends_when_told(mut self) -> bool {
+        let process = self.process.take().expect("it has started");
+        signal("-TERM", process.id());
+        ended(process).status.success()
+    }
+
+    /// Waits until it ends by itself. Returns its exit code and its log.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let process = self.process.take().expect("it has started");
+        (ended(process).status.code(), self.log())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
 impl Crashed {
     /// Gives its OpenAPI a free port, so that it is known before the node prints it.
     fn give_port(&self) -> String {
+        format!("http://{}", self.listen_at("[openapi]\nlisten"))
+    }
+
+    /// The same for its clients.
+    pub(super) fn listen_at_known(&self) -> String {
+        format!("rts://{}", self.listen_at("listen"))
+    }
+
+    /// Gives the first address after these words a free port.
+    fn listen_at(&self, words: &str) -> SocketAddr {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let address = free.expect("a free port");
+        let words = |address: &str| format!("{words} = \"{address}\"");
+        self.change(&words("127.0.0.1:0"), &words(&address.to_string()));
+        address
+    }
+
+    /// Changes a text in its configuration, the first time that it is there.
+    pub(super) fn change(&self, before: &str, after: &str) {
         let config = self.folder.path().join("rts.toml");
         let text = fs::read_to_string(&config).expect("a file");
-        let (before, after) = text.split_once("[openapi]").expect("it has one");
-        let after = after.replacen("127.0.0.1:0", &address.to_string(), 1);
-        fs::write(config, format!("{before}[openapi]{after}")).expect("a file");
-        format!("http://{address}")
+        assert!(text.contains(before), "{before} is not in {text}");
+        fs::write(config, text.replacen(before, after, 1)).expect("a file");
     }
 }
 
@@ -89,9 +121,8 @@ fn what_an_operator_has_to_mend_ends_a_node_with_an_error() {
         let nats = NatsServer::with(nats);
         let cluster = format!("name = \"test\"\nnats = {:?}\n", nats.url());
         let node = Crashed::new("a", &cluster);
-        let Starting { process, log } = Starting::new(&node);
-        assert_eq!(ended(process).status.code(), Some(1), "{fault}");
-        let log = fs::read_to_string(log).expect("a log");
+        let (code, log) = Starting::new(&node).ended();
+        assert_eq!(code, Some(1), "{fault}");
         assert!(log.contains("rts: cluster: NATS at ") && log.contains(fault), "{log}");
     }
 }
@@ -157,15 +188,12 @@ fn nodes_of_a_fixed_set_form_a_cluster_once() {
     until_received(&mut alice, "bob");
     assert_eq!(bob.until("onMessageReceived")["uid"], "alice");
     let b = b.crash();
-    let Starting { process, log } = Starting::new(&b);
-    assert_eq!(ended(process).status.code(), Some(1));
-    let log = fs::read_to_string(log).expect("a log");
+    let (code, log) = Starting::new(&b).ended();
+    assert_eq!(code, Some(1));
     assert!(log.contains("start them with a set of a greater generation"), "{log}");
     let a = a.crash();
     for node in [&a, &b] {
-        let config = node.folder.path().join("rts.toml");
-        let text = fs::read_to_string(&config).expect("a file");
-        fs::write(config, text.replace("generation = 1", "generation = 2")).expect("a file");
+        node.change("generation = 1", "generation = 2");
     }
     let (a, b) = (a.start(), b.start());
     until_whole(&[&a, &b]);
