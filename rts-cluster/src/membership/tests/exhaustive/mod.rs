@@ -141,7 +141,7 @@ fn delays() -> Story {
     let choices = each(&from, &[Way::Prompt, Way::Late], |round, way| {
         TO_LAST.iter().for_each(|(from, to)| round.ways[*from][*to] = way);
     });
-    Story { begins: Three::formed, rounds: 9, choices, changes: 2 }
+    Story { begins: Three::formed, rounds: 8, choices, changes: 2 }
 }
 
 /// Nodes pause, one at a time, while the beats of the last one are prompt or late.
@@ -154,7 +154,7 @@ fn pauses() -> Story {
 
 /// The register is away, or its answers are lost, while the last node is cut off in several ways.
 fn registers() -> Story {
-    let cuts = [&[][..], &FROM_LAST, &FROM_LAST[..1], &WITH_LAST].map(|cut| ways(cut, Way::Lost));
+    let cuts = [&[][..], &FROM_LAST, &WITH_LAST].map(|cut| ways(cut, Way::Lost));
     let all = [OfRegister::Answers, OfRegister::AnswersAreLost, OfRegister::Away];
     let choices = each(&cuts, &all, |round, register| round.register = register);
     Story { begins: Three::formed, rounds: 9, choices, changes: 3 }
@@ -197,12 +197,12 @@ mod without_bugs {
 
     #[test]
     fn node_whose_beats_are_lost_acts_no_more_when_it_is_removed() {
-        holds(losses(), 25_000);
+        holds(losses(), 20_000);
     }
 
     #[test]
     fn lease_counts_from_beats_and_not_from_late_answers() {
-        holds(delays(), 20_000);
+        holds(delays(), 10_000);
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod without_bugs {
 
     #[test]
     fn change_whose_answer_was_lost_removes_nobody_who_acts() {
-        holds(registers(), 30_000);
+        holds(registers(), 10_000);
     }
 
     #[test]
@@ -229,7 +229,7 @@ fn bugs_are_found() {
     let all = [
         (Bug::VoteWithoutPromise, losses as fn() -> Story),
         (Bug::LeaseFromLastBeat, delays),
-        (Bug::LeaseTooLong, losses),
+        (Bug::LeaseTooLong, pauses),
         (Bug::SuspectTooEarly, losses),
         (Bug::MinorityDecides, losses),
         (Bug::GrantOfAnyView, registers),
