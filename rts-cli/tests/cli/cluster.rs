@@ -8,6 +8,7 @@ mod bench;
 mod draining;
 mod faults;
 mod misfits;
+mod nats_cluster;
 mod starting;
 mod webhooks;
 
@@ -211,11 +212,16 @@ fn users_of_different_nodes_reach_each_other() {
     assert_eq!(bob.until("onMessageSendResult")["code"], 0);
 }
 
+/// The configuration of a nats-server in the manual.
+fn documented_nats() -> String {
+    let mut documented = blocks("text").filter(|text| text.starts_with("server_name: nats-1"));
+    documented.next().expect("it is there").to_owned()
+}
+
 /// Configured like in the manual, but without its addresses, its certificates and its other
 /// servers.
 fn manual_nats() -> NatsServer {
-    let mut documented = blocks("text").filter(|text| text.starts_with("server_name: nats-1"));
-    let whole = documented.next().expect("it is there");
+    let whole = documented_nats();
     let (head, accounts) = whole.split_once("accounts {").expect("there are accounts");
     let head: Vec<_> = head.lines().filter(|line| line.starts_with("jetstream")).collect();
     let head = head.join("\n").replace("/var/lib/nats", "DIRECTORY/store");
