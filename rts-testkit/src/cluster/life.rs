@@ -107,7 +107,8 @@ impl Life {
     /// Whether its shards may act now. If its lease has ended, their clock stands still from there
     /// on.
     pub(super) fn acts(&mut self, now: Instant) -> bool {
-        if now < self.paused_until {
+        // What has waited for the end of a pause goes first.
+        if now < self.paused_until || !self.waiting.is_empty() {
             return false;
         }
         if self.frozen_since.is_none() && !self.may_act(now) {

@@ -9,7 +9,7 @@ mod life;
 mod outages;
 mod register;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -388,9 +388,9 @@ impl Cluster {
         }
     }
 
-    /// The next input that has waited.
-    pub(crate) fn release(&mut self, node: NodeIndex) -> Option<(ShardId, server::Input)> {
-        self.life_mut(node)?.waiting.pop_front()
+    /// The inputs that have waited.
+    pub(crate) fn release(&mut self, node: NodeIndex) -> VecDeque<(ShardId, server::Input)> {
+        self.life_mut(node).map(|life| std::mem::take(&mut life.waiting)).unwrap_or_default()
     }
 
     /// The time of the clock of a node's shards.

@@ -402,7 +402,8 @@ impl World {
             return;
         }
         self.log.push((now, Happening::NodeFrozen(node, false)));
-        while let Some((shard, input)) = self.cluster.as_mut().and_then(|all| all.release(node)) {
+        let waiting = self.cluster.as_mut().map(|all| all.release(node)).unwrap_or_default();
+        for (shard, input) in waiting {
             self.input(shard, input);
             self.drain_shard(shard);
         }
