@@ -236,8 +236,6 @@ bugs! {
     ResponseForgotten,
     /// A session moves before all that it has sent has arrived.
     MoveBeforeFence,
-    /// A broadcast has its result before the members at other nodes have it.
-    ResultBeforeFence,
     /// A session moves before its rooms have said that they send nothing more to its shard.
     MoveBeforeSwitch,
     /// The rooms of a session that moves are not told its next number.

@@ -63,6 +63,7 @@ mod arrivals;
 mod asking;
 mod back_end;
 mod back_end_work;
+mod broadcasts;
 mod closing;
 mod draining;
 mod ending;
