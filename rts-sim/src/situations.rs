@@ -375,8 +375,6 @@ situations! {
     MovedTwice,
     /// A session moved while a node drained.
     MovedWhileDraining,
-    /// A login was displaced whose session moved, or had just done so.
-    DisplacedWhileMoving,
     /// A node had another view while a session moved.
     HomesMovedDuringMove,
     /// A drain was taken back.

@@ -78,7 +78,7 @@ impl Spotter {
         self.see_back_end(model, line);
         self.see_waiting(model, line);
         self.see_shards(model, line);
-        self.see_moves(model, line);
+        self.see_moves(line);
         match &line.entry {
             Entry::Call { who, call, returned } => {
                 self.called(&model.engines[*who], line.at, *who, call, *returned);

@@ -3,12 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rts_proto::client::Event;
-use rts_proto::{Instant, LogoutReason};
+use rts_proto::Instant;
 
 use super::Spotter;
-use crate::engine::Login;
-use crate::model::Model;
 use crate::peer_entry::PeerEntry;
 use crate::plan::Step;
 use crate::situations::Situation;
@@ -16,19 +13,15 @@ use crate::trace::{Entry, Line};
 
 /// Two moves within this time are close.
 const CLOSE: Duration = Duration::from_secs(10);
-/// The time for which a login that asks for a session waits at most.
-const MOVES_FOR: Duration = Duration::from_secs(10);
-/// The time after a move in which its user may still learn of an earlier login elsewhere.
-const JUST_MOVED: Duration = Duration::from_secs(2);
 
 /// A user of an app.
 type User = (usize, String);
 
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// Users whose session was asked for at another shard: when, and how often nodes had changed
-    /// their view by then.
-    asked: BTreeMap<User, (Instant, u64)>,
+    /// Users whose session was asked for at another shard, and how often nodes had changed their
+    /// view by then.
+    asked: BTreeMap<User, u64>,
     moved: BTreeMap<User, Instant>,
     view_changes: u64,
     /// Nodes that drain, and those of them that end then.
@@ -45,18 +38,10 @@ pub(super) struct Moves {
 }
 
 impl Spotter {
-    pub(super) fn see_moves(&mut self, model: &Model, line: &Line) {
+    pub(super) fn see_moves(&mut self, line: &Line) {
         match &line.entry {
             Entry::EntriesArrived { entries, .. } => {
                 entries.iter().for_each(|entry| self.move_seen(line.at, entry));
-            }
-            Entry::Event { who, event: Event::Logout(LogoutReason::Displaced) } => {
-                let engine = &model.engines[*who];
-                if let Login::LoggedIn(uid) = &engine.login
-                    && self.moves.moves(line.at, &(engine.app, uid.clone()))
-                {
-                    self.met(Situation::DisplacedWhileMoving);
-                }
             }
             Entry::NodeHasView { node, .. } => {
                 self.moves.view_changes += 1;
@@ -94,7 +79,7 @@ impl Spotter {
         let moves = &mut self.moves;
         match entry {
             PeerEntry::Resume { app, uid } => {
-                moves.asked.insert((*app, uid.clone()), (now, moves.view_changes));
+                moves.asked.insert((*app, uid.clone()), moves.view_changes);
             }
             PeerEntry::UserGranted { app, uid, .. } => {
                 moves.asked.remove(&(*app, uid.clone()));
@@ -107,8 +92,7 @@ impl Spotter {
             PeerEntry::SessionMoved { app, uid } => {
                 let user = (*app, uid.clone());
                 let asked = moves.asked.remove(&user);
-                let have_homes_moved =
-                    asked.is_some_and(|(_, changes)| changes != moves.view_changes);
+                let have_homes_moved = asked.is_some_and(|changes| changes != moves.view_changes);
                 let before = moves.moved.insert(user, now);
                 let is_draining = !moves.draining.is_empty();
                 if have_homes_moved {
@@ -168,14 +152,5 @@ impl Spotter {
             _ => return,
         };
         self.met(situation);
-    }
-}
-
-impl Moves {
-    /// Whether the session of a user moves, or has done so just now.
-    fn moves(&self, now: Instant, user: &User) -> bool {
-        let is_asked = self.asked.get(user).is_some_and(|(at, _)| now.since(*at) <= MOVES_FOR);
-        let moved = self.moved.get(user);
-        is_asked || moved.is_some_and(|at| now.since(*at) <= JUST_MOVED)
     }
 }
