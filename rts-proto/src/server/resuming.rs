@@ -18,6 +18,7 @@ use super::io::{
 use super::keys::{Origin, SessionNumber};
 use super::login::Resumed;
 use super::outbox::Flow;
+use super::rooms;
 use super::session_moves::Arriving;
 use super::shard::Server;
 use crate::planted::{Bug, planted};
@@ -218,7 +219,9 @@ impl Server {
         let rooms = core::mem::take(&mut arriving.rooms);
         let until = self.shared.now() + self.shared.config.session_grace;
         for room in rooms {
-            self.tallies.count_orphan_in(&mut self.shared, app_id, uid, room.clone());
+            // Where the home of the room says that it waits no longer: at the owner of the user.
+            let (shared, tallies) = (&mut self.shared, &mut self.tallies);
+            rooms::count_orphan(shared, tallies, app_id, &room, uid, true);
             let end = MemberEnd::WaitsUntil(until);
             match self.shared.homes.other_of_room(app_id, &room) {
                 Some(home) => {

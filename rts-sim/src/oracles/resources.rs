@@ -25,7 +25,11 @@ impl Oracle for Resources {
                 ensure(*waiting_bytes_most <= LINK_BYTES_MAX, || {
                     format!("§2.9: {waiting_bytes_most} bytes waited on a link")
                 })?;
-                ensure(server.window_bytes <= server.sessions * WINDOW_BYTES_MAX, || {
+                // A session that has moved to another node has its window, and counts when the
+                // user's home has agreed. Each engine has one at most.
+                let moving = if model.is_cluster() { model.engines.len() } else { 0 };
+                let windows = server.sessions + moving;
+                ensure(server.window_bytes <= windows * WINDOW_BYTES_MAX, || {
                     format!("I38: {server:?}")
                 })?;
                 match self.phase {
