@@ -116,6 +116,15 @@ impl Changes {
         self.has_news = true;
     }
 
+    /// Whether a shard has handed over, in the present change.
+    pub(super) fn has_handed_over(&self, shard: ShardId) -> bool {
+        if shard == self.own {
+            let step = self.change.as_ref().and_then(|change| change.step);
+            return step >= Some(HomesStep::HandedOver);
+        }
+        self.reached.get(&shard) >= Some(&(self.table.epoch(), HomesStep::HandedOver))
+    }
+
     /// Whether another shard addresses by a later table than this one.
     pub(super) fn is_ahead(&self, shard: ShardId) -> bool {
         self.reached.get(&shard).is_some_and(|(epoch, _)| *epoch > self.table.epoch())

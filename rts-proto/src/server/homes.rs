@@ -53,6 +53,11 @@ impl Homes {
         }
     }
 
+    /// Whether a shard has told the new homes all that it knew, in the present change.
+    pub(super) fn has_handed_over(&self, shard: ShardId) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.has_handed_over(shard))
+    }
+
     /// What a change waits for may have come: a moment, or the last answer of a former home.
     pub(super) fn look_again(&mut self) {
         if let Some(changes) = &mut self.changes {

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::io::{Entry, LeftBehind, Moved, MovedMember, MovedOwner};
+use super::io::{Entry, LeftBehind, Moved, MovedMember, MovedOwner, Ownership};
 use super::placement::ShardId;
 use super::shard::Server;
 use crate::limits::NOTICE_MEMBERS_MAX;
@@ -42,12 +42,29 @@ impl Server {
         self.rooms.set_used(app_id, room, used);
     }
 
-    /// Takes over what is left of a user's sessions. It may have been on its way when all others
-    /// reported to the new homes.
+    /// Takes over what is left of a user's sessions.
     pub(super) fn put_left(&mut self, app_id: &AppId, uid: &UserId, left: LeftBehind) {
         self.tallies.put_left(&mut self.shared, app_id, uid, left);
-        if self.shared.homes.are_changing() {
-            self.report_orphans(app_id, uid);
+    }
+
+    /// What is left of a user's sessions has come. If its sender had yet to report to the new
+    /// homes, this shard reports the memberships that wait. A later report would come when the new
+    /// homes have decided.
+    pub(super) fn report_left(&mut self, from: ShardId, app_id: &AppId, entry: &Entry) {
+        let Entry::Ownership(
+            Ownership::Release { uid, left, .. } | Ownership::Grant { uid, left, .. },
+        ) = entry
+        else {
+            return;
+        };
+        if self.shared.homes.has_handed_over(from) {
+            return;
+        }
+        let until = self.shared.now() + self.shared.config.session_grace;
+        for (room, _) in &left.orphans {
+            if self.shared.homes.is_lost_room(app_id, room) {
+                self.report_member(app_id, uid, room, MovedMember::WaitsUntil(until));
+            }
         }
     }
 

@@ -143,7 +143,10 @@ impl Server {
         unreliable: &mut Unreliable,
     ) {
         let entry = match self.shared.homes.are_changing() {
-            true => self.hold(from, app_id, entry),
+            true => {
+                self.report_left(from, app_id, &entry);
+                self.hold(from, app_id, entry)
+            }
             false => Some(entry),
         };
         if let Some(entry) = entry {
