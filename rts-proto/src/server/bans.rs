@@ -1,6 +1,6 @@
 //! Bans of joins, sends and logins, with their ends.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use super::ban::Ban;
@@ -16,6 +16,8 @@ use crate::{AppId, Instant, RoomId, RoomState, UserId};
 #[derive(Debug, Default)]
 pub(super) struct Bans {
     apps: BTreeMap<AppId, BTreeMap<Ban, Until>>,
+    /// While this shard joins a cluster: what back ends have decided meanwhile.
+    decided: BTreeSet<(AppId, Ban)>,
 }
 
 /// The end of a ban.
@@ -74,6 +76,21 @@ impl Bans {
         };
         bans.insert(ban.clone(), until);
         Ok(())
+    }
+
+    /// A back end has set or lifted a ban while this shard joins a cluster.
+    pub(super) fn decided(&mut self, app_id: &AppId, ban: &Ban) {
+        self.decided.insert((app_id.clone(), ban.clone()));
+    }
+
+    /// Whether a back end has set or lifted a ban while this shard joins a cluster.
+    pub(super) fn is_decided(&self, app_id: &AppId, ban: &Ban) -> bool {
+        self.decided.contains(&(app_id.clone(), ban.clone()))
+    }
+
+    /// This shard serves: the others have told what they knew.
+    pub(super) fn have_joined(&mut self) {
+        self.decided.clear();
     }
 
     /// Whether the app may have this ban, in place of an earlier one or as one more.
@@ -159,8 +176,8 @@ impl Bans {
     /// Entries held, so that tests can check for leaks.
     #[cfg(test)]
     pub(super) fn kept(&self) -> Kept {
-        let Self { apps } = self;
-        alloc::vec![("apps with bans", apps.len())]
+        let Self { apps, decided } = self;
+        alloc::vec![("apps with bans", apps.len()), ("decided bans", decided.len())]
     }
 }
 

@@ -31,6 +31,11 @@ impl Homes {
         self.changes.is_some()
     }
 
+    /// Whether this shard joins a cluster, and has not served yet.
+    pub(super) fn are_joined_by_this_shard(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.served_epoch().is_none())
+    }
+
     /// The epoch of the present table.
     pub(super) fn epoch(&self) -> u64 {
         self.changes.as_ref().map_or(0, |changes| changes.table().epoch())

@@ -78,6 +78,7 @@ impl Server {
         self.end_members_of_removed_nodes(|_, _, _| true);
         self.expel_banned();
         self.handle_unserved();
+        self.bans.have_joined();
         if let Some(changes) = self.shared.homes.changes() {
             changes.end();
         }

@@ -97,6 +97,16 @@ impl Server {
 
     /// Carries out the part of this shard, and responds.
     pub(super) fn carry_out(&mut self, app_id: &AppId, on_way: RequestOnWay) {
+        if let Some(ban) = on_way.request.ban()
+            && self.shared.homes.are_joined_by_this_shard()
+        {
+            // What others tell is older than what a back end asks meanwhile, and may come later.
+            match on_way.is_told() {
+                true if self.bans.is_decided(app_id, ban) => return,
+                true => {}
+                false => self.bans.decided(app_id, ban),
+            }
+        }
         // Behind the broadcasts of this burst.
         self.shared.settle();
         let response = self.response_to(app_id, &on_way.request);

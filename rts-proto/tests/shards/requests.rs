@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rts_proto::limits::{BAN_MIN, NOTICE_MEMBERS_MAX, REQUEST_TIMEOUT};
 use rts_proto::server::{Ban, CommandError, Config, Request, RequestId, Response};
-use rts_proto::wire::Frame;
+use rts_proto::wire::{Frame, LoginAnswer};
 use rts_proto::{CloseCode, OnlineStatus, Payload, UserId};
 
 use crate::support::{Node, delivery, join, login, user, without_acks};
@@ -73,6 +73,28 @@ fn ban_of_which_a_shard_is_told_lasts_for_the_time_that_is_left() {
         assert_eq!(bans(&mut cluster), 1, "told: {is_told}");
         cluster.wait(TICK);
         assert_eq!(bans(&mut cluster), 0, "told: {is_told}");
+    }
+}
+
+/// What others tell a node that joins was on its way when a back end lifted the ban.
+#[test]
+fn ban_that_is_lifted_at_a_node_that_joins_stays_lifted() {
+    for is_lifted in [true, false] {
+        let mut cluster = three();
+        let bob = user("bob");
+        cluster.holds_entries = true;
+        cluster.add_node(1);
+        if is_lifted {
+            cluster.ask(3, Request::Unban { ban: Ban::Login(bob.clone()) });
+        }
+        let ban = Request::Ban { ban: Ban::Login(bob.clone()), interval: BAN_MIN };
+        cluster.tell(0, 3, ban);
+        cluster.holds_entries = false;
+        cluster.end_burst();
+        let link = cluster.link_at(3, &[Frame::Login(login(&bob))]);
+        let frames = cluster.frames_to(link);
+        let is_in = matches!(frames[..], [_, Frame::LoginAnswer(LoginAnswer::Accepted(_)), ..]);
+        assert_eq!(is_in, is_lifted, "{frames:?}");
     }
 }
 

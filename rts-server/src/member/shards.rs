@@ -7,7 +7,7 @@ use std::time::Duration;
 use rts_cluster::membership::Wish;
 use rts_cluster::shards::ShardMap;
 use rts_cluster::view::{Epoch, Incarnation, Member, MemberState, View};
-use rts_proto::server::{Entry, Input, Request, RequestId, RequestOnWay, ShardId};
+use rts_proto::server::{Entry, Input, Request, RequestOnWay, ShardId};
 use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::sync::{oneshot, watch};
@@ -250,8 +250,7 @@ impl Shards {
 /// The bans and revocations in force, as requests whose responses nobody awaits.
 fn in_force(state: &State, origin: ShardId) -> Vec<Entry> {
     let of_app = |(app_id, request): (AppId, Request)| {
-        let id = RequestId(0);
-        let on_way = RequestOnWay { origin, id, request, is_charged: true };
+        let on_way = RequestOnWay::told(origin, request);
         [Entry::InApp(app_id), Entry::Request(Box::new(on_way))]
     };
     state.requests().into_iter().flat_map(of_app).collect()
@@ -265,7 +264,7 @@ fn keep(state: &Arc<State>, input: &Input) {
         match (entry, &app_id) {
             (Entry::InApp(named), _) => app_id = Some(named),
             (Entry::Request(on_way), Some(app_id)) => {
-                is_changed |= keep_request(state, app_id, &on_way.request);
+                is_changed |= keep_request(state, app_id, on_way);
             }
             _ => {}
         }
@@ -284,8 +283,11 @@ fn keep(state: &Arc<State>, input: &Input) {
 }
 
 /// Returns whether the request is one to keep.
-fn keep_request(state: &State, app_id: &AppId, request: &Request) -> bool {
-    match request {
+fn keep_request(state: &State, app_id: &AppId, on_way: &RequestOnWay) -> bool {
+    match &on_way.request {
+        Request::Ban { ban, interval } if on_way.is_told() => {
+            state.told(app_id, ban, *interval);
+        }
         Request::Ban { ban, interval } => {
             state.ban(app_id, ban, *interval);
         }

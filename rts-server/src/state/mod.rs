@@ -91,6 +91,12 @@ impl State {
         self.lock().ban(app_id, ban, interval, unix_now())
     }
 
+    /// Records a ban that another node has told. While this node joins, what back ends have asked
+    /// since is newer.
+    pub(crate) fn told(&self, app_id: &AppId, ban: &Ban, interval: Duration) {
+        self.lock().told(app_id, ban, interval, unix_now());
+    }
+
     /// Revokes tokens of the user, or of all users, that were issued before this moment. An earlier
     /// moment than the one in force changes nothing. 0 withdraws a revocation, except the permanent
     /// one that stands for forgotten users. Returns the moment now in force.

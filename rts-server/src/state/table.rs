@@ -1,6 +1,6 @@
 //! Bans and revocations of all apps, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rts_proto::server::{Ban, Request};
@@ -21,7 +21,15 @@ pub(super) struct Table {
     /// The number of bans at which expired bans are removed.
     sweep_at: usize,
     /// While others tell what is in force: what they have told, and what has changed since.
-    heard: Option<Box<Table>>,
+    heard: Option<Box<Heard>>,
+}
+
+/// What is in force by what others tell a node that joins.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    table: Table,
+    /// The bans that back ends have set or lifted meanwhile. What others tell of them is older.
+    decided: BTreeSet<(AppId, Ban)>,
 }
 
 /// For one app, the moments before which issued tokens are revoked, as Unix time in seconds.
@@ -61,7 +69,22 @@ impl Table {
         unix_now: u64,
     ) -> bool {
         if let Some(heard) = &mut self.heard {
-            heard.ban(app_id, ban, interval, unix_now);
+            heard.decided.insert((app_id.clone(), ban.clone()));
+        }
+        self.put(app_id, ban, interval, unix_now)
+    }
+
+    /// See [`State::told`](super::State::told).
+    pub(super) fn told(&mut self, app_id: &AppId, ban: &Ban, interval: Duration, unix_now: u64) {
+        let key = (app_id.clone(), ban.clone());
+        if self.heard.as_ref().is_none_or(|heard| !heard.decided.contains(&key)) {
+            self.put(app_id, ban, interval, unix_now);
+        }
+    }
+
+    fn put(&mut self, app_id: &AppId, ban: &Ban, interval: Duration, unix_now: u64) -> bool {
+        if let Some(heard) = &mut self.heard {
+            heard.table.put(app_id, ban, interval, unix_now);
         }
         self.changes += 1;
         let key = (app_id.clone(), ban.clone());
@@ -85,7 +108,7 @@ impl Table {
         issued_before: u32,
     ) -> Result<u32, TooManyRevoked> {
         if let Some(heard) = &mut self.heard {
-            heard.revoke(app_id, uid, issued_before)?;
+            heard.table.revoke(app_id, uid, issued_before)?;
         }
         let revoked = self.revoked.entry(app_id.clone()).or_default();
         match (uid, issued_before) {
@@ -114,8 +137,8 @@ impl Table {
     /// Replaces all by what the others have told. Returns the bans that they have not told.
     pub(super) fn take_over(&mut self) -> Vec<(AppId, Ban)> {
         let Some(heard) = self.heard.take() else { return Vec::new() };
-        let former = std::mem::replace(&mut self.bans, heard.bans);
-        self.revoked = heard.revoked;
+        let former = std::mem::replace(&mut self.bans, heard.table.bans);
+        self.revoked = heard.table.revoked;
         self.changes += 1;
         former.into_keys().filter(|ban| !self.bans.contains_key(ban)).collect()
     }

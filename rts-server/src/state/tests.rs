@@ -1,4 +1,4 @@
-use super::table::{BANS_FIRST_SWEEP, REVOKED_USERS_PER_APP_MAX};
+use super::table::{BANS_FIRST_SWEEP, REVOKED_USERS_PER_APP_MAX, Until};
 use super::*;
 
 use std::fs;
@@ -83,6 +83,30 @@ async fn state_survives_a_restart() {
     again.save().await.expect("written");
     drop(again);
     assert!(directory.open().lock().bans.is_empty(), "lifted bans stay lifted");
+}
+
+/// What others tell was on its way when a back end asked for something else.
+#[test]
+fn what_others_tell_does_not_replace_what_a_back_end_asks_meanwhile() {
+    let directory = Directory::new("told");
+    let state = directory.open();
+    let [lifted, shorter, told, _] = bans();
+    state.hear_others();
+    state.ban(&app(), &lifted, Duration::ZERO);
+    state.ban(&app(), &shorter, HOUR);
+    for ban in [&lifted, &shorter, &told] {
+        state.told(&app(), ban, 2 * HOUR);
+    }
+    let table = state.lock();
+    let until = |ban: &Ban| match table.bans.get(&(app(), ban.clone())) {
+        Some(Until::Second(second)) => Some(*second),
+        other => {
+            assert_eq!(other, None);
+            None
+        }
+    };
+    assert_eq!(until(&lifted), None);
+    assert!(until(&shorter).is_some() && until(&shorter) < until(&told));
 }
 
 /// A node that was away: what the others do not tell was lifted meanwhile.

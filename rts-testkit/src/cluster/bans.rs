@@ -17,15 +17,25 @@ const TELLERS: usize = 2;
 pub(super) type Bans = BTreeMap<(AppId, Ban), Instant>;
 
 impl Cluster {
-    /// A node keeps a request that sets or lifts a ban.
+    /// A node keeps a request that sets or lifts a ban. What others have told it is older than what
+    /// back ends have asked since it started.
     pub(crate) fn keep(
         &mut self,
         now: Instant,
         node: NodeIndex,
         app_id: &AppId,
         request: &Request,
+        is_told: bool,
     ) {
         let Some(life) = self.life_mut(node) else { return };
+        let (Request::Ban { ban, .. } | Request::Unban { ban }) = request else { return };
+        let key = (app_id.clone(), ban.clone());
+        if is_told && life.decided.contains(&key) {
+            return;
+        }
+        if !is_told {
+            life.decided.insert(key);
+        }
         match request {
             Request::Ban { ban, interval: Duration::ZERO } | Request::Unban { ban } => {
                 life.bans.remove(&(app_id.clone(), ban.clone()));

@@ -1,14 +1,14 @@
 //! One life of a node: the cluster side of a process, and the clock of its shards.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rts_cluster::node::{self, Node};
 use rts_cluster::shards::ShardMap;
 use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
-use rts_proto::Instant;
-use rts_proto::server::{Input, ShardId};
+use rts_proto::server::{Ban, Input, ShardId};
+use rts_proto::{AppId, Instant};
 
 use super::bans::Bans;
 use super::clocks::Clocks;
@@ -38,6 +38,8 @@ pub(crate) struct Life {
     pub(super) draining: Option<Draining>,
     /// The bans of which it knows.
     pub(super) bans: Bans,
+    /// The bans that back ends have set or lifted since it started.
+    pub(super) decided: BTreeSet<(AppId, Ban)>,
     /// Inputs of its shards that wait for its lease.
     pub(super) waiting: VecDeque<(ShardId, Input)>,
     /// Since when it may not act.
@@ -67,6 +69,7 @@ impl Life {
             paused_until: now,
             draining: None,
             bans: Bans::new(),
+            decided: BTreeSet::new(),
             waiting: VecDeque::new(),
             frozen_since: Some(now),
             frozen: Duration::ZERO,

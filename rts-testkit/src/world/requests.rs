@@ -19,7 +19,7 @@ impl World {
         if let Some(cluster) = &mut self.cluster
             && let Some(node) = cluster.of_shard(shard)
         {
-            cluster.keep(now, node, app_id, &request);
+            cluster.keep(now, node, app_id, &request, false);
         }
         self.input(shard, Input::Request(id, app_id.clone(), Box::new(request)));
         self.drain_shard(shard);
@@ -49,7 +49,7 @@ impl World {
             match (entry, app_id) {
                 (Entry::InApp(named), _) => app_id = Some(named),
                 (Entry::Request(on_way), Some(app_id)) => {
-                    cluster.keep(now, node, app_id, &on_way.request);
+                    cluster.keep(now, node, app_id, &on_way.request, on_way.is_told());
                 }
                 _ => {}
             }
@@ -64,8 +64,7 @@ impl World {
         let (Some(own), new) = cluster.told_by(node, former) else { return };
         let in_force = cluster.bans_in_force(now, node);
         let of_app = |(app_id, request): (AppId, Request)| {
-            let (id, is_charged) = (RequestId(0), true);
-            let on_way = RequestOnWay { origin: own, id, request, is_charged };
+            let on_way = RequestOnWay::told(own, request);
             [Entry::InApp(app_id), Entry::Request(Box::new(on_way))]
         };
         let entries: Vec<Entry> = in_force.into_iter().flat_map(of_app).collect();

@@ -138,6 +138,9 @@ pub enum Response {
     Unanswered,
 }
 
+/// No request of a back end has this number.
+const TOLD: RequestId = RequestId(0);
+
 /// A request on its way to the shards that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -262,6 +265,14 @@ impl Request {
             | Self::Users { .. }
             | Self::Rooms { .. }
             | Self::Stats => false,
+        }
+    }
+
+    /// The ban that it sets or lifts.
+    pub(in crate::server) fn ban(&self) -> Option<&Ban> {
+        match self {
+            Self::Ban { ban, .. } | Self::Unban { ban } => Some(ban),
+            _ => None,
         }
     }
 
@@ -395,6 +406,19 @@ impl Response {
 }
 
 impl RequestOnWay {
+    /// What a node tells one that joins, as it stands: a ban or a revocation. Nobody awaits the
+    /// response.
+    #[must_use]
+    pub fn told(origin: ShardId, request: Request) -> Self {
+        Self { origin, id: TOLD, request, is_charged: true }
+    }
+
+    /// Whether it was [told](Self::told), and not asked by a back end now.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.id == TOLD
+    }
+
     /// Whether the rate of the app's back end has to be charged for it.
     pub(in crate::server) fn must_be_charged(&self) -> bool {
         !self.is_charged && self.request.messages().is_some()

@@ -20,7 +20,7 @@ impl Node {
     /// A node tells the shard of another one of a request. Nobody awaits the response.
     pub(crate) fn tell(&mut self, by: usize, shard: usize, request: Request) {
         let (origin, own) = (self.ids[by], self.ids[shard]);
-        let on_way = RequestOnWay { origin, id: RequestId(0), request, is_charged: true };
+        let on_way = RequestOnWay::told(origin, request);
         let entries = vec![Entry::InApp(app()), Entry::Request(Box::new(on_way))];
         self.input(own, Input::Peer(origin, entries));
         self.end_burst();
