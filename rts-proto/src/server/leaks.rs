@@ -47,7 +47,7 @@ fn kept(server: &Server) -> Kept {
 }
 
 /// Stores that are empty whenever an input is handled, or always in a node with one shard.
-const EMPTY_BETWEEN_INPUTS: [&str; 19] = [
+const EMPTY_BETWEEN_INPUTS: [&str; 20] = [
     "apps with owners",
     "bytes held for owners",
     "apps with grants",
@@ -62,6 +62,7 @@ const EMPTY_BETWEEN_INPUTS: [&str; 19] = [
     "acknowledged sends",
     "overrun sessions",
     "moving links",
+    "decided bans",
     "requests of back ends",
     "shards that a fence awaits",
     "behind fences",
