@@ -28,8 +28,7 @@ pub(crate) struct Model {
     pub(crate) has_mailboxes: bool,
     /// The longest time for which entries are under way between shards.
     pub(crate) under_way_max: Duration,
-    /// Whether the bus of a cluster may lose so many packets, or hold them up for so long, that
-    /// nobody waits for an answer any more.
+    /// Whether the bus of a cluster loses or delays packets until requests time out.
     is_bus_bad: bool,
     /// The nodes of the server. Several ones are a cluster.
     pub(crate) nodes: usize,

@@ -161,8 +161,7 @@ impl Shape {
         }
     }
 
-    /// Whether the bus may lose so many packets, or hold them up for so long, that nobody waits for
-    /// an answer any more.
+    /// Whether the bus loses or delays packets until requests time out.
     pub(crate) fn is_bus_bad(&self) -> bool {
         let is_lossy = self.bus.lost_of_100 > USUAL_LOST_OF_100_MAX;
         self.is_cluster() && (is_lossy || self.bus.tail > UNDER_WAY_MAX)

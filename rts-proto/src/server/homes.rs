@@ -32,7 +32,7 @@ impl Homes {
     }
 
     /// Whether this shard joins a cluster, and has not served yet.
-    pub(super) fn are_joined_by_this_shard(&self) -> bool {
+    pub(super) fn are_being_joined(&self) -> bool {
         self.changes.as_ref().is_some_and(|changes| changes.served_epoch().is_none())
     }
 

@@ -98,7 +98,7 @@ impl Server {
     /// Carries out the part of this shard, and responds.
     pub(super) fn carry_out(&mut self, app_id: &AppId, on_way: RequestOnWay) {
         if let Some(ban) = on_way.request.ban()
-            && self.shared.homes.are_joined_by_this_shard()
+            && self.shared.homes.are_being_joined()
         {
             // What others tell is older than what a back end asks meanwhile, and may come later.
             match on_way.is_told() {
