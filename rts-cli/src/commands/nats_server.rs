@@ -10,6 +10,9 @@ use anyhow::{Context as _, anyhow};
 /// Debian installs it where only root looks.
 const MORE_FOLDERS: &str = "/usr/local/sbin:/usr/sbin";
 
+/// Where a crash of a Go program is told.
+const STDERR: &str = "nats.stderr";
+
 /// Runs it with JetStream and its files in this folder, on this port or a free one. It gets no
 /// signals of a terminal.
 pub(super) fn command(folder: &Path, port: Option<u16>) -> anyhow::Result<Command> {
@@ -26,7 +29,8 @@ pub(super) fn command(folder: &Path, port: Option<u16>) -> anyhow::Result<Comman
     let mut command = Command::new("nats-server");
     command.env("PATH", format!("{searched}:{MORE_FOLDERS}")).arg("-c").arg(config);
     command.process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(std::fs::File::create(folder.join(STDERR))?);
     Ok(command)
 }
 
@@ -50,7 +54,8 @@ pub(super) fn url(folder: &Path, process: u32) -> Option<String> {
 
 /// What it has logged.
 pub(super) fn log(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("nats.log")).unwrap_or_default()
+    let read = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    read("nats.log") + &read(STDERR)
 }
 
 /// The URL in `{"nats":["nats://127.0.0.1:4222"]}`. `None` if the text is incomplete.

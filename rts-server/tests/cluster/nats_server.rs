@@ -91,9 +91,14 @@ impl Process {
         Some(format!("nats-server, process {id}, ended unasked with {status}. Its log:\n{log}"))
     }
 
+    /// A crash of a Go program is in `stderr` only.
     fn log(&self) -> String {
-        let log = self.directory.join("log");
-        std::fs::read_to_string(&log).unwrap_or_else(|error| format!("{}: {error}", log.display()))
+        let read = |name: &str| {
+            let file = self.directory.join(name);
+            std::fs::read_to_string(&file)
+                .unwrap_or_else(|error| format!("{}: {error}", file.display()))
+        };
+        read("log") + &read("stderr")
     }
 }
 
@@ -118,6 +123,7 @@ fn run(directory: &tempfile::TempDir, port: Option<u16>) -> (Process, u16) {
         path.display()
     );
     std::fs::write(path.join("nats.conf"), config).expect("written");
+    let stderr = std::fs::File::create(path.join("stderr")).expect("created");
     // Debian's is where only root looks.
     let searched = std::env::var("PATH").unwrap_or_default();
     let started = Command::new("nats-server")
@@ -125,7 +131,7 @@ fn run(directory: &tempfile::TempDir, port: Option<u16>) -> (Process, u16) {
         .arg("-c")
         .arg(path.join("nats.conf"))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn();
     let child = started.unwrap_or_else(|error| {
         panic!(
