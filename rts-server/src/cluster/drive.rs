@@ -14,7 +14,6 @@ use rts_cluster::view::{Epoch, Incarnation, View};
 use rts_cluster::wire::{Kind, Packet};
 use rts_proto::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::Instant as Moment;
 
 use super::arbiter::Arbiter;
@@ -53,9 +52,7 @@ pub(super) struct Shards {
 pub(super) struct Driver<B, A: Arbiter> {
     node: Node,
     clock: Arc<ClusterClock>,
-    /// Incarnations that have ended for certain.
-    earlier: Vec<Incarnation>,
-    life: Option<Kept>,
+    life: Life,
     bus: B,
     arbiter: Arc<A>,
     question: Option<Asked<A::Error>>,
@@ -69,14 +66,6 @@ pub(super) struct Driver<B, A: Arbiter> {
     frozen_since: Option<Moment>,
     origin: Moment,
 }
-
-/// The life of the node, which may be at its write to disk.
-enum Kept {
-    Here(Life),
-    Writing(JoinHandle<Life>),
-}
-
-const LIFE: &str = "a life is put back at once";
 
 /// How a question to the register ended.
 enum Answer<E> {
@@ -100,8 +89,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
         Self {
             node,
             clock,
-            earlier: life.earlier().to_vec(),
-            life: Some(Kept::Here(life)),
+            life,
             bus,
             arbiter: Arc::new(arbiter),
             question: None,
@@ -140,11 +128,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                 self.handle(Input::Wish(Wish::Leave));
             }
         };
-        let life = match self.life.expect(LIFE) {
-            Kept::Here(life) => life,
-            Kept::Writing(task) => task.await.expect("a write does not panic"),
-        };
-        (why, life)
+        (why, self.life)
     }
 
     fn handle(&mut self, input: Input) {
@@ -294,7 +278,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
     fn certify_earlier(&mut self, found: Option<&(Revision, View)>) {
         let members = found.into_iter().flat_map(|(_, view)| view.members());
         let dead = members.map(|member| member.incarnation);
-        let dead: Vec<_> = dead.filter(|node| self.earlier.contains(node)).collect();
+        let dead: Vec<_> = dead.filter(|node| self.life.earlier().contains(node)).collect();
         dead.into_iter().for_each(|node| self.handle(Input::Dead(node)));
     }
 
@@ -310,12 +294,6 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
             status.view = Some(view.clone());
             status.register_is_foreign = false;
             status.namesake = None;
-        });
-        self.life = Some(match self.life.take().expect(LIFE) {
-            Kept::Here(life) if !life.earlier().is_empty() => {
-                Kept::Writing(tokio::task::spawn_blocking(|| without_earlier(life)))
-            }
-            life => life,
         });
         let serve_after = self.moment(serve_after).into_std();
         (self.shards.on_event)(NodeEvent::View { view, serve_after });
@@ -365,7 +343,7 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
 
     fn on_namesake(&mut self, other: Incarnation) {
         // The last packets of an earlier life may come late.
-        if self.earlier.contains(&other) {
+        if self.life.earlier().contains(&other) {
             return;
         }
         let namesake = Some(other);
@@ -397,12 +375,4 @@ async fn answered<E>(question: &mut Option<Asked<E>>) -> Answer<E> {
         Some(question) => question.await,
         None => std::future::pending().await,
     }
-}
-
-/// A member is the only one of its name, so its earlier lives are in no view.
-fn without_earlier(mut life: Life) -> Life {
-    if let Err(error) = life.forget_earlier() {
-        tracing::warn!("earlier starts of this node stay on record: {error}");
-    }
-    life
 }

@@ -11,8 +11,8 @@ use crate::causes::file_trouble;
 const NAME: &str = "incarnation";
 const NEW_NAME: &str = "incarnation.new";
 const LOCK_NAME: &str = "incarnation.lock";
-/// Earlier incarnations that a file keeps: starts since the node was last a member. Only the one
-/// that was a member, and those of the last seconds, can be of use.
+/// Earlier incarnations that a file keeps: the last starts of the node. The register may name any
+/// of them as a member, if an older copy of it was put back.
 pub const EARLIER_MAX: usize = 4_096;
 
 /// Errors of the file of incarnations.
@@ -123,21 +123,6 @@ impl Life {
         &self.earlier
     }
 
-    /// Forgets the earlier incarnations. For a node that has become a member: there is no member of
-    /// its name besides it, and there never will be one of an earlier life. Blocks for a write to
-    /// disk.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written. Nothing has changed.
-    pub fn forget_earlier(&mut self) -> Result<(), LifeError> {
-        if self.earlier.is_empty() {
-            return Ok(());
-        }
-        let earlier = std::mem::take(&mut self.earlier);
-        self.write().inspect_err(|_| self.earlier = earlier)
-    }
-
     /// Replaces the file. It is complete at any moment.
     fn write(&self) -> Result<(), LifeError> {
         let (new, path) = (self.directory.join(NEW_NAME), self.directory.join(NAME));
@@ -197,16 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn all_earlier_lives_are_known_until_the_node_is_a_member() {
+    fn all_earlier_lives_are_known() {
         let directory = tempfile::tempdir().expect("a directory");
         let before: Vec<_> = (0..3).map(|_| begin(&directory).incarnation()).collect();
-        let mut life = begin(&directory);
-        assert_eq!(life.earlier(), before);
-        life.forget_earlier().expect("it is written");
-        assert_eq!(life.earlier(), []);
-        let member = life.incarnation();
-        drop(life);
-        assert_eq!(begin(&directory).earlier(), [member]);
+        assert_eq!(begin(&directory).earlier(), before);
     }
 
     #[test]
@@ -225,9 +204,12 @@ mod tests {
     fn incarnation_of_a_fixed_set_is_used_once() {
         let directory = tempfile::tempdir().expect("a directory");
         let begin = |bits| Life::begin_as(directory.path(), Incarnation(bits));
-        drop(begin(7).expect("a life begins"));
-        assert!(matches!(begin(7), Err(LifeError::Used { .. })));
-        assert!(begin(8).is_ok());
+        for generation in [7, 8] {
+            drop(begin(generation).expect("a life begins"));
+            for used in 7..=generation {
+                assert!(matches!(begin(used), Err(LifeError::Used { .. })));
+            }
+        }
     }
 
     #[test]

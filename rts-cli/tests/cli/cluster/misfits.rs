@@ -194,6 +194,36 @@ fn node_that_comes_when_the_register_went_back() {
     });
 }
 
+/// It names members that ended before the last ones began.
+#[test]
+fn nodes_that_start_again_with_an_older_register_form_the_cluster() {
+    let mut nats = NatsServer::start();
+    let with = lines("test", &nats.url());
+    let (a, b) = (Node::start_with("a", &with), Node::start_with("b", &with));
+    until_whole(&[&a, &b]);
+    let (store, before) = (nats.file("store"), nats.file("before"));
+    nats.kill();
+    copy(&store, &before);
+    nats.start_again();
+    let (a, b) = both_again(a, b);
+    until_whole(&[&a, &b]);
+    nats.kill();
+    std::fs::remove_dir_all(&store).expect("a folder");
+    copy(&before, &store);
+    nats.start_again();
+    let (a, b) = both_again(a, b);
+    until_whole(&[&a, &b]);
+}
+
+fn both_again(a: Node, b: Node) -> (Node, Node) {
+    let (a, b) = (a.crash(), b.crash());
+    std::thread::scope(|scope| {
+        let a = scope.spawn(|| a.start());
+        let b = b.start();
+        (a.join().expect("it starts"), b)
+    })
+}
+
 fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-r").args([from, to]).status();
     assert!(copied.expect("cp runs").success());

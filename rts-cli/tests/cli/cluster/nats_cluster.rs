@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use super::nats_server::NatsServer;
-use super::{Node, documented_nats, get, text, until, until_whole};
+use super::starting::Starting;
+use super::{Crashed, Node, documented_nats, get, text, until, until_received, until_whole};
 use crate::support::Engine;
 
 /// A nats-server with the port at which it tells about itself.
@@ -46,6 +47,16 @@ fn three_servers() -> [Server; 3] {
     })
 }
 
+/// What a node has in `[cluster]`.
+fn cluster_over(servers: &[Server; 3]) -> String {
+    let urls = servers.each_ref().map(|server| format!("tls://127.0.0.1:{}", server.nats.port));
+    format!(
+        "name = \"chat\"\nnats = {urls:?}\nuser = \"rts\"\npassword = \"a long random text\"\n\
+         ca_file = {:?}\nreplicas = 3\n",
+        servers[0].nats.file("ca.pem")
+    )
+}
+
 fn free_ports<const N: usize>() -> [u16; N] {
     let all = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     all.map(|free| free.local_addr().expect("it has one").port())
@@ -67,12 +78,7 @@ fn leader(servers: &[&Server]) -> Option<String> {
 #[test]
 fn cluster_goes_on_when_the_server_that_leads_the_register_is_killed() {
     let mut servers = three_servers();
-    let urls = servers.each_ref().map(|server| format!("tls://127.0.0.1:{}", server.nats.port));
-    let cluster = format!(
-        "name = \"chat\"\nnats = {urls:?}\nuser = \"rts\"\npassword = \"a long random text\"\n\
-         ca_file = {:?}\nreplicas = 3\n",
-        servers[0].nats.file("ca.pem")
-    );
+    let cluster = cluster_over(&servers);
     let [a, b, c] = ["a", "b", "c"].map(|name| Node::start_with(name, &cluster));
     until_whole(&[&a, &b, &c]);
     let mut leads = None;
@@ -95,6 +101,33 @@ fn cluster_goes_on_when_the_server_that_leads_the_register_is_killed() {
     // The two others change the register.
     let c = c.crash().start();
     until_whole(&[&a, &b, &c]);
+}
+
+#[test]
+fn machine_with_a_node_and_a_server_of_nats_is_lost() {
+    let mut servers = three_servers();
+    let cluster = cluster_over(&servers);
+    let [a, b, c] = ["a", "b", "c"].map(|name| Node::start_with(name, &cluster));
+    until_whole(&[&a, &b, &c]);
+    let (mut alice, mut bob) = (a.server.user("alice"), b.server.user("bob"));
+    servers[2].nats.kill();
+    let _lost = c.crash();
+    until_received(&mut alice, "bob");
+    until_received(&mut bob, "alice");
+    until_whole(&[&a, &b]);
+    let mut carol = b.server.user("carol");
+    until_received(&mut carol, "alice");
+}
+
+#[test]
+fn node_that_starts_while_nats_has_no_leader_waits() {
+    let mut servers = three_servers();
+    servers[1..].iter_mut().for_each(|server| server.nats.kill());
+    let node = Crashed::new("a", &cluster_over(&servers));
+    let waiting = Starting::new(&node);
+    waiting.until_logged("waiting for ");
+    servers[1..].iter_mut().for_each(|server| server.nats.start_again());
+    waiting.until_logged("listening address=rts://127.0.0.1:");
 }
 
 fn is_received(from: &mut Engine, to: &mut Engine, receiver: &str) {

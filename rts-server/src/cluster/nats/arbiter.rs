@@ -151,7 +151,17 @@ impl NatsArbiter {
         };
         match info.config.fault(&subjects) {
             Some(what) => Err(NatsError::Stream { stream, what: what.to_owned() }),
-            None => Ok(()),
+            None => {
+                let (has, wanted) = (info.config.num_replicas, self.config.replicas);
+                if has != wanted {
+                    tracing::warn!(
+                        "the stream {stream} of NATS has {has} replicas, and {wanted} are \
+                         configured, which counts only when the stream is made: \
+                         `nats stream edit {stream} --replicas {wanted}` changes them"
+                    );
+                }
+                Ok(())
+            }
         }
     }
 

@@ -159,7 +159,11 @@ pub enum NatsError {
 impl NatsError {
     /// Whether it may go away by itself, such as an outage.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. } | Self::Busy | Self::Down)
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Busy | Self::Down => true,
+            Self::Api { error, .. } => error.is_for_a_moment(),
+            _ => false,
+        }
     }
 
     /// Why an attempt to connect failed.
@@ -177,5 +181,23 @@ impl NatsError {
             }
             (_, None) => Self::Unreachable { server, cause: root_cause(error) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u64) -> NatsError {
+        let error = serde_json::from_value(serde_json::json!({ "err_code": code }));
+        let (server, request) = (String::new(), String::new());
+        NatsError::Api { server, request, error: error.expect("an error of JetStream") }
+    }
+
+    #[test]
+    fn error_of_servers_that_elect_a_leader_passes() {
+        assert!([10_005, 10_008, 10_009].map(api).iter().all(NatsError::passes));
+        // One server cannot have several replicas, and the storage is full.
+        assert!(![10_074, 10_047].map(api).iter().any(NatsError::passes));
     }
 }

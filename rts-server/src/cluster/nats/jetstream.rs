@@ -7,6 +7,9 @@ const OFF: [u64; 2] = [10_076, 10_039];
 const STREAM_NOT_FOUND: u64 = 10_059;
 const NO_MESSAGE: u64 = 10_037;
 const WRONG_LAST_SEQUENCE: u64 = 10_071;
+/// What servers of a cluster answer while they start, or while they elect a leader: JetStream is
+/// not ready, has no leader, or has too few servers for the replicas.
+const FOR_A_MOMENT: [u64; 3] = [10_005, 10_008, 10_009];
 
 /// An error of JetStream.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, thiserror::Error)]
@@ -23,6 +26,11 @@ pub struct ApiError {
 impl ApiError {
     pub(super) fn is_off(&self) -> bool {
         OFF.contains(&self.err_code)
+    }
+
+    /// Whether it goes away when the servers of NATS have found each other.
+    pub(super) fn is_for_a_moment(&self) -> bool {
+        FOR_A_MOMENT.contains(&self.err_code)
     }
 
     pub(super) fn is_no_stream(&self) -> bool {
@@ -64,6 +72,8 @@ pub(super) struct StreamConfig {
     max_age: i64,
     #[serde(default)]
     storage: String,
+    #[serde(default)]
+    pub(super) num_replicas: u8,
 }
 
 impl StreamConfig {
