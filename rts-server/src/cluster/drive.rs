@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rts_cluster::limits::FROZEN_MAX;
 use rts_cluster::membership::{CasResult, Ended, Question, Revision, Wish};
-use rts_cluster::node::{Input, Node, Output, TrunkFigures};
+use rts_cluster::node::{Dropped, Input, Node, Output, TrunkFigures};
 use rts_cluster::trunk;
 use rts_cluster::view::{Epoch, Incarnation, View};
 use rts_cluster::wire::{Kind, Packet};
@@ -40,7 +40,16 @@ pub(super) enum Order {
     Wish(Wish),
     Served(Epoch),
     Send { to: Incarnation, pieces: Vec<Bytes> },
-    Trunks(oneshot::Sender<Vec<TrunkFigures>>),
+    Figures(oneshot::Sender<Figures>),
+}
+
+/// What a node has sent and received, at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// The trunks to all other members.
+    pub trunks: Vec<TrunkFigures>,
+    /// What was dropped since the node began.
+    pub dropped: Dropped,
 }
 
 /// The shards of the node.
@@ -220,10 +229,11 @@ impl<B: Bus, A: Arbiter> Driver<B, A> {
                 }
             }
             Order::Served(epoch) => self.handle(Input::Served(epoch)),
-            Order::Trunks(answer) => {
+            Order::Figures(answer) => {
                 let now = Instant::ORIGIN + self.origin.elapsed();
+                let (trunks, dropped) = (self.node.trunks(now).collect(), self.node.dropped());
                 // Who has asked may have given up.
-                let _ = answer.send(self.node.trunks(now).collect());
+                let _ = answer.send(Figures { trunks, dropped });
             }
             Order::Send { to, pieces } => self.handle(Input::Entries { to, pieces }),
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 use rts_cluster::membership::{Ended, Wish};
-use rts_cluster::node::{Node, TrunkFigures};
+use rts_cluster::node::Node;
 use rts_cluster::view::{ClusterName, Epoch, Incarnation, Member, MemberState, NodeName};
 use rts_cluster::wire::VERSION;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::arbiter::Arbiter;
 use super::bus::Bus;
 use super::clock::ClusterClock;
-use super::drive::{Driver, Order, Shards};
+use super::drive::{Driver, Figures, Order, Shards};
 use super::event::NodeEvent;
 use super::life::Life;
 use super::status::NodeStatus;
@@ -135,10 +135,11 @@ impl NodeSender {
         let _ = self.0.send(Order::Wish(wish));
     }
 
-    /// The trunks to all other members, at this moment. None of a node that has ended. Cancel safe.
-    pub async fn trunks(&self) -> Vec<TrunkFigures> {
+    /// What the node has sent and received, at this moment. Nothing of a node that has ended.
+    /// Cancel safe.
+    pub async fn figures(&self) -> Figures {
         let (answer, answered) = oneshot::channel();
-        let _ = self.0.send(Order::Trunks(answer));
+        let _ = self.0.send(Order::Figures(answer));
         answered.await.unwrap_or_default()
     }
 

@@ -12,7 +12,7 @@ use rts_proto::{AppId, Instant};
 use rts_transport_tokio::server::{Node, SendToNodes};
 use tokio::sync::{oneshot, watch};
 
-use crate::cluster::{NodeEvent, NodeSender, TrunkFigures};
+use crate::cluster::{Figures, NodeEvent, NodeSender};
 use crate::state::State;
 use crate::webhooks::{NodeChange, Queues};
 
@@ -76,11 +76,11 @@ impl Shards {
         }
     }
 
-    /// The trunks to all other members.
-    pub(super) async fn trunks(&self) -> Vec<TrunkFigures> {
+    /// What the node has sent and received.
+    pub(super) async fn figures(&self) -> Figures {
         match self.sender.get() {
-            Some(sender) => sender.trunks().await,
-            None => Vec::new(),
+            Some(sender) => sender.figures().await,
+            None => Figures::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::draining::{Draining, Stage};
 use super::shards::Shards;
-use crate::cluster::{NodeStatus, TrunkFigures};
+use crate::cluster::{Figures, NodeStatus};
 
 /// What this node knows of its cluster, for operators.
 #[derive(Clone, Debug)]
@@ -59,9 +59,9 @@ impl Standing {
         self.shards.homes()
     }
 
-    /// The trunks to all other members, at this moment.
-    pub(crate) async fn trunks(&self) -> Vec<TrunkFigures> {
-        self.shards.trunks().await
+    /// What this node has sent and received, at this moment.
+    pub(crate) async fn figures(&self) -> Figures {
+        self.shards.figures().await
     }
 
     /// Whether clients should come to this node now.

@@ -3,12 +3,12 @@
 use rts_cluster::view::{MemberState, View};
 use serde_json::{Value, json};
 
-use crate::cluster::TrunkFigures;
+use crate::cluster::{Dropped, Figures, TrunkFigures};
 use crate::member::{Stage, Standing};
 
 /// The description of the cluster, without its secret seed. `sessions` are those of this node.
 pub(super) async fn describe(standing: &Standing, sessions: usize) -> Value {
-    let trunks = standing.trunks().await;
+    let Figures { trunks, dropped } = standing.figures().await;
     let status = standing.status();
     let namesake = status.namesake.map(|other| hex(other.0));
     json!({
@@ -19,6 +19,7 @@ pub(super) async fn describe(standing: &Standing, sessions: usize) -> Value {
         "drain": describe_drain(standing.draining().stage()),
         "served_epoch": standing.served().map(|epoch| epoch.0),
         "trunks": status.view.as_ref().map(|view| describe_trunks(view, &trunks)),
+        "dropped": describe_dropped(dropped),
         "view": status.view.as_ref().map(|view| describe_view(view, standing)),
         "bus_fault": status.bus_fault,
         "register_fault": status.register_fault,
@@ -55,6 +56,19 @@ fn describe_trunks(view: &View, trunks: &[TrunkFigures]) -> Vec<Value> {
         }))
     };
     trunks.iter().filter_map(trunk).collect()
+}
+
+fn describe_dropped(dropped: Dropped) -> Value {
+    json!({
+        "malformed": dropped.malformed,
+        "unknown_kind": dropped.unknown_kind,
+        "other_cluster": dropped.other_cluster,
+        "for_other_node": dropped.for_other_node,
+        "unknown_sender": dropped.unknown_sender,
+        "without_lease": dropped.without_lease,
+        "never_sent": dropped.never_sent,
+        "bad_entries": dropped.bad_entries,
+    })
 }
 
 /// `null` for a node that does not drain.

@@ -22,6 +22,8 @@ pub(super) struct Cluster {
     served_epoch: Option<u64>,
     view: Option<View>,
     trunks: Option<Vec<Trunk>>,
+    #[serde(default)]
+    dropped: Dropped,
     bus_fault: Option<String>,
     register_fault: Option<String>,
     register_is_foreign: bool,
@@ -38,6 +40,16 @@ struct Trunk {
     bytes_waiting: u64,
     is_congested: bool,
     silent_ms: Option<u64>,
+}
+
+/// Packets that another node should not have sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Dropped {
+    malformed: u64,
+    other_cluster: u64,
+    never_sent: u64,
+    bad_entries: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,6 +125,12 @@ fn describe(cluster: &Cluster) -> String {
     if cluster.clock_behind_s > 0 {
         let behind = format!("{} s behind that of another node", cluster.clock_behind_s);
         facts.push(["clock".to_owned(), behind]);
+    }
+    let Dropped { malformed, other_cluster, never_sent, bad_entries } = cluster.dropped;
+    let dropped = malformed + other_cluster + never_sent + bad_entries;
+    if dropped > 0 {
+        let packets = format!("{dropped} that no node should send: see `dropped` with --json");
+        facts.push(["packets dropped".to_owned(), packets]);
     }
     if let Some(other) = &cluster.namesake {
         facts.push(["another node of this name".to_owned(), other.clone()]);

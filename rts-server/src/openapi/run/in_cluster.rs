@@ -8,7 +8,7 @@ use rts_proto::server::{Ban, Request, Response, Shards as _};
 use rts_proto::{AppId, OnlineStatus, RoomId, UserId};
 use rts_transport_tokio::server::Node;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::given::{Given, banned, ended, moment, removed, revoked, sent, unbanned};
 use super::super::lists;
@@ -85,8 +85,9 @@ impl Cluster<'_> {
         let (answer, answered) = oneshot::channel();
         // Nobody waits for the response if the connection was closed.
         self.node.ask(self.app_id.clone(), request, move |response| drop(answer.send(response)));
+        let deadline = Instant::now() + REQUEST_TIMEOUT + PATIENCE;
         async move {
-            match timeout(REQUEST_TIMEOUT + PATIENCE, answered).await {
+            match timeout_at(deadline, answered).await {
                 Ok(Ok(Response::Refused(error))) => Err(error.into()),
                 Ok(Ok(Response::Unanswered) | Err(_)) | Err(_) => {
                     let message = "a node of the cluster did not answer in time: a command may have \
