@@ -244,6 +244,8 @@ bugs! {
     WindowLeftBehind,
     /// What rooms send to the next number of a session overtakes the frames that move.
     EarlyFramesFirst,
+    /// A node that joins is not told of the bans.
+    BansNotTold,
     /// The former shard of a session never learns that the session has moved.
     TakenForgotten,
     /// A trunk takes entries behind a gap.

@@ -13,6 +13,14 @@ use super::{Cluster, NodeIndex};
 /// The number of nodes that tell a new one of the bans.
 const TELLERS: usize = 2;
 
+/// A planted bug: see `rts-proto/src/planted.rs`.
+fn no_bans_are_told() -> bool {
+    #[cfg(rts_planted)]
+    return rts_proto::planted::planted(rts_proto::planted::Bug::BansNotTold);
+    #[cfg(not(rts_planted))]
+    return false;
+}
+
 /// The end of each ban.
 pub(super) type Bans = BTreeMap<(AppId, Ban), Instant>;
 
@@ -72,7 +80,7 @@ impl Cluster {
             |node: Incarnation| node == life.incarnation || former.shards_of(node).next().is_some();
         let members = || view.members().iter().map(|member| member.incarnation);
         let mut tellers = members().filter(|node| is_former(*node)).take(TELLERS);
-        let tells = tellers.any(|node| node == life.incarnation);
+        let tells = tellers.any(|node| node == life.incarnation) && !no_bans_are_told();
         let own = map.placements().next().map(|placement| placement.own());
         let new = members().filter(|node| !is_former(*node));
         (own.filter(|_| tells), new.flat_map(|node| map.shards_of(node)).collect())
