@@ -32,6 +32,7 @@ FOLDERS = (
     "rts-stream/src",
     "rts-driver/src",
     "rts-client/src",
+    "rts-flat/src",
     "rts-token/src",
     "rts-egress/src",
     "rts-cluster/src",

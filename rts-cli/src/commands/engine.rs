@@ -10,9 +10,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rts_client::contract::{
-    Call, Engine, Event, Events, Payload, Returned, RoomEvent, RoomKey, sdk_version,
-};
+use rts_client::contract::{Engine, Event, Events, Returned, RoomKey, sdk_version};
+use rts_flat::{Arguments, CallKind, Field, Parameter, Record};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::BufReader;
@@ -141,102 +140,55 @@ impl Port {
     }
 
     fn call(&mut self, name: &str, fields: &Fields<'_>) -> Result<Value, String> {
-        let config = fields.config();
-        match name {
-            "login" => {
-                self.make(Call::Login { token: &self.token(fields)?, uid: &fields.text("uid")? })
-            }
-            "logout" => self.make(Call::Logout),
-            "updateLoginToken" => self.make(Call::UpdateLoginToken { token: &self.token(fields)? }),
-            "getPeerOnlineStatus" => {
-                self.make(Call::GetPeerOnlineStatus { uid: &fields.text("uid")? })
-            }
-            "sendMessage" => {
-                let (uid, payload) = (&fields.text("uid")?, &fields.message()?);
-                self.make(Call::SendMessage { uid, payload, config })
-            }
-            "sendBinaryMessage" => {
-                let (uid, payload) = (&fields.text("uid")?, &fields.bytes()?);
-                self.make(Call::SendMessage { uid, payload, config })
-            }
-            "setServerParams" => {
-                let (signature, url) = (&fields.text("signature")?, &fields.text("url")?);
-                self.make(Call::SetServerParams { signature, url })
-            }
-            "sendServerMessage" => {
-                self.make(Call::SendServerMessage { payload: &fields.message()? })
-            }
-            "sendServerBinaryMessage" => {
-                self.make(Call::SendServerMessage { payload: &fields.bytes()? })
-            }
-            "createRoom" => self.make(Call::CreateRoom { room_id: &fields.text("room")? }),
-            "setBusinessId" => self.make(Call::SetBusinessId { id: &fields.text("businessId")? }),
-            "setRuntimeParameters" => {
-                self.make(Call::SetRuntimeParameters { json: &fields.params()? })
-            }
-            "joinRoom" => self.make(Call::JoinRoom { key: self.room(fields)? }),
-            "leaveRoom" => self.make(Call::LeaveRoom { key: self.room(fields)? }),
-            "destroyRoom" => self.make(Call::DestroyRoom { key: self.room(fields)? }),
-            "sendRoomMessage" => {
-                let (key, payload) = (self.room(fields)?, &fields.message()?);
-                self.make(Call::SendRoomMessage { key, payload })
-            }
-            "sendRoomBinaryMessage" => {
-                let (key, payload) = (self.room(fields)?, &fields.bytes()?);
-                self.make(Call::SendRoomMessage { key, payload })
-            }
-            "getSdkVersion" => Ok(json!(sdk_version())),
-            "destroyRTS" => self.make(Call::Destroy),
-            _ => Err(format!("unknown call {name:?}")),
+        if name == "getSdkVersion" {
+            return Ok(json!(sdk_version()));
         }
-    }
-
-    /// Makes a call, and returns its answer. A call that is new in the contract does not compile
-    /// here until the port has an answer, and names in [`call`](Self::call), for it.
-    fn make(&mut self, call: Call<'_>) -> Result<Value, String> {
-        let returned = self.engine.call(call);
-        match call {
-            Call::CreateRoom { room_id } => {
-                let Returned::CreateRoom(Ok(key)) = returned else { return Ok(Value::Null) };
-                self.rooms.insert(room_id.to_owned(), key);
-                return Ok(json!(room_id));
+        let is_it = |kind: &&CallKind| kind.name() == name;
+        let kind = *CallKind::ALL.iter().find(is_it).ok_or(format!("unknown call {name:?}"))?;
+        let (mut arguments, mut first, mut second) =
+            (Arguments::default(), String::new(), Vec::new());
+        for &(field, parameter) in kind.parameters() {
+            match parameter {
+                Parameter::Room => arguments.room = self.room(fields)?.0,
+                Parameter::Number => arguments.number = fields.number(field),
+                Parameter::First => first = self.text(fields, field)?,
+                Parameter::Second | Parameter::Text => second = fields.text(field)?.into_bytes(),
+                Parameter::Bytes => second = fields.bytes(field)?,
+                Parameter::Json => first = fields.object(field)?,
             }
-            Call::SetRuntimeParameters { .. } => {
-                if let Returned::SetRuntimeParameters(Err(error)) = returned {
-                    return Err(error.to_string());
-                }
-            }
-            Call::DestroyRoom { key } => self.rooms.retain(|_, room| *room != key),
-            Call::Destroy => self.rooms.clear(),
-            Call::Login { .. }
-            | Call::Logout
-            | Call::UpdateLoginToken { .. }
-            | Call::GetPeerOnlineStatus { .. }
-            | Call::SendMessage { .. }
-            | Call::SetServerParams { .. }
-            | Call::SendServerMessage { .. }
-            | Call::JoinRoom { .. }
-            | Call::LeaveRoom { .. }
-            | Call::SendRoomMessage { .. }
-            | Call::SetBusinessId { .. } => {}
         }
-        Ok(json!(returned.number()))
+        (arguments.first, arguments.second) = (first.as_bytes(), &second);
+        let returned = arguments.call(kind, |call| self.engine.call(call));
+        let returned = returned.map_err(|error| format!("{error:?}"))?;
+        match kind {
+            CallKind::DestroyRoom => self.rooms.retain(|_, room| room.0 != arguments.room),
+            CallKind::Destroy => self.rooms.clear(),
+            _ => {}
+        }
+        match returned {
+            Returned::SetRuntimeParameters(Err(error)) => Err(error.to_string()),
+            Returned::CreateRoom(created) => Ok(created.map_or(Value::Null, |key| {
+                self.rooms.insert(first.clone(), key);
+                json!(first)
+            })),
+            returned => Ok(json!(returned.number())),
+        }
     }
 
     fn room(&self, fields: &Fields<'_>) -> Result<RoomKey, String> {
         Ok(self.rooms.get(&fields.text("room")?).copied().unwrap_or(NO_ROOM))
     }
 
-    /// The token of the call. Without one, the token of the command line or the environment, read
-    /// now.
-    fn token(&self, fields: &Fields<'_>) -> Result<String, String> {
-        if fields.has("token") {
-            return fields.text("token");
+    /// A text of the call. Without a token, it is the token of the command line or the environment,
+    /// read now.
+    fn text(&self, fields: &Fields<'_>, name: &str) -> Result<String, String> {
+        if name != "token" || fields.has(name) {
+            return fields.text(name);
         }
         match self.credentials.find() {
             Ok(Some(token)) => Ok(token),
             // The error is that of a missing field.
-            Ok(None) => fields.text("token"),
+            Ok(None) => fields.text(name),
             Err(error) => Err(in_words(&error)),
         }
     }
@@ -244,110 +196,17 @@ impl Port {
 
 /// An event as a line of output.
 pub(crate) fn event_json(event: &Event) -> Value {
-    match event {
-        Event::ConnectionStateChanged(state) => {
-            json!({"on": "onConnectionStateChanged", "state": state.code()})
-        }
-        Event::LoginResult { uid, code, elapsed } => json!({"on": "onLoginResult",
-            "uid": uid.as_str(), "code": code.code(), "elapsed": millis(*elapsed)}),
-        Event::Logout(reason) => json!({"on": "onLogout", "reason": reason.code()}),
-        Event::PeerOnlineStatus { uid, status } => {
-            json!({"on": "onGetPeerOnlineStatus", "uid": uid, "status": status.code()})
-        }
-        Event::MessageReceived { from, payload } => {
-            let (on, name, value) = match payload {
-                Payload::Text(text) => ("onMessageReceived", "message", text.to_string()),
-                Payload::Binary(bytes) => {
-                    ("onBinaryMessageReceived", "base64", BASE64_STANDARD.encode(bytes))
-                }
-            };
-            json!({"on": on, "uid": from.as_str(), name: value})
-        }
-        Event::MessageSendResult { id, code } => {
-            json!({"on": "onMessageSendResult", "msgid": id.0, "code": code.code()})
-        }
-        Event::ServerParamsSetResult(code) => {
-            json!({"on": "onServerParamsSetResult", "code": code.code()})
-        }
-        Event::ServerMessageSendResult { id, code, reply } => {
-            json!({"on": "onServerMessageSendResult", "msgid": id.0, "code": code.code(),
-                "base64": BASE64_STANDARD.encode(&**reply)})
-        }
-        Event::CreateRoomFailed { room, error } => {
-            json!({"on": "onCreateRoomStateChanged", "room": room, "code": error.code()})
-        }
-        Event::Room { room, event, .. } => room_event_json(room.as_str(), event),
-        Event::Warning { code, message } => {
-            json!({"on": "onWarning", "code": code.code(), "message": message})
-        }
+    let record = Record::from(event);
+    let mut line = json!({"on": record.kind.name()});
+    for &(name, field) in record.kind.fields() {
+        line[name] = match field {
+            Field::Code => json!(record.code),
+            Field::Number => json!(record.number),
+            Field::Uid => json!(record.uid),
+            Field::RoomId => json!(record.room_id),
+            Field::Text => json!(String::from_utf8_lossy(&record.data)),
+            Field::Bytes => json!(BASE64_STANDARD.encode(&record.data)),
+        };
     }
-}
-
-fn room_event_json(room: &str, event: &RoomEvent) -> Value {
-    match event {
-        RoomEvent::Joined { uid, how, elapsed } => {
-            let mut extra = json!({"join_type": how.code(), "elapsed": millis(*elapsed)});
-            if let Some(resumed) = how.resumed() {
-                extra["resumed"] = json!(resumed);
-            }
-            let extra = extra.to_string();
-            json!({"on": "onRoomStateChanged", "room": room, "uid": uid.as_str(), "state": 0,
-                "extra": extra})
-        }
-        RoomEvent::StateChanged { uid, state } => {
-            let uid = uid.as_ref().map_or("", |uid| uid.as_str());
-            json!({"on": "onRoomStateChanged", "room": room, "uid": uid, "state": state.code(),
-                "extra": "{}"})
-        }
-        RoomEvent::Left => json!({"on": "onLeaveRoom", "room": room}),
-        RoomEvent::MessageReceived { from, payload } => {
-            let (on, name, value) = match payload {
-                Payload::Text(text) => ("onRoomMessageReceived", "message", text.to_string()),
-                Payload::Binary(bytes) => {
-                    ("onRoomBinaryMessageReceived", "base64", BASE64_STANDARD.encode(bytes))
-                }
-            };
-            json!({"on": on, "room": room, "uid": from.as_str(), name: value})
-        }
-        RoomEvent::UserMessageReceived { from, payload } => {
-            let (on, name, value) = match payload {
-                Payload::Text(text) => ("onUserMessageReceived", "message", text.to_string()),
-                Payload::Binary(bytes) => {
-                    ("onUserBinaryMessageReceived", "base64", BASE64_STANDARD.encode(bytes))
-                }
-            };
-            json!({"on": on, "room": room, "uid": from.as_str(), name: value})
-        }
-        RoomEvent::MessageSendResult { id, code } => json!({"on": "onRoomMessageSendResult",
-            "room": room, "msgid": id.0, "code": code.code()}),
-        RoomEvent::UserJoined(uid) => {
-            json!({"on": "onUserJoined", "room": room, "uid": uid.as_str()})
-        }
-        RoomEvent::UserLeft { uid, reason } => json!({"on": "onUserLeave", "room": room,
-            "uid": uid.as_str(), "reason": reason.code()}),
-    }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rts_client::contract::{JoinType, UserId};
-    use std::time::Duration;
-
-    #[test]
-    fn only_a_join_after_reconnect_has_missing_broadcasts() {
-        for (how, wanted) in [
-            (JoinType::First, r#"{"join_type":0,"elapsed":7}"#),
-            (JoinType::Resumed, r#"{"join_type":1,"elapsed":7,"resumed":true}"#),
-            (JoinType::Anew, r#"{"join_type":1,"elapsed":7,"resumed":false}"#),
-        ] {
-            let uid = UserId::new("alice").expect("well formed");
-            let joined = RoomEvent::Joined { uid, how, elapsed: Duration::from_millis(7) };
-            assert_eq!(room_event_json("room", &joined)["extra"], wanted);
-        }
-    }
+    line
 }

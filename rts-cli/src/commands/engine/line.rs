@@ -6,7 +6,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rts_client::contract::{MessageConfig, Payload};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserializer, Serialize};
 use serde_json::Value;
@@ -85,27 +84,23 @@ impl<'a> Fields<'a> {
         parse(raw).map_err(|error| format!("field {name:?}: {error}"))
     }
 
-    pub(super) fn message(&self) -> Result<Payload, String> {
-        self.text("message").map(Payload::text)
+    pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, String> {
+        let decoded = BASE64_STANDARD.decode(self.text(name)?);
+        decoded.map_err(|error| format!("field {name:?}: {error}"))
     }
 
-    pub(super) fn bytes(&self) -> Result<Payload, String> {
-        let decoded = BASE64_STANDARD.decode(self.text("base64")?);
-        decoded.map(Payload::binary).map_err(|error| format!("field \"base64\": {error}"))
+    /// A missing number counts as 0, and so does anything else.
+    pub(super) fn number(&self, name: &str) -> i64 {
+        self.0.get(name).and_then(|raw| parse(raw).ok()).unwrap_or_default()
     }
 
-    /// A missing or unknown value counts as 0.
-    pub(super) fn config(&self) -> MessageConfig {
-        let number = self.0.get("config").and_then(|raw| parse::<u32>(raw).ok());
-        number.and_then(|number| number.try_into().ok()).unwrap_or_default()
-    }
-
-    pub(super) fn params(&self) -> Result<String, String> {
-        match self.0.get("params").map(|raw| raw.get()) {
+    /// A JSON object, or a string that holds one.
+    pub(super) fn object(&self, name: &str) -> Result<String, String> {
+        match self.0.get(name).map(|raw| raw.get()) {
             Some(object) if object.starts_with('{') => Ok(object.to_owned()),
-            Some(text) if text.starts_with('"') => self.text("params"),
-            Some(_) => Err("field \"params\" must be an object, or a string holding one".into()),
-            None => Err("field \"params\" is missing".into()),
+            Some(text) if text.starts_with('"') => self.text(name),
+            Some(_) => Err(format!("field {name:?} must be an object, or a string holding one")),
+            None => Err(format!("field {name:?} is missing")),
         }
     }
 }
@@ -254,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn invalid_config_means_reliable() {
-        let config = |raw: &str| {
+    fn anything_but_an_integer_is_number_0() {
+        let number = |raw: &str| {
             let line = format!(r#"{{"config":{raw}}}"#);
-            Fields::read(&line).0.config()
+            Fields::read(&line).0.number("config")
         };
-        assert_eq!(config("2"), MessageConfig::UnreliableUnordered);
-        for raw in ["3", "-1", "1.0", "1e400", "18446744073709551616", "null", "\"1\""] {
-            assert_eq!(config(raw), MessageConfig::ReliableOrdered, "{raw}");
+        assert_eq!((number("2"), number("-1")), (2, -1));
+        for raw in ["1.0", "1e400", "18446744073709551616", "null", "\"1\""] {
+            assert_eq!(number(raw), 0, "{raw}");
         }
     }
 

@@ -1,0 +1,103 @@
+//! [`Arguments`]: a call in one shape.
+
+use rts_proto::client::{Call, Returned};
+use rts_proto::{MessageConfig, Payload, RoomKey};
+
+use crate::table::CallKind;
+
+/// The arguments of a call in one shape, for borders to other languages. The
+/// [kind](CallKind::parameters) says which of them have a meaning; the others are ignored.
+#[derive(Clone, Copy, Default)]
+pub struct Arguments<'a> {
+    /// The key of the room handle.
+    pub room: u64,
+    /// The config of a message.
+    pub number: i64,
+    /// The first text.
+    pub first: &'a [u8],
+    /// The second text, or any bytes.
+    pub second: &'a [u8],
+}
+
+/// Why a call did nothing. The numbers are those that borders return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i64)]
+pub enum CallError {
+    /// No call has this number.
+    UnknownCall = -9001,
+    /// A text of the call is not UTF-8.
+    NotUtf8 = -9002,
+    /// The parameters are not a JSON object.
+    NotParameters = -9003,
+}
+
+impl CallError {
+    /// What borders return.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self as i64
+    }
+}
+
+impl Arguments<'_> {
+    /// Makes a call of this kind with these arguments.
+    ///
+    /// # Errors
+    ///
+    /// A text of the call is not UTF-8. Then nothing is called.
+    pub fn call<R>(
+        &self,
+        kind: CallKind,
+        make: impl FnOnce(Call<'_>) -> R,
+    ) -> Result<R, CallError> {
+        let first = || str::from_utf8(self.first).map_err(|_| CallError::NotUtf8);
+        let second = || str::from_utf8(self.second).map_err(|_| CallError::NotUtf8);
+        let (key, config) = (RoomKey(self.room), config(self.number));
+        let text = || Ok(Payload::text(second()?));
+        let binary = || Ok(Payload::binary(self.second.to_owned()));
+        Ok(match kind {
+            CallKind::Login => make(Call::Login { token: first()?, uid: second()? }),
+            CallKind::Logout => make(Call::Logout),
+            CallKind::UpdateLoginToken => make(Call::UpdateLoginToken { token: first()? }),
+            CallKind::GetPeerOnlineStatus => make(Call::GetPeerOnlineStatus { uid: first()? }),
+            CallKind::SendMessage => {
+                make(Call::SendMessage { uid: first()?, payload: &text()?, config })
+            }
+            CallKind::SendBinaryMessage => {
+                make(Call::SendMessage { uid: first()?, payload: &binary()?, config })
+            }
+            CallKind::SetServerParams => {
+                make(Call::SetServerParams { signature: first()?, url: second()? })
+            }
+            CallKind::SendServerMessage => make(Call::SendServerMessage { payload: &text()? }),
+            CallKind::SendServerBinaryMessage => {
+                make(Call::SendServerMessage { payload: &binary()? })
+            }
+            CallKind::CreateRoom => make(Call::CreateRoom { room_id: first()? }),
+            CallKind::JoinRoom => make(Call::JoinRoom { key }),
+            CallKind::LeaveRoom => make(Call::LeaveRoom { key }),
+            CallKind::DestroyRoom => make(Call::DestroyRoom { key }),
+            CallKind::SendRoomMessage => make(Call::SendRoomMessage { key, payload: &text()? }),
+            CallKind::SendRoomBinaryMessage => {
+                make(Call::SendRoomMessage { key, payload: &binary()? })
+            }
+            CallKind::SetBusinessId => make(Call::SetBusinessId { id: first()? }),
+            CallKind::SetRuntimeParameters => make(Call::SetRuntimeParameters { json: first()? }),
+            CallKind::Destroy => make(Call::Destroy),
+        })
+    }
+}
+
+/// Anything but a config counts as 0.
+fn config(number: i64) -> MessageConfig {
+    u32::try_from(number).ok().and_then(|number| number.try_into().ok()).unwrap_or_default()
+}
+
+/// The number that a border returns: the contract's, or 0 for calls without one.
+#[must_use]
+pub fn number(returned: &Returned) -> i64 {
+    match returned {
+        Returned::SetRuntimeParameters(Err(_)) => CallError::NotParameters.number(),
+        returned => returned.number().unwrap_or(0),
+    }
+}

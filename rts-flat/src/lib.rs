@@ -1,0 +1,16 @@
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod arguments;
+#[cfg(feature = "host")]
+mod host;
+mod record;
+mod table;
+
+pub use arguments::{Arguments, CallError, number};
+#[cfg(feature = "host")]
+#[cfg_attr(docsrs, doc(cfg(feature = "host")))]
+pub use host::{CreateError, Polled, call, create, network_changed, poll, release, sdk_version};
+pub use record::Record;
+pub use table::{CallKind, EventKind, Field, Parameter, Returns};
