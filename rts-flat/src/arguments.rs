@@ -3,7 +3,7 @@
 use rts_proto::client::{Call, Returned};
 use rts_proto::{MessageConfig, Payload, RoomKey};
 
-use crate::table::CallKind;
+use crate::table::{CallKind, Parameter};
 
 /// The arguments of a call in one shape, for borders to other languages. The
 /// [kind](CallKind::parameters) says which of them have a meaning; the others are ignored.
@@ -39,6 +39,15 @@ impl CallError {
     }
 }
 
+/// What a call wants of an engine.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// A call of the contract.
+    Call(Call<'a>),
+    /// The network of the device has changed.
+    NetworkChanged,
+}
+
 impl Arguments<'_> {
     /// Makes a call of this kind with these arguments.
     ///
@@ -48,43 +57,44 @@ impl Arguments<'_> {
     pub fn call<R>(
         &self,
         kind: CallKind,
-        make: impl FnOnce(Call<'_>) -> R,
+        make: impl FnOnce(Wanted<'_>) -> R,
     ) -> Result<R, CallError> {
         let first = || str::from_utf8(self.first).map_err(|_| CallError::NotUtf8);
         let second = || str::from_utf8(self.second).map_err(|_| CallError::NotUtf8);
         let (key, config) = (RoomKey(self.room), config(self.number));
-        let text = || Ok(Payload::text(second()?));
-        let binary = || Ok(Payload::binary(self.second.to_owned()));
-        Ok(match kind {
-            CallKind::Login => make(Call::Login { token: first()?, uid: second()? }),
-            CallKind::Logout => make(Call::Logout),
-            CallKind::UpdateLoginToken => make(Call::UpdateLoginToken { token: first()? }),
-            CallKind::GetPeerOnlineStatus => make(Call::GetPeerOnlineStatus { uid: first()? }),
-            CallKind::SendMessage => {
-                make(Call::SendMessage { uid: first()?, payload: &text()?, config })
-            }
-            CallKind::SendBinaryMessage => {
-                make(Call::SendMessage { uid: first()?, payload: &binary()?, config })
+        let has = |wanted| kind.parameters().iter().any(|(_, parameter)| *parameter == wanted);
+        let payload = &match () {
+            () if has(Parameter::Bytes) => Payload::binary(self.second.to_owned()),
+            () if has(Parameter::Text) => Payload::text(second()?),
+            () => Payload::text(""),
+        };
+        let call = match kind {
+            CallKind::Login => Call::Login { token: first()?, uid: second()? },
+            CallKind::Logout => Call::Logout,
+            CallKind::UpdateLoginToken => Call::UpdateLoginToken { token: first()? },
+            CallKind::GetPeerOnlineStatus => Call::GetPeerOnlineStatus { uid: first()? },
+            CallKind::SendMessage | CallKind::SendBinaryMessage => {
+                Call::SendMessage { uid: first()?, payload, config }
             }
             CallKind::SetServerParams => {
-                make(Call::SetServerParams { signature: first()?, url: second()? })
+                Call::SetServerParams { signature: first()?, url: second()? }
             }
-            CallKind::SendServerMessage => make(Call::SendServerMessage { payload: &text()? }),
-            CallKind::SendServerBinaryMessage => {
-                make(Call::SendServerMessage { payload: &binary()? })
+            CallKind::SendServerMessage | CallKind::SendServerBinaryMessage => {
+                Call::SendServerMessage { payload }
             }
-            CallKind::CreateRoom => make(Call::CreateRoom { room_id: first()? }),
-            CallKind::JoinRoom => make(Call::JoinRoom { key }),
-            CallKind::LeaveRoom => make(Call::LeaveRoom { key }),
-            CallKind::DestroyRoom => make(Call::DestroyRoom { key }),
-            CallKind::SendRoomMessage => make(Call::SendRoomMessage { key, payload: &text()? }),
-            CallKind::SendRoomBinaryMessage => {
-                make(Call::SendRoomMessage { key, payload: &binary()? })
+            CallKind::CreateRoom => Call::CreateRoom { room_id: first()? },
+            CallKind::JoinRoom => Call::JoinRoom { key },
+            CallKind::LeaveRoom => Call::LeaveRoom { key },
+            CallKind::DestroyRoom => Call::DestroyRoom { key },
+            CallKind::SendRoomMessage | CallKind::SendRoomBinaryMessage => {
+                Call::SendRoomMessage { key, payload }
             }
-            CallKind::SetBusinessId => make(Call::SetBusinessId { id: first()? }),
-            CallKind::SetRuntimeParameters => make(Call::SetRuntimeParameters { json: first()? }),
-            CallKind::Destroy => make(Call::Destroy),
-        })
+            CallKind::SetBusinessId => Call::SetBusinessId { id: first()? },
+            CallKind::SetRuntimeParameters => Call::SetRuntimeParameters { json: first()? },
+            CallKind::Destroy => Call::Destroy,
+            CallKind::NetworkChanged => return Ok(make(Wanted::NetworkChanged)),
+        };
+        Ok(make(Wanted::Call(call)))
     }
 }
 

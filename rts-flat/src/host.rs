@@ -8,11 +8,11 @@ mod polling;
 
 use std::time::Duration;
 
-use rts_proto::AppId;
-use rts_proto::client::{Client, Config};
+use rts_proto::client::{Client, Config, Returned};
+use rts_proto::{AppId, Instant};
 use rts_transport_tokio::{ConnectOptions, Connector};
 
-use crate::arguments::{Arguments, CallError, number};
+use crate::arguments::{Arguments, CallError, Wanted, number};
 use crate::table::CallKind;
 use engines::Engines;
 pub use error::CreateError;
@@ -45,11 +45,16 @@ pub fn create(address: &str, app_id: &str, parameters: &str) -> Result<u64, Crea
 pub fn call(engine: u64, kind: u32, arguments: &Arguments<'_>) -> i64 {
     let Some(kind) = CallKind::from_number(kind) else { return CallError::UnknownCall.number() };
     let returned = match Engines::of_process().find(engine) {
-        Some(hosted) => arguments.call(kind, |call| hosted.engine().call(call)),
-        None => arguments.call(kind, |call| {
-            let mut destroyed = Client::new(Config::new(no_app()), 0);
-            destroyed.destroy(rts_proto::Instant::ORIGIN);
-            destroyed.call(rts_proto::Instant::ORIGIN, call)
+        Some(hosted) => arguments.call(kind, |wanted| match wanted {
+            Wanted::Call(call) => hosted.engine().call(call),
+            Wanted::NetworkChanged => {
+                hosted.engine().network_changed();
+                Returned::Nothing
+            }
+        }),
+        None => arguments.call(kind, |wanted| match wanted {
+            Wanted::Call(call) => destroyed().call(Instant::ORIGIN, call),
+            Wanted::NetworkChanged => Returned::Nothing,
         }),
     };
     returned.map_or_else(CallError::number, |returned| number(&returned))
@@ -76,14 +81,10 @@ pub fn release(engine: u64) {
     }
 }
 
-/// Reports that the network of the device has changed: the engine checks its link, or reconnects at
-/// once.
-pub fn network_changed(engine: u64) {
-    if let Some(hosted) = Engines::of_process().find(engine) {
-        hosted.engine().network_changed();
-    }
-}
-
-fn no_app() -> AppId {
-    AppId::new("000000000000000000000000").expect("24 characters of the alphabet")
+/// The core of an engine that was destroyed, which knows the numbers of the contract.
+fn destroyed() -> Client {
+    let app_id = AppId::new("000000000000000000000000").expect("24 characters of the alphabet");
+    let mut client = Client::new(Config::new(app_id), 0);
+    client.destroy(Instant::ORIGIN);
+    client
 }

@@ -8,9 +8,9 @@ mod host;
 mod record;
 mod table;
 
-pub use arguments::{Arguments, CallError, number};
+pub use arguments::{Arguments, CallError, Wanted, number};
 #[cfg(feature = "host")]
 #[cfg_attr(docsrs, doc(cfg(feature = "host")))]
-pub use host::{CreateError, Polled, call, create, network_changed, poll, release, sdk_version};
+pub use host::{CreateError, Polled, call, create, poll, release, sdk_version};
 pub use record::Record;
 pub use table::{CallKind, EventKind, Field, Parameter, Returns};

@@ -225,6 +225,18 @@ calls! {
     17 SetRuntimeParameters "setRuntimeParameters" ("params": Json) -> Nothing
     /// Logs out and ends the engine. The last events follow.
     18 Destroy "destroyRTS" () -> Nothing
+    /// Reports that the network of the device has changed. The engine checks its link, or
+    /// reconnects at once.
+    19 NetworkChanged "networkChanged" () -> Nothing
+}
+
+impl EventKind {
+    /// Whether the event is of a room handle.
+    #[must_use]
+    pub fn is_of_room(self) -> bool {
+        let has_room = self.fields().iter().any(|(_, field)| *field == Field::RoomId);
+        has_room && self != Self::CreateRoomFailed
+    }
 }
 
 #[cfg(test)]

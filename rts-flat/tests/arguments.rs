@@ -1,13 +1,17 @@
 //! Every call of the table makes the call of the contract with its name.
 
-use rts_flat::{Arguments, CallError, CallKind, Parameter, number};
+use rts_flat::{Arguments, CallError, CallKind, Parameter, Wanted, number};
 use rts_proto::client::{Call, Client, Config, Returned};
 use rts_proto::{AppId, Instant};
 
 const ARGUMENTS: Arguments<'_> = Arguments { room: 7, number: 2, first: b"one", second: b"two" };
 
 fn shown(kind: CallKind) -> String {
-    ARGUMENTS.call(kind, |call| format!("{call:?}")).expect("UTF-8")
+    let shown = ARGUMENTS.call(kind, |wanted| match wanted {
+        Wanted::Call(call) => format!("{call:?}"),
+        Wanted::NetworkChanged => "NetworkChanged".to_owned(),
+    });
+    shown.expect("UTF-8")
 }
 
 #[test]
@@ -34,6 +38,7 @@ fn each_kind_makes_its_call() {
             r#"SetBusinessId { id: "one" }"#,
             r#"SetRuntimeParameters { json: "one" }"#,
             "Destroy",
+            "NetworkChanged",
         ]
     );
 }
@@ -42,12 +47,14 @@ fn each_kind_makes_its_call() {
 #[test]
 fn secrets_are_the_first_text() {
     let token = ARGUMENTS.call(CallKind::Login, |call| match call {
-        Call::Login { token, .. } => token.to_owned(),
+        Wanted::Call(Call::Login { token, .. }) => token.to_owned(),
         call => panic!("{call:?}"),
     });
     assert_eq!(token.as_deref(), Ok("one"));
     let params = ARGUMENTS.call(CallKind::SetServerParams, |call| match call {
-        Call::SetServerParams { signature, url } => (signature.to_owned(), url.to_owned()),
+        Wanted::Call(Call::SetServerParams { signature, url }) => {
+            (signature.to_owned(), url.to_owned())
+        }
         call => panic!("{call:?}"),
     });
     assert_eq!(params, Ok(("one".to_owned(), "two".to_owned())));
@@ -95,7 +102,10 @@ fn border_returns_the_number_of_the_contract() {
     let app_id = AppId::new("123456781234567812345678").expect("an app id");
     let mut client = Client::new(Config::new(app_id), 1);
     let mut call = |kind: CallKind, arguments: &Arguments<'_>| {
-        let made = arguments.call(kind, |call| client.call(Instant::ORIGIN, call));
+        let made = arguments.call(kind, |wanted| match wanted {
+            Wanted::Call(call) => client.call(Instant::ORIGIN, call),
+            Wanted::NetworkChanged => Returned::Nothing,
+        });
         number(&made.expect("UTF-8"))
     };
     let text = |first| Arguments { first, ..Arguments::default() };

@@ -209,6 +209,7 @@ proptest! {
         prop_assert!(has(Field::RoomId) || record.room_id.is_empty());
         prop_assert!(has(Field::Text) || has(Field::Bytes) || record.data.is_empty());
         prop_assert_eq!(record.room != 0, matches!(original, Event::Room { .. }));
+        prop_assert_eq!(record.kind.is_of_room(), record.room != 0);
         if has(Field::Text) {
             prop_assert!(str::from_utf8(&record.data).is_ok());
         }

@@ -1,11 +1,14 @@
-//! Writes the wire types of the crates from the schemas in `proto/`.
+//! Writes the wire types of the crates from the schemas in `proto/`, and files of bindings from the
+//! table of calls and events in `rts-flat`.
 //!
 //! ```text
 //! cargo run -p rts-codegen              write the files
-//! cargo run -p rts-codegen -- --check   exit 1 when a file differs from its schema
+//! cargo run -p rts-codegen -- --check   exit 1 when a file differs from its source
 //! ```
 //!
 //! The output is committed, so that a build of RTS needs no protobuf compiler.
+
+mod java;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,13 +28,16 @@ fn main() -> anyhow::Result<()> {
         Some(other) => bail!("unknown argument {other:?}; the only one is --check"),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = Vec::from(java::files());
     for [schema, generated, target] in SCHEMAS {
-        let fresh = generate(&root.join("proto"), schema, generated)?;
+        files.push((target, generate(&root.join("proto"), schema, generated)?));
+    }
+    for (target, fresh) in files {
         let path = root.join(target);
         if !check {
             fs::write(&path, fresh).with_context(|| format!("write {target}"))?;
         } else if fs::read_to_string(&path).with_context(|| format!("read {target}"))? != fresh {
-            bail!("{target} is out of date: run `cargo run -p rts-codegen`");
+            bail!("{target} differs from its source: run `cargo run -p rts-codegen`");
         }
     }
     Ok(())

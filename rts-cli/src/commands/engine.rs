@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rts_client::contract::{Engine, Event, Events, Returned, RoomKey, sdk_version};
-use rts_flat::{Arguments, CallKind, Field, Parameter, Record};
+use rts_flat::{Arguments, CallKind, Field, Parameter, Record, Wanted};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::BufReader;
@@ -158,7 +158,13 @@ impl Port {
             }
         }
         (arguments.first, arguments.second) = (first.as_bytes(), &second);
-        let returned = arguments.call(kind, |call| self.engine.call(call));
+        let returned = arguments.call(kind, |wanted| match wanted {
+            Wanted::Call(call) => self.engine.call(call),
+            Wanted::NetworkChanged => {
+                self.engine.network_changed();
+                Returned::Nothing
+            }
+        });
         let returned = returned.map_err(|error| format!("{error:?}"))?;
         match kind {
             CallKind::DestroyRoom => self.rooms.retain(|_, room| room.0 != arguments.room),
