@@ -13,6 +13,7 @@ use rts_proto::{AppId, Instant};
 use rts_transport_tokio::{ConnectOptions, Connector};
 
 use crate::arguments::{Arguments, CallError, Wanted, number};
+use crate::record::Record;
 use crate::table::CallKind;
 use engines::Engines;
 pub use error::CreateError;
@@ -71,6 +72,14 @@ pub fn poll(engine: u64, limit: Option<Duration>) -> Polled {
         Some(hosted) => hosted.poll(limit),
         None => Polled::Ended,
     }
+}
+
+/// Whether the room of an event was not destroyed since the event was polled. A host asks this
+/// before it hands the event to the application, if calls come from another thread.
+#[must_use]
+pub fn is_current(engine: u64, record: &Record) -> bool {
+    let hosted = Engines::of_process().find(engine);
+    hosted.is_some_and(|hosted| record.room == 0 || hosted.has_room(record.room, &record.room_id))
 }
 
 /// Destroys an engine, and frees it. No event follows: a poll that waits ends at once. Without such

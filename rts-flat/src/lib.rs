@@ -11,6 +11,6 @@ mod table;
 pub use arguments::{Arguments, CallError, Wanted, number};
 #[cfg(feature = "host")]
 #[cfg_attr(docsrs, doc(cfg(feature = "host")))]
-pub use host::{CreateError, Polled, call, create, poll, release, sdk_version};
+pub use host::{CreateError, Polled, call, create, is_current, poll, release, sdk_version};
 pub use record::Record;
 pub use table::{CallKind, EventKind, Field, Parameter, Returns};

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use rts_flat::{CallKind, EventKind, Field};
 
+use crate::names::{constant, wrapped};
+
 const HEAD: &str = "// Generated from rts-flat/src/table.rs by `cargo run -p rts-codegen`. Do not edit.\n\
                     package io.rts.client;\n\n";
 
@@ -54,23 +56,6 @@ fn handler(name: &str, of_room: bool) -> String {
     java + "}\n"
 }
 
-/// The lines of a comment.
-fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is one");
-        if line.len() + word.len() > 88 {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.into_iter().map(|line| format!("     * {line}\n")).collect()
-}
-
 fn table() -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut java = format!(
@@ -109,18 +94,4 @@ fn table() -> String {
     }
     java + "\n    private static String text(byte[] utf8) {\n        \
             return new String(utf8, StandardCharsets.UTF_8);\n    }\n}\n"
-}
-
-/// `sendMessage` as `SEND_MESSAGE`.
-fn constant(name: &str) -> String {
-    let mut constant = String::new();
-    let mut was_lower = false;
-    for letter in name.chars() {
-        if letter.is_uppercase() && was_lower {
-            constant.push('_');
-        }
-        was_lower = letter.is_lowercase();
-        constant.push(letter.to_ascii_uppercase());
-    }
-    constant
 }

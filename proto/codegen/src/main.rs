@@ -8,7 +8,9 @@
 //!
 //! The output is committed, so that a build of RTS needs no protobuf compiler.
 
+mod c;
 mod java;
+mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ fn main() -> anyhow::Result<()> {
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = Vec::from(java::files());
+    files.extend([(c::HEADER, c::header(&root)?), (c::TABLE, c::table())]);
     for [schema, generated, target] in SCHEMAS {
         files.push((target, generate(&root.join("proto"), schema, generated)?));
     }

@@ -44,6 +44,10 @@ impl Hosted {
         &self.engine
     }
 
+    pub(super) fn has_room(&self, key: u64, id: &str) -> bool {
+        self.engine.room(id).is_some_and(|room| room.key().0 == key)
+    }
+
     pub(super) fn release(&self) {
         self.is_released.store(true, Ordering::Release);
         self.engine.destroy();

@@ -16,6 +16,8 @@ import java.io.PrintStream;
 import java.lang.reflect.Method;
 import java.lang.reflect.Parameter;
 import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HashMap;
@@ -37,22 +39,26 @@ public final class Port {
     /** The arguments are the URL and the app id. */
     public static void main(String[] arguments) throws IOException {
         Port port = new Port(arguments[0], arguments[1]);
+        // Each byte is a character, so that text which is not UTF-8 is found.
         BufferedReader lines =
-                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.ISO_8859_1));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-            port.answer(line);
+            port.answer(line.getBytes(StandardCharsets.ISO_8859_1));
         }
         port.engine.destroy();
     }
 
-    private void answer(String line) {
+    private void answer(byte[] line) {
         ObjectNode answer = JSON.createObjectNode().putNull("ref");
         // A callback is printed before the return of its call only if it happened before.
         synchronized (OUT) {
             try {
-                JsonNode call = JSON.readTree(line);
+                JsonNode call = JSON.readTree(StandardCharsets.UTF_8.newDecoder()
+                        .decode(ByteBuffer.wrap(line)).toString());
                 answer.set("ref", call.path("ref").isMissingNode() ? null : call.get("ref"));
                 answer.set("return", JSON.valueToTree(call(text(call, "call"), call)));
+            } catch (CharacterCodingException error) {
+                answer.put("error", "bad JSON: invalid UTF-8");
             } catch (JsonProcessingException | IllegalArgumentException error) {
                 answer.put("error", error.getMessage());
             }
@@ -61,7 +67,7 @@ public final class Port {
     }
 
     private Object call(String name, JsonNode call) {
-        RtsRoom room = rooms.get(call.path("room").asText());
+        RtsRoom room = name.contains("Room") ? rooms.get(text(call, "room")) : null;
         switch (name) {
             case "login": return engine.login(text(call, "token"), text(call, "uid"));
             case "logout": return done(engine::logout);
@@ -92,10 +98,10 @@ public final class Port {
                 String object = json.isObject() ? json.toString() : text(call, "params");
                 return done(() -> engine.setRuntimeParameters(object));
             case "networkChanged": return done(engine::networkChanged);
-            case "joinRoom": text(call, "room"); return room == null ? -3 : room.join();
-            case "leaveRoom": text(call, "room"); return room == null ? null : done(room::leave);
+            case "joinRoom": return room == null ? -3 : room.join();
+            case "leaveRoom": return room == null ? null : done(room::leave);
             case "destroyRoom":
-                rooms.remove(text(call, "room"));
+                rooms.values().remove(room);
                 return room == null ? null : done(room::destroy);
             case "sendRoomMessage":
                 String message = text(call, "message");
@@ -125,7 +131,11 @@ public final class Port {
             String what = call.has(field) ? "must be a string" : "is missing";
             throw new IllegalArgumentException("field \"" + field + "\" " + what);
         }
-        return call.get(field).textValue();
+        String text = call.get(field).textValue();
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new IllegalArgumentException("field \"" + field + "\": half a surrogate pair");
+        }
+        return text;
     }
 
     private static byte[] bytes(JsonNode call) {
@@ -137,12 +147,13 @@ public final class Port {
     }
 
     /** A handler that prints each callback with the names of its parameters. */
-    private static <T> T printing(Class<T> of) {
+    private <T> T printing(Class<T> of) {
         return of.cast(Proxy.newProxyInstance(of.getClassLoader(), new Class<?>[] {of},
                 (proxy, method, values) -> done(() -> print(method, values))));
     }
 
-    private static void print(Method callback, Object[] values) {
+    private void print(Method callback, Object[] values) {
+        boolean isOfRoom = callback.getDeclaringClass() == RtsRoomHandler.class;
         ObjectNode line = JSON.createObjectNode().put("on", callback.getName());
         Parameter[] parameters = callback.getParameters();
         for (int at = 0; at < parameters.length; at++) {
@@ -151,7 +162,10 @@ public final class Port {
             line.set(name, JSON.valueToTree(values[at]));
         }
         synchronized (OUT) {
-            OUT.println(line);
+            // Its room may have been destroyed while this thread waited.
+            if (!isOfRoom || rooms.containsKey(line.get("room").asText())) {
+                OUT.println(line);
+            }
         }
     }
 }
