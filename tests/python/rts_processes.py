@@ -62,6 +62,7 @@ class Server(Lines):
         super().__init__(rts, "serve", "--dev", "--listen", "127.0.0.1:0")
         self.rts = rts
         self.url = self.until(lambda line: line.startswith("listening on rts://")).split()[-1]
+        self.ws_url = self.until(lambda line: line.startswith("listening on ws://")).split()[-1]
         line = self.until(lambda line: line.startswith("OpenAPI "))
         self.openapi = next(word for word in line.split() if word.startswith("http://")).rstrip(",")
 

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Runs the cases of the contract against engines behind a JSON port.
+
+    tests/port/run.py target/debug/rts                        the engine of `rts engine`
+    tests/port/run.py target/debug/rts --engine 'COMMAND'     the engine of a binding
+
+COMMAND has {url} (rts://) or {ws_url} (ws://), and {app_id}, in the place of the values. RTS_ENGINE
+in the environment is the same. Exits with 1 if a case fails. README.md has the rules of a port.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import inspect
+import os
+import shlex
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
+from port import Failure  # noqa: E402
+from rts_processes import Server  # noqa: E402
+from world import Case, World  # noqa: E402
+
+Run = Callable[[Case], None]
+
+
+def all_cases() -> dict[str, Run]:
+    """The public functions of cases/*.py, by name, as `file.function`."""
+    cases: dict[str, Run] = {}
+    for path in sorted((HERE / "cases").glob("*.py")):
+        module = importlib.import_module(f"cases.{path.stem}")
+        for name, function in vars(module).items():
+            is_here = inspect.isfunction(function) and function.__module__ == module.__name__
+            if is_here and not name.startswith("_"):
+                cases[f"{path.stem}.{name}"] = function
+    return cases
+
+
+class Report:
+    """Prints each case as it ends."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.command = command
+        self.lock = threading.Lock()
+        self.failed: list[str] = []
+        self.passed = 0
+
+    def add(self, name: str, seconds: float, case: Case, wrong: str | None) -> None:
+        with self.lock:
+            if wrong is None:
+                self.passed += 1
+                print(f"ok   {name} ({seconds:.1f} s)", flush=True)
+                return
+            self.failed.append(name)
+            print(f"FAIL {name} ({seconds:.1f} s)\n     {wrong}\n     the lines of all engines:")
+            for line in list(case.log.lines):
+                print(f"       {line}")
+            again = shlex.join([*self.command, "--only", name])
+            print(f"     this case alone: {again}", flush=True)
+
+
+def run_case(name: str, run: Run, world: World, report: Report) -> None:
+    began = time.monotonic()
+    case = Case(world)
+    wrong: str | None = None
+    try:
+        run(case)
+    except Failure as failure:
+        wrong = f"{failure}\n     at {place(failure)}"
+    except Exception:
+        wrong = traceback.format_exc()
+    try:
+        case.close()
+    except Exception:
+        wrong = wrong or traceback.format_exc()
+    report.add(name, time.monotonic() - began, case, wrong)
+
+
+def place(failure: Failure) -> str:
+    """The line of the case that failed."""
+    frames = [frame for frame in traceback.extract_tb(failure.__traceback__) if "/cases/" in frame.filename]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown line"
+
+
+@contextlib.contextmanager
+def world_of(options: argparse.Namespace) -> Iterator[World]:
+    engine = options.engine or f"{shlex.quote(options.rts)} engine --url {{url}} --app-id {{app_id}}"
+    if options.url:
+        at = urlsplit(options.url)
+        port = at.port or 0
+        openapi = options.openapi or f"http://{at.hostname}:{port + 1}"
+        ws_url = options.ws_url or f"ws://{at.hostname}:{port + 80}"
+        yield World(options.url, ws_url, openapi, engine)
+        return
+    with Server(options.rts) as server:
+        yield World(server.url, server.ws_url, server.openapi, engine)
+
+
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("rts", nargs="?", help="the path of the rts command")
+    add("--engine", metavar="COMMAND", default=os.environ.get("RTS_ENGINE"), help="the command of an engine")
+    add("--url", help="a development server that runs already: rts://HOST:PORT")
+    add("--ws-url", metavar="URL", help="its address for browsers [default: the port of --url plus 80]")
+    add("--openapi", metavar="URL", help="its OpenAPI [default: the port of --url plus 1]")
+    add("--only", metavar="TEXT", default="", help="the cases that have this text in their names")
+    add("--list", action="store_true", help="list the cases, and run none")
+    add("--jobs", type=int, default=4, metavar="N", help="cases at a time [default: 4]")
+    options = parser.parse_args(arguments)
+    if not options.list and not options.rts and not (options.url and options.engine):
+        parser.error("the path of rts is missing; only with --url and --engine it is not needed")
+    return options
+
+
+def main() -> int:
+    options = options_of(sys.argv[1:])
+    cases = all_cases()
+    if options.only in cases:
+        cases = {options.only: cases[options.only]}
+    cases = {name: run for name, run in cases.items() if options.only in name}
+    if options.list:
+        print("\n".join(cases))
+        return 0
+    if not cases:
+        print(f"no case has {options.only!r} in its name")
+        return 1
+    # Failing posts and logins are part of the cases: the server need not warn of them.
+    os.environ.setdefault("RTS_LOG", "error")
+    # Calls without a token must be errors.
+    os.environ.pop("RTS_TOKEN", None)
+    began = time.monotonic()
+    command = [sys.argv[0], *(word for word in sys.argv[1:])]
+    if options.only:
+        at = next(n for n, word in enumerate(command) if word.startswith("--only"))
+        del command[at : at + (1 if "=" in command[at] else 2)]
+    report = Report(command)
+    with world_of(options) as world, ThreadPoolExecutor(options.jobs) as pool:
+        for done in [pool.submit(run_case, name, run, world, report) for name, run in cases.items()]:
+            done.result()
+    for name in report.failed:
+        print(f"failed: {name}")
+    print(f"{time.monotonic() - began:.0f} s")
+    print(f"{report.passed} passed, {len(report.failed)} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
