@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-# Nothing takes this long unless it is broken.
-PATIENCE_SECONDS = 30
+# No line takes this long unless the port is broken.
+PATIENCE_SECONDS = 20
 SHOWN_CHARACTERS = 400
 
 Line = dict[str, Any]
@@ -207,7 +207,7 @@ class Port:
         """Ends the process, if the case has not done so."""
         if self.process.poll() is None:
             try:
-                self.process.wait(PATIENCE_SECONDS / 6)
+                self.process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()

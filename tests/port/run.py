@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
+import port  # noqa: E402
 from port import Failure  # noqa: E402
 from rts_processes import Server  # noqa: E402
 from world import Case, World  # noqa: E402
@@ -97,9 +98,9 @@ def world_of(options: argparse.Namespace) -> Iterator[World]:
     engine = options.engine or f"{shlex.quote(options.rts)} engine --url {{url}} --app-id {{app_id}}"
     if options.url:
         at = urlsplit(options.url)
-        port = at.port or 0
-        openapi = options.openapi or f"http://{at.hostname}:{port + 1}"
-        ws_url = options.ws_url or f"ws://{at.hostname}:{port + 80}"
+        base = at.port or 0
+        openapi = options.openapi or f"http://{at.hostname}:{base + 1}"
+        ws_url = options.ws_url or f"ws://{at.hostname}:{base + 80}"
         yield World(options.url, ws_url, openapi, engine)
         return
     with Server(options.rts) as server:
@@ -117,6 +118,8 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     add("--only", metavar="TEXT", default="", help="the cases that have this text in their names")
     add("--list", action="store_true", help="list the cases, and run none")
     add("--jobs", type=int, default=4, metavar="N", help="cases at a time [default: 4]")
+    add("--patience", type=float, default=port.PATIENCE_SECONDS, metavar="SECONDS",
+        help="the longest wait for a line [default: %(default)s]")
     options = parser.parse_args(arguments)
     if not options.list and not options.rts and not (options.url and options.engine):
         parser.error("the path of rts is missing; only with --url and --engine it is not needed")
@@ -135,6 +138,7 @@ def main() -> int:
     if not cases:
         print(f"no case has {options.only!r} in its name")
         return 1
+    port.PATIENCE_SECONDS = options.patience
     # Failing posts and logins are part of the cases: the server need not warn of them.
     os.environ.setdefault("RTS_LOG", "error")
     # Calls without a token must be errors.

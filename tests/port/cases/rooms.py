@@ -283,19 +283,25 @@ def destroy_of_a_room_is_a_leave_for_others(case: Case) -> None:
     alice.quiet()
 
 
-def destroy_during_a_join_calls_nothing_back(case: Case) -> None:
+def destroy_during_a_join_calls_nothing_back_after_its_return(case: Case) -> None:
     alice = case.user("alice")
     fields: dict[str, object] = {"room": case.room()}
-    alice.burst(("createRoom", fields), ("joinRoom", fields), ("destroyRoom", fields))
+    *_, ref = alice.burst(("createRoom", fields), ("joinRoom", fields), ("destroyRoom", fields))
+    check(alice.returned(ref), None, "the return of destroyRoom")
+    # What came before that may be the end of the join.
+    alice.forget()
     alice.quiet()
     alice.join(case.room())
 
 
-def destroy_during_a_leave_calls_nothing_back(case: Case) -> None:
+def destroy_during_a_leave_calls_nothing_back_after_its_return(case: Case) -> None:
     alice = case.user("alice")
     alice.join(case.room())
     fields: dict[str, object] = {"room": case.room()}
-    alice.burst(("leaveRoom", fields), ("destroyRoom", fields))
+    _, ref = alice.burst(("leaveRoom", fields), ("destroyRoom", fields))
+    check(alice.returned(ref), None, "the return of destroyRoom")
+    # What came before that may be the end of the leave.
+    alice.forget()
     alice.quiet()
 
 
