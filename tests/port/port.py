@@ -3,12 +3,13 @@ line of its own. Every line is checked against the tables of docs/engine.md."""
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import queue
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # No line takes this long unless the port is broken.
@@ -58,6 +59,22 @@ def short(value: object) -> str:
     return f"{text[:SHOWN_CHARACTERS]}... ({len(text)} characters)"
 
 
+def is_base64(text: str) -> bool:
+    """Whether it is standard base64 with its padding."""
+    try:
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode() == text
+    except ValueError:
+        return False
+
+
+def is_object(text: str) -> bool:
+    """Whether it holds a JSON object."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
 class Log:
     """The lines of all engines of one case, in order."""
 
@@ -75,6 +92,7 @@ class Port:
     def __init__(self, who: str, command: list[str], log: Log) -> None:
         self.who = who
         self.log = log
+        self.patience: float = PATIENCE_SECONDS
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
         self._output: queue.Queue[bytes | None] = queue.Queue()
@@ -100,10 +118,11 @@ class Port:
         except BrokenPipeError:
             raise Failure(f"{self.who}: the process has ended") from None
 
-    def burst(self, *calls: tuple[str, dict[str, object]]) -> list[int]:
+    def burst(self, *calls: tuple[str, Mapping[str, object]]) -> list[int]:
         """These calls in one write, so that hardly any time passes between them. Their refs."""
         refs = [next(self._refs) for _ in calls]
-        self.write(*(json.dumps({"ref": r, "call": c, **f}) for r, (c, f) in zip(refs, calls)))
+        named = zip(refs, calls, strict=True)
+        self.write(*(json.dumps({"ref": ref, "call": c, **fields}) for ref, (c, fields) in named))
         return refs
 
     def call(self, name: str, **fields: object) -> Any:
@@ -183,7 +202,7 @@ class Port:
         self.close_input()
         taken = self.lines_until_end()
         try:
-            check(self.process.wait(PATIENCE_SECONDS), 0, f"{self.who}: exit code")
+            check(self.process.wait(self.patience), 0, f"{self.who}: exit code")
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.who}: the process did not end with its input") from None
         return [line for line in taken if line.get("on") not in besides]
@@ -244,9 +263,9 @@ class Port:
 
     def _receive_or_end(self) -> Line | None:
         try:
-            raw = self._output.get(timeout=PATIENCE_SECONDS)
+            raw = self._output.get(timeout=self.patience)
         except queue.Empty:
-            raise Failure(f"{self.who}: no line for {PATIENCE_SECONDS} s") from None
+            raise Failure(f"{self.who}: no line for {self.patience} s") from None
         return None if raw is None else self._parse(raw)
 
     def _parse(self, raw: bytes) -> Line:
@@ -267,6 +286,8 @@ class Port:
         if types != fields:
             wanted = {name: kind.__name__ for name, kind in fields.items()}
             raise Failure(f"{self.who}: expected the fields {wanted}, got {short(line)}")
+        if not is_base64(line.get("base64", "")) or not is_object(line.get("extra", "{}")):
+            raise Failure(f"{self.who}: expected base64, or JSON in extra, got {short(line)}")
         return line
 
     def _read(self) -> None:

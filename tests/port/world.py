@@ -91,13 +91,19 @@ class Engine(Port):
     def wait_until_offline(self, uid: str) -> None:
         """Until the server knows that this user has logged out. The other engine may report its
         logout before the server has it. A user who is only silent is never offline this soon."""
-        end = time.monotonic() + SECONDS_UNTIL_OFFLINE_MAX
-        status = None
-        while status != 0:
-            if time.monotonic() > end:
-                raise Failure(f"{self.who}: expected status 0 of {uid}, got {status}")
+        self.wait_for_status(uid, 0, SECONDS_UNTIL_OFFLINE_MAX)
+
+    def wait_for_status(self, uid: str, wanted: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while True:
             self.expect(None, "getPeerOnlineStatus", uid=uid)
             status = self.on("onGetPeerOnlineStatus", uid=uid)["status"]
+            if status == wanted:
+                return
+            if time.monotonic() > end:
+                raise Failure(f"{self.who}: expected status {wanted} of {uid}, got {status}")
+            # An engine may ask ten times a second.
+            time.sleep(0.12)
 
     def join(self, room: str) -> None:
         """Makes the room, and joins it."""

@@ -118,7 +118,7 @@ def bytes_are_posted_as_base64(case: Case) -> None:
 def unicode_is_posted_unchanged(case: Case) -> None:
     alice, app = case.user("alice"), case.app_server()
     alice.set_params(app.url("/echo"), signature="sïgnature 😀")
-    for text in ("😀", "a\0b", "e\u0301 \u00e9", "\u2028", "\"\\"):
+    for text in ("😀", "a\0b", "e\u0301 \u00e9", "\u2028", '"\\'):
         alice.call("sendServerMessage", message=text)
         wanted = {"message": text, "binary": False, "signature": "sïgnature 😀"}
         check(app.body(), wanted, "the body")

@@ -208,7 +208,7 @@ def broadcasts_of_one_sender_arrive_in_order(case: Case) -> None:
         for number in range(MANY):
             member.next("onRoomMessageReceived", uid=alice.uid, message=str(number))
     for number in range(1, MANY + 1):
-        alice.on("onRoomMessageSendResult", code=200)
+        alice.on("onRoomMessageSendResult", msgid=number, code=200)
     alice.quiet()
 
 

@@ -16,6 +16,7 @@ SOON = {
     "backoffMaxMs": 50,
 }
 MANY = 30
+OPEN_SENDS_MAX = 2_048
 
 
 def _behind_a_relay(case: Case, who: str, soon: bool = True) -> tuple[Engine, Relay]:
@@ -211,6 +212,27 @@ def logout_during_a_break_calls_back_at_once(case: Case) -> None:
     alice.send(alice.uid, "x", code=105)
     relay.mend()
     check(alice.login(), 0, "the next login")
+
+
+def logout_during_a_break_gives_open_sends_a_result_first(case: Case) -> None:
+    alice, relay = _behind_a_relay(case, "alice")
+    _cut(alice, relay)
+    alice.burst(*sends(alice.uid, 5))
+    alice.expect(None, "logout")
+    for number in range(1, 6):
+        # None of them left.
+        alice.on("onMessageSendResult", msgid=number, code=2)
+    alice.on("onLogout", reason=0)
+    alice.quiet("onConnectionStateChanged", "onWarning")
+
+
+def more_than_2048_open_sends_have_result_5(case: Case) -> None:
+    alice, relay = _behind_a_relay(case, "alice")
+    _cut(alice, relay)
+    refs = alice.burst(*sends(case.uid("bob"), OPEN_SENDS_MAX + 1))
+    ids = [alice.returned(ref) for ref in refs]
+    check(ids, list(range(1, OPEN_SENDS_MAX + 2)), "the ids")
+    alice.on("onMessageSendResult", msgid=OPEN_SENDS_MAX + 1, code=5)
 
 
 def join_during_a_break_happens_after_it(case: Case) -> None:

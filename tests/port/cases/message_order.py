@@ -14,7 +14,7 @@ TEXTS = {
     "combining": "e\u0301 \u00e9 \u1112\u1161\u11ab \ud55c",
     "line_ends": "a\nb\r\nc\rd\u0085e\u2028f\u2029g\vh\f",
     "controls": "".join(map(chr, range(1, 32))) + "\x7f\x80\x9f",
-    "quotes": "\"'\\/ \\n \\u0041 {\"ref\":1}",
+    "quotes": '"\'\\/ \\n \\u0041 {"ref":1}',
     "right_to_left": "שלום \u202eabc\u202c مرحبا",
     "last_characters": "\uffff\ufffe\U0010ffff\ufeff",
     "byte_order_mark": "\ufeffx",
@@ -179,6 +179,6 @@ def users_talk_both_ways_at_once(case: Case) -> None:
     for receiver, sender in ((alice, bob), (bob, alice)):
         for number in range(MANY):
             receiver.on("onMessageReceived", uid=sender.uid, message=str(number))
-        for number in range(1, MANY + 1):
+        for _ in range(MANY):
             receiver.on("onMessageSendResult", code=0)
         receiver.quiet()

@@ -9,6 +9,9 @@ from world import Case, broadcasts, joined
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@-"
 BAD_ROOMS = ["", " ", "a.b", "a b", "a/b", "é", "a\0", "*", "x" * 129]
 ROOMS_OF_A_USER_MAX = 128
+HANDLES_MAX = 1_024
+# 256 joins and leaves may go at once.
+JOINS_UNTIL_OVER_RATE_MAX = 1_000
 
 
 def create_room_returns_the_id_and_calls_nothing_back(case: Case) -> None:
@@ -193,7 +196,7 @@ def room_can_be_joined_again_after_leave(case: Case) -> None:
 def join_during_a_leave_happens_after_it(case: Case) -> None:
     alice = case.user("alice")
     alice.join(case.room())
-    fields: dict[str, object] = {"room": case.room()}
+    fields = {"room": case.room()}
     leave, join = alice.burst(("leaveRoom", fields), ("joinRoom", fields))
     check(alice.returned(leave), None, "the return of leaveRoom")
     check(alice.returned(join), 0, "the return of joinRoom")
@@ -205,7 +208,7 @@ def join_during_a_leave_happens_after_it(case: Case) -> None:
 
 def leave_during_a_join_leaves_no_member(case: Case) -> None:
     alice, bob = case.users("alice", "bob")
-    fields: dict[str, object] = {"room": case.room()}
+    fields = {"room": case.room()}
     alice.burst(("createRoom", fields), ("joinRoom", fields), ("leaveRoom", fields))
     alice.seen()
     alice.broadcast(case.room(), "x", code=100)
@@ -236,6 +239,35 @@ def user_can_be_in_128_rooms_and_not_in_129(case: Case) -> None:
     alice.rejoin(rooms[-1], state=-1001)
     alice.leave(rooms[0])
     alice.rejoin(rooms[-1])
+
+
+def engine_can_have_1024_handles_and_not_1025(case: Case) -> None:
+    alice = case.engine()
+    rooms = [f"room{number}" for number in range(HANDLES_MAX)]
+    refs = alice.burst(*(("createRoom", {"room": room}) for room in rooms))
+    check([alice.returned(ref) for ref in refs], rooms, "the ids")
+    alice.expect(None, "createRoom", room="one-more")
+    alice.next("onCreateRoomStateChanged", room="one-more", code=-1007)
+    alice.expect(None, "destroyRoom", room=rooms[0])
+    alice.expect("one-more", "createRoom", room="one-more")
+
+
+def joins_over_the_rate_come_to_minus_1001(case: Case) -> None:
+    room = case.room()
+    alice, bob = case.users("alice", "bob")
+    bob.join(room)
+    alice.expect(room, "createRoom", room=room)
+    for joins in range(JOINS_UNTIL_OVER_RATE_MAX):
+        alice.expect(0, "joinRoom", room=room)
+        if alice.on("onRoomStateChanged", room=room)["state"] == -1001:
+            break
+        alice.leave(room)
+    else:
+        raise Failure(f"expected state -1001 of one of {joins + 1} joins")
+    for _ in range(joins):
+        bob.next("onUserJoined", room=room, uid=alice.uid)
+        bob.next("onUserLeave", room=room, uid=alice.uid, reason=0)
+    bob.quiet()
 
 
 def logout_leaves_all_rooms_without_their_callbacks(case: Case) -> None:
@@ -285,7 +317,7 @@ def destroy_of_a_room_is_a_leave_for_others(case: Case) -> None:
 
 def destroy_during_a_join_calls_nothing_back_after_its_return(case: Case) -> None:
     alice = case.user("alice")
-    fields: dict[str, object] = {"room": case.room()}
+    fields = {"room": case.room()}
     *_, ref = alice.burst(("createRoom", fields), ("joinRoom", fields), ("destroyRoom", fields))
     check(alice.returned(ref), None, "the return of destroyRoom")
     # What came before that may be the end of the join.
@@ -297,7 +329,7 @@ def destroy_during_a_join_calls_nothing_back_after_its_return(case: Case) -> Non
 def destroy_during_a_leave_calls_nothing_back_after_its_return(case: Case) -> None:
     alice = case.user("alice")
     alice.join(case.room())
-    fields: dict[str, object] = {"room": case.room()}
+    fields = {"room": case.room()}
     _, ref = alice.burst(("leaveRoom", fields), ("destroyRoom", fields))
     check(alice.returned(ref), None, "the return of destroyRoom")
     # What came before that may be the end of the leave.

@@ -144,7 +144,8 @@ def each_unknown_parameter_has_a_warning(case: Case) -> None:
 
 def bad_value_of_a_parameter_gives_a_warning(case: Case) -> None:
     alice = case.engine()
-    for bad in ("fast", -1, 1.5, None, True, [], {}):
+    values: tuple[object, ...] = ("fast", -1, 1.5, None, True, [], {})
+    for bad in values:
         alice.parameters(heartbeatMs=bad)
         warning = alice.next("onWarning", code=BAD_PARAMETER)
         if "heartbeatMs" not in warning["message"]:
@@ -187,7 +188,8 @@ def empty_object_of_parameters_does_nothing(case: Case) -> None:
 
 def parameters_that_are_no_object_are_an_error(case: Case) -> None:
     alice = case.engine()
-    for bad in ("[]", "", "x", "1", [], 1, None, True):
+    values: tuple[object, ...] = ("[]", "", "x", "1", [], 1, None, True)
+    for bad in values:
         alice.error("setRuntimeParameters", params=bad)
     alice.quiet()
 
