@@ -122,6 +122,8 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     add("--ws-url", metavar="URL", help="its address for browsers [default: that port plus 80]")
     add("--openapi", metavar="URL", help="its OpenAPI [default: that port plus 1]")
     add("--only", metavar="TEXT", default="", help="the cases that have this text in their names")
+    without = "a file with the names of cases that this port leaves out, each with its reason"
+    add("--without", metavar="FILE", type=Path, help=without)
     add("--list", action="store_true", help="list the cases, and run none")
     add("--jobs", type=int, default=4, metavar="N", help="cases at a time [default: 4]")
     wait = "the longest wait for a line [default: %(default)s]"
@@ -145,12 +147,23 @@ def command_of(options: argparse.Namespace) -> list[str]:
     return [sys.argv[0], *rts, *named]
 
 
+def left_out_by(file: Path | None, known: set[str]) -> set[str]:
+    """The names in a file: the first word of each line that is not a comment."""
+    lines = file.read_text().splitlines() if file else []
+    names = {line.split()[0] for line in lines if line.strip() and not line.startswith("#")}
+    if names - known:
+        sys.exit(f"{file}: there are no such cases: {sorted(names - known)}")
+    return names
+
+
 def main() -> int:
     options = options_of(sys.argv[1:])
     cases = all_cases()
     if options.only in cases:
         cases = {options.only: cases[options.only]}
     cases = {name: run for name, run in cases.items() if options.only in name}
+    left_out = left_out_by(options.without, set(all_cases()))
+    cases = {name: run for name, run in cases.items() if name not in left_out}
     if options.list:
         print("\n".join(cases))
         return 0
