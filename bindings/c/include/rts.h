@@ -137,8 +137,8 @@ int64_t rts_call(uint64_t engine,
                  struct RtsBytes second);
 
 /*
- Waits for the next event of an engine, at most for this time, or without limit if it is negative.
- The bytes of the event live until the next `rts_poll` on this thread.
+ Waits for the next event of an engine, at most for this time, or without limit if it is
+ negative. The bytes of the event live until the next `rts_poll` on this thread.
 
  # Safety
 
@@ -147,9 +147,9 @@ int64_t rts_call(uint64_t engine,
 int32_t rts_poll(uint64_t engine, int64_t milliseconds, struct RtsEvent *event);
 
 /*
- Calls back for each event, on a thread of this engine, until it ends. Then `on_end` gets the user
- data back, also if the engine is released. Any call is allowed in `on_event`. Do not poll this
- engine. Returns 0, or -1 if the thread cannot be started.
+ Calls back for each event, on a thread of this engine, until it ends. Then `on_end` gets the
+ user data back, also if the engine is released. Any call is allowed in `on_event`. Do not poll
+ this engine. Returns 0, or -1 if the thread cannot be started.
 
  # Safety
 
