@@ -1,5 +1,6 @@
 //! `docs/engine.md` lists all calls and callbacks of `rts engine`, and no others.
 
+use rts_flat::{CallKind, EventKind};
 use rts_proto::client::{Parameters, Timing};
 use serde_json::{Value, json};
 
@@ -45,15 +46,14 @@ fn documented_parameters_are_those_of_an_engine() {
 }
 
 #[test]
-fn every_callback_is_documented() {
-    let documented = documented("Callbacks").into_iter().flat_map(|(names, _)| names);
-    let mut documented: Vec<_> = documented.collect();
-    documented.sort();
-    let source = include_str!("../../../src/commands/engine.rs");
-    let quoted = source.split('"').skip(1).step_by(2);
-    let is_callback = |text: &&str| text.starts_with("on") && text.len() > 2;
-    let mut said: Vec<_> = quoted.filter(is_callback).map(str::to_owned).collect();
-    said.sort();
-    said.dedup();
-    assert_eq!(documented, said);
+fn every_call_and_every_callback_is_documented() {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let names = |heading| documented(heading).into_iter().flat_map(|(names, _)| names).collect();
+    let calls = CallKind::ALL.iter().map(|kind| kind.name()).chain(["getSdkVersion"]);
+    assert_eq!(sorted(names("Calls")), sorted(calls.map(str::to_owned).collect()));
+    let callbacks = EventKind::ALL.iter().map(|kind| kind.name().to_owned());
+    assert_eq!(sorted(names("Callbacks")), sorted(callbacks.collect()));
 }
