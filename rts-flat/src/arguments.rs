@@ -20,14 +20,17 @@ pub struct Arguments<'a> {
 }
 
 /// Why a call did nothing. The numbers are those that borders return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[repr(i64)]
 pub enum CallError {
     /// No call has this number.
+    #[error("no call has this number")]
     UnknownCall = -9001,
     /// A text of the call is not UTF-8.
+    #[error("a text of the call is not UTF-8")]
     NotUtf8 = -9002,
     /// The parameters are not a JSON object.
+    #[error("the parameters are not a JSON object")]
     NotParameters = -9003,
 }
 

@@ -18,6 +18,8 @@ import org.json.JSONObject;
 /** An engine over the modern package. */
 final class RTSImpl extends RTS implements RtsHandler {
     private static final String URL = "rts.url";
+    /** In place of a missing handler. */
+    private static final IRTSEventHandler NONE = new IRTSEventHandler() {};
     /** Those that were made and not destroyed. */
     private static final Set<RTSImpl> ALL = new HashSet<>();
 
@@ -25,7 +27,7 @@ final class RTSImpl extends RTS implements RtsHandler {
     private RtsEngine engine;
 
     private RTSImpl(IRTSEventHandler handler) {
-        this.handler = handler;
+        setRtsEventHandler(handler);
     }
 
     static RTS create(String appId, IRTSEventHandler handler, JSONObject parameters) {
@@ -96,7 +98,7 @@ final class RTSImpl extends RTS implements RtsHandler {
 
     @Override
     public void setRtsEventHandler(IRTSEventHandler engineEventHandler) {
-        handler = engineEventHandler;
+        handler = engineEventHandler == null ? NONE : engineEventHandler;
     }
 
     @Override
@@ -176,82 +178,53 @@ final class RTSImpl extends RTS implements RtsHandler {
 
     @Override
     public void onConnectionStateChanged(int state) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onConnectionStateChanged(state, -1);
-        }
+        handler.onConnectionStateChanged(state, -1);
     }
 
     @Override
     public void onLoginResult(String uid, int code, long elapsed) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onLoginResult(uid, code, (int) elapsed);
-        }
+        handler.onLoginResult(uid, code, (int) elapsed);
     }
 
     @Override
     public void onLogout(int reason) {
         IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onLogout();
-            to.onLogout(reason);
-        }
+        to.onLogout();
+        to.onLogout(reason);
     }
 
     @Override
     public void onServerParamsSetResult(int code) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onServerParamsSetResult(code);
-        }
+        handler.onServerParamsSetResult(code);
     }
 
     @Override
     public void onGetPeerOnlineStatus(String uid, int status) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onGetPeerOnlineStatus(uid, status);
-        }
+        handler.onGetPeerOnlineStatus(uid, status);
     }
 
     @Override
     public void onMessageReceived(String uid, String message) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onMessageReceived(uid, message);
-        }
+        handler.onMessageReceived(uid, message);
     }
 
     @Override
     public void onBinaryMessageReceived(String uid, byte[] bytes) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
-        }
+        handler.onBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
     }
 
     @Override
     public void onMessageSendResult(long msgid, int code) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onMessageSendResult(msgid, code);
-        }
+        handler.onMessageSendResult(msgid, code);
     }
 
     @Override
     public void onServerMessageSendResult(long msgid, int code, byte[] bytes) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onServerMessageSendResult(msgid, code, ByteBuffer.wrap(bytes));
-        }
+        handler.onServerMessageSendResult(msgid, code, ByteBuffer.wrap(bytes));
     }
 
     @Override
     public void onCreateRoomStateChanged(String roomId, int code) {
-        IRTSEventHandler to = handler;
-        if (to != null) {
-            to.onCreateRoomStateChanged(roomId, code);
-        }
+        handler.onCreateRoomStateChanged(roomId, code);
     }
 }

@@ -7,10 +7,13 @@ import java.nio.ByteBuffer;
 
 /** A room over the modern package. An overload that nobody overrides does nothing. */
 final class RTSRoomImpl extends RTSRoom implements RtsRoomHandler {
+    /** In place of a missing handler. */
+    private static final IRTSRoomEventHandler NONE = new IRTSRoomEventHandler() {};
+
     /** Set before the room is joined, so before its first event. */
     volatile RtsRoom room;
 
-    private volatile IRTSRoomEventHandler handler;
+    private volatile IRTSRoomEventHandler handler = NONE;
 
     @Override
     public void destroy() {
@@ -24,7 +27,7 @@ final class RTSRoomImpl extends RTSRoom implements RtsRoomHandler {
 
     @Override
     public @VOID@ setRTSRoomEventHandler(IRTSRoomEventHandler rtsRoomEventHandler) {
-        handler = rtsRoomEventHandler;
+        handler = rtsRoomEventHandler == null ? NONE : rtsRoomEventHandler;
         @RETURN@
     }
 
@@ -46,79 +49,56 @@ final class RTSRoomImpl extends RTSRoom implements RtsRoomHandler {
 
     @Override
     public void onRoomStateChanged(String roomId, String uid, int state, String extra) {
-        IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onRoomStateChanged(roomId, uid, state, extra);
-        }
+        handler.onRoomStateChanged(roomId, uid, state, extra);
     }
 
     @Override
     public void onLeaveRoom(String roomId) {
         IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onLeaveRoom();
-            to.onLeaveRoom(new RTCRoomStats());
-        }
+        to.onLeaveRoom();
+        to.onLeaveRoom(new RTCRoomStats());
     }
 
     @Override
     public void onRoomMessageReceived(String roomId, String uid, String message) {
         IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onRoomMessageReceived(uid, message);
-            to.onRoomMessageReceived(0, uid, message);
-        }
+        to.onRoomMessageReceived(uid, message);
+        to.onRoomMessageReceived(0, uid, message);
     }
 
     @Override
     public void onRoomBinaryMessageReceived(String roomId, String uid, byte[] bytes) {
         IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onRoomBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
-            to.onRoomBinaryMessageReceived(0, uid, ByteBuffer.wrap(bytes));
-        }
+        to.onRoomBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
+        to.onRoomBinaryMessageReceived(0, uid, ByteBuffer.wrap(bytes));
     }
 
     @Override
     public void onUserMessageReceived(String roomId, String uid, String message) {
-        IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onUserMessageReceived(uid, message);
-        }
+        handler.onUserMessageReceived(uid, message);
     }
 
     @Override
     public void onUserBinaryMessageReceived(String roomId, String uid, byte[] bytes) {
-        IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onUserBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
-        }
+        handler.onUserBinaryMessageReceived(uid, ByteBuffer.wrap(bytes));
     }
 
     @Override
     public void onRoomMessageSendResult(String roomId, long msgid, int code) {
-        IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onRoomMessageSendResult(msgid, code);
-        }
+        handler.onRoomMessageSendResult(msgid, code);
     }
 
     @Override
     public void onUserJoined(String roomId, String uid) {
         IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            UserInfo user = new UserInfo(uid);
-            to.onUserJoined(uid, 0);
-            to.onUserJoined(user, 0);
-            to.onUserJoined(user);
-        }
+        UserInfo user = new UserInfo(uid);
+        to.onUserJoined(uid, 0);
+        to.onUserJoined(user, 0);
+        to.onUserJoined(user);
     }
 
     @Override
     public void onUserLeave(String roomId, String uid, int reason) {
-        IRTSRoomEventHandler to = handler;
-        if (to != null) {
-            to.onUserLeave(uid, reason);
-        }
+        handler.onUserLeave(uid, reason);
     }
 }

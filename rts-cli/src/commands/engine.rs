@@ -165,7 +165,7 @@ impl Port {
                 Returned::Nothing
             }
         });
-        let returned = returned.map_err(|error| format!("{error:?}"))?;
+        let returned = returned.map_err(|error| error.to_string())?;
         match kind {
             CallKind::DestroyRoom => self.rooms.retain(|_, room| room.0 != arguments.room),
             CallKind::Destroy => self.rooms.clear(),
